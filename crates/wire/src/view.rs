@@ -287,13 +287,11 @@ macro_rules! header {
 /// [`header!`](crate::header) for the files of this crate, which denies `unsafe` outside this one.
 ///
 /// The exported form says nothing about lints, so that crates which forbid `unsafe` can use it.
-#[allow(unused_macros)]
 macro_rules! own_header {
     ($($declaration:tt)*) => {
         $crate::header! { @declare [#[allow(unsafe_code)]] $($declaration)* }
     };
 }
-#[allow(unused_imports)]
 pub(crate) use own_header as header;
 
 #[cfg(test)]
