@@ -1,0 +1,763 @@
+//! The packet: an owned handle to a buffer.
+
+use core::fmt;
+use core::mem::ManuallyDrop;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::ptr::NonNull;
+
+use waypost_netdev::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};
+use waypost_wire::WallTime;
+
+use crate::allocator::Allocator;
+use crate::descriptor::{
+    CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, COLOURS, Descriptor, HEADROOM, NOTES, SEGMENTATION,
+    SHARED, TIMESTAMP, TRACE, VLAN, heap,
+};
+use crate::pool::{Class, PoolCore, give_back};
+use crate::sync::Ordering;
+
+/// An owned handle, of the size of a pointer, to a buffer with headroom, octets, tailroom and
+/// annotations.
+///
+/// Dropping it returns the buffer to its pool, from any thread; where an
+/// [`Allocator`] is at hand, [`Allocator::free`] does the same cheaper, and in bulk.
+#[repr(transparent)]
+pub struct Packet {
+    descriptor: NonNull<Descriptor>,
+}
+
+/// Octets of a packet that belong to whoever runs the graph; zero in a new packet.
+pub type Notes = [u8; 16];
+
+impl Packet {
+    /// The most octets a packet can be made to hold, its headroom included.
+    pub const CAPACITY_MAX: usize = 1 << 18;
+
+    /// The headroom of a new packet, at most.
+    pub const HEADROOM_MAX: usize = HEADROOM as usize + (COLOURS - 1) * 64;
+
+    /// A packet on the heap with a copy of `octets`, for control planes and tests: it costs an
+    /// allocation. `None` above [`CAPACITY_MAX`](Self::CAPACITY_MAX).
+    pub fn on_heap(octets: &[u8]) -> Option<Self> {
+        let capacity = octets
+            .len()
+            .checked_add(Self::HEADROOM_MAX)?
+            .max(Class::Small.size());
+        if capacity > Self::CAPACITY_MAX {
+            return None;
+        }
+        let mut packet = Self {
+            descriptor: heap(capacity),
+        };
+        packet.raw_mut().reset();
+        packet.append(octets.len())?.copy_from_slice(octets);
+        Some(packet)
+    }
+
+    /// The octets.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn octets(&self) -> &[u8] {
+        let it = self.raw();
+        // SAFETY: `offset + len <= capacity` always holds, and all octets of a frame are initialised.
+        unsafe {
+            core::slice::from_raw_parts(it.base.as_ptr().add(it.offset as usize), it.len as usize)
+        }
+    }
+
+    /// The octets, to be changed. If another packet shares them, this one gets its own copy first.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn octets_mut(&mut self) -> &mut [u8] {
+        self.make_unique();
+        let it = self.raw();
+        // SAFETY: as for `octets`; nobody shares the frame, and `self` is borrowed for as long.
+        unsafe {
+            core::slice::from_raw_parts_mut(
+                it.base.as_ptr().add(it.offset as usize),
+                it.len as usize,
+            )
+        }
+    }
+
+    /// How many octets.
+    #[inline(always)]
+    #[allow(clippy::len_without_is_empty, reason = "`is_empty` stands next")]
+    pub fn len(&self) -> usize {
+        self.raw().len as usize
+    }
+
+    /// Whether there are no octets.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.raw().len == 0
+    }
+
+    /// Room in front of the octets.
+    #[inline(always)]
+    pub fn headroom(&self) -> usize {
+        self.raw().offset as usize
+    }
+
+    /// Room behind the octets.
+    #[inline(always)]
+    pub fn tailroom(&self) -> usize {
+        let it = self.raw();
+        (it.capacity - it.offset - it.len) as usize
+    }
+
+    /// Takes `count` octets off the front; false, and nothing changed, if there are fewer.
+    #[inline(always)]
+    #[must_use]
+    pub fn strip_front(&mut self, count: usize) -> bool {
+        let it = self.raw_mut();
+        let fits = count <= it.len as usize;
+        if fits {
+            it.offset += count as u32;
+            it.len -= count as u32;
+        }
+        fits
+    }
+
+    /// Cuts the packet to `len` octets, if it is longer.
+    #[inline(always)]
+    pub fn truncate(&mut self, len: usize) {
+        let it = self.raw_mut();
+        it.len = it.len.min(u32::try_from(len).unwrap_or(u32::MAX));
+    }
+
+    /// Takes `count` octets of headroom back into the packet as they are: what an earlier
+    /// [`strip_front`](Self::strip_front) took off. False, and nothing changed, without the headroom.
+    #[inline(always)]
+    #[must_use]
+    pub fn restore_front(&mut self, count: usize) -> bool {
+        let it = self.raw_mut();
+        let fits = count <= it.offset as usize;
+        if fits {
+            it.offset -= count as u32;
+            it.len += count as u32;
+        }
+        fits
+    }
+
+    /// Puts `count` octets in front, for the caller to write: they hold old data. Without headroom
+    /// the packet moves to a larger frame; `None` if it would outgrow
+    /// [`CAPACITY_MAX`](Self::CAPACITY_MAX).
+    #[inline(always)]
+    pub fn prepend(&mut self, count: usize) -> Option<&mut [u8]> {
+        if count > self.headroom() || self.is_shared() {
+            self.move_to(count, 0)?;
+        }
+        let it = self.raw_mut();
+        it.offset -= count as u32;
+        it.len += count as u32;
+        self.octets_mut().get_mut(..count)
+    }
+
+    /// Puts `count` octets behind, for the caller to write: they hold old data. Without tailroom
+    /// the packet moves to a larger frame; `None` if it would outgrow
+    /// [`CAPACITY_MAX`](Self::CAPACITY_MAX).
+    #[inline(always)]
+    pub fn append(&mut self, count: usize) -> Option<&mut [u8]> {
+        if count > self.tailroom() || self.is_shared() {
+            self.move_to(0, count)?;
+        }
+        let it = self.raw_mut();
+        let from = it.len as usize;
+        it.len += count as u32;
+        self.octets_mut().get_mut(from..)
+    }
+
+    /// Places the packet's octets in its frame: `len` octets, `offset` octets after the frame's
+    /// first. False, and nothing changed, if the frame is not that long, or shared.
+    ///
+    /// For devices that write into the frame themselves.
+    #[inline(always)]
+    #[must_use]
+    pub fn set_window(&mut self, offset: usize, len: usize) -> bool {
+        let it = self.raw_mut();
+        let end = offset.checked_add(len);
+        let fits = end.is_some_and(|end| end <= it.capacity as usize) && it.flags & SHARED == 0;
+        if fits {
+            it.offset = offset as u32;
+            it.len = len as u32;
+        }
+        fits
+    }
+
+    /// Where the packet's frame lies in the pool's region, in octets from its start; `None` for a
+    /// packet without a frame of its own in the pool.
+    #[inline(always)]
+    pub fn region_offset(&self) -> Option<usize> {
+        let it = self.raw();
+        if it.class as u8 > Class::Large as u8 || it.flags & SHARED != 0 {
+            return None;
+        }
+        // SAFETY: a packet of a pooled class keeps its pool alive.
+        #[allow(unsafe_code)]
+        let start = unsafe { PoolCore::region_start(it.pool) };
+        Some(it.base.as_ptr().addr() - start)
+    }
+
+    /// The size class of the packet's own buffer.
+    #[inline(always)]
+    pub fn class(&self) -> Class {
+        self.raw().class
+    }
+
+    /// A second packet over the same octets, with annotations of its own: no octet is copied until
+    /// one of the two writes. `None` if the pool has no more such packets; then copy.
+    #[allow(unsafe_code)]
+    pub fn share(&mut self, allocator: &mut Allocator) -> Option<Self> {
+        if self.raw().class == Class::Heap {
+            return allocator.copy(self.octets()).map(|mut copy| {
+                copy.copy_annotations(self);
+                copy
+            });
+        }
+        let mut second = allocator.take_clone()?;
+        let owner = self.owner();
+        // SAFETY: the owner's descriptor is alive as long as any packet reaches its frame; the
+        // second descriptor came from the free list, and nobody else has it.
+        unsafe {
+            if self.raw().flags & SHARED == 0 {
+                owner.as_ref().references.store(2, Ordering::Relaxed);
+                self.raw_mut().flags |= SHARED;
+            } else {
+                owner.as_ref().references.fetch_add(1, Ordering::Relaxed);
+            }
+            let it = second.as_mut();
+            it.base = self.raw().base;
+            it.capacity = self.raw().capacity;
+            it.owner = owner.as_ptr();
+            it.offset = self.raw().offset;
+            it.len = self.raw().len;
+            it.flags = SHARED;
+            let mut second = Self::from_descriptor(second);
+            second.copy_annotations(self);
+            Some(second)
+        }
+    }
+
+    /// Whether another packet shares the octets, so that a write will copy them.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub fn is_shared(&self) -> bool {
+        self.raw().flags & SHARED != 0
+            // SAFETY: the owner's descriptor is alive as long as any packet reaches its frame.
+            && unsafe { self.owner().as_ref() }.references.load(Ordering::Acquire) != 1
+    }
+
+    /// Sees to it that nobody shares the octets, by copying them if need be.
+    #[inline(always)]
+    pub fn make_unique(&mut self) {
+        if self.is_shared() {
+            // Cannot fail: nothing grows.
+            let _ = self.move_to(0, 0);
+        }
+    }
+
+    /// Moves the octets to a frame of their own with room for `front` more in front and `back` more
+    /// behind: one of the pool if it has one, one of the heap if not.
+    #[cold]
+    fn move_to(&mut self, front: usize, back: usize) -> Option<()> {
+        let it = self.raw();
+        let (offset, len) = (it.offset as usize, it.len as usize);
+        // Headers that were stripped off the front but are still marked move along.
+        let marks = [it.marks.network, it.marks.transport]
+            .into_iter()
+            .filter(|&mark| mark != 0);
+        let start = marks.map(usize::from).fold(offset, usize::min);
+        let kept = Self::HEADROOM_MAX
+            .checked_add(front)?
+            .checked_add(offset - start)?;
+        let needed = kept.checked_add(len)?.checked_add(back)?;
+        if needed > Self::CAPACITY_MAX {
+            return None;
+        }
+        let mut copy = Self {
+            descriptor: self.frame_for(needed).unwrap_or_else(|| heap(needed)),
+        };
+        copy.raw_mut().reset();
+        let target = copy.raw().offset as usize + front;
+        copy.raw_mut().offset = target as u32;
+        copy.raw_mut().len = (offset - start + len) as u32;
+        copy.octets_mut().copy_from_slice(self.octets_from(start));
+        copy.copy_annotations(self);
+        let fits = copy.strip_front(offset - start);
+        debug_assert!(fits);
+        copy.shift_marks(target as isize - start as isize);
+        *self = copy;
+        Some(())
+    }
+
+    /// The octets from `start`, counted from the frame's first, to the packet's last.
+    #[allow(unsafe_code)]
+    fn octets_from(&self, start: usize) -> &[u8] {
+        let it = self.raw();
+        let len = ((it.offset + it.len) as usize).saturating_sub(start);
+        // SAFETY: `start + len <= offset + len`, which is within the capacity.
+        unsafe {
+            core::slice::from_raw_parts(
+                it.base
+                    .as_ptr()
+                    .add(start.min((it.offset + it.len) as usize)),
+                len,
+            )
+        }
+    }
+
+    /// Moves all marks that count from the frame's first octet.
+    fn shift_marks(&mut self, by: isize) {
+        let shift = |mark: u16| u16::try_from(mark as isize + by).unwrap_or(0);
+        let it = self.raw_mut();
+        for mark in [
+            &mut it.marks.network,
+            &mut it.marks.transport,
+            &mut it.marks.checksum_start,
+        ] {
+            if *mark != 0 {
+                *mark = shift(*mark);
+            }
+        }
+    }
+
+    /// A frame of this packet's pool, taken without an allocator.
+    #[allow(unsafe_code)]
+    fn frame_for(&self, needed: usize) -> Option<NonNull<Descriptor>> {
+        if self.raw().class == Class::Heap {
+            return None;
+        }
+        // SAFETY: a packet of a pooled class keeps its pool alive.
+        let core = unsafe { &*self.raw().pool };
+        let fitting = [Class::Small, Class::Medium, Class::Large].into_iter();
+        let found = fitting
+            .filter(|class| needed <= class.size())
+            .find_map(|class| core.depot(class).locked(alloc::vec::Vec::pop));
+        if found.is_none() {
+            core.count_heap_copy();
+        }
+        found
+    }
+
+    /// The descriptor that owns the frame.
+    #[inline(always)]
+    fn owner(&self) -> NonNull<Descriptor> {
+        NonNull::new(self.raw().owner).unwrap_or(self.descriptor)
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) fn raw(&self) -> &Descriptor {
+        // SAFETY: a packet's descriptor is alive, and only this packet (or the `Shared` handles it
+        // was frozen into, which only read) reaches it.
+        unsafe { self.descriptor.as_ref() }
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) fn raw_mut(&mut self) -> &mut Descriptor {
+        // SAFETY: as above, and `self` is borrowed mutably.
+        unsafe { self.descriptor.as_mut() }
+    }
+
+    /// # Safety
+    /// The descriptor is valid and nobody else has it.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn from_descriptor(descriptor: NonNull<Descriptor>) -> Self {
+        Self { descriptor }
+    }
+
+    #[inline(always)]
+    pub(crate) fn into_descriptor(self) -> NonNull<Descriptor> {
+        ManuallyDrop::new(self).descriptor
+    }
+}
+
+/// Annotations: what elements tell each other about a packet.
+impl Packet {
+    /// Marks that the network header begins `offset` octets after the packet's first.
+    #[inline(always)]
+    pub fn set_network_offset(&mut self, offset: usize) {
+        let it = self.raw_mut();
+        it.marks.network = u16::try_from(it.offset as usize + offset).unwrap_or(0);
+    }
+
+    /// Marks that the transport header begins `offset` octets after the packet's first.
+    #[inline(always)]
+    pub fn set_transport_offset(&mut self, offset: usize) {
+        let it = self.raw_mut();
+        it.marks.transport = u16::try_from(it.offset as usize + offset).unwrap_or(0);
+    }
+
+    /// From the network header to the end, also where the header was stripped off the front;
+    /// `None` if none is marked.
+    #[inline(always)]
+    pub fn network(&self) -> Option<&[u8]> {
+        self.octets_at(self.raw().marks.network)
+    }
+
+    /// From the network header to the end, to be changed.
+    #[inline(always)]
+    pub fn network_mut(&mut self) -> Option<&mut [u8]> {
+        self.make_unique();
+        self.octets_at_mut(self.raw().marks.network)
+    }
+
+    /// From the transport header to the end; `None` if none is marked.
+    #[inline(always)]
+    pub fn transport(&self) -> Option<&[u8]> {
+        self.octets_at(self.raw().marks.transport)
+    }
+
+    /// From the transport header to the end, to be changed.
+    #[inline(always)]
+    pub fn transport_mut(&mut self) -> Option<&mut [u8]> {
+        self.make_unique();
+        self.octets_at_mut(self.raw().marks.transport)
+    }
+
+    /// How far the network header lies behind the packet's first octet; negative where it was
+    /// stripped off; `None` if none is marked.
+    #[inline(always)]
+    pub fn network_offset(&self) -> Option<isize> {
+        let it = self.raw();
+        (it.marks.network != 0).then(|| it.marks.network as isize - it.offset as isize)
+    }
+
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn octets_at(&self, mark: u16) -> Option<&[u8]> {
+        let it = self.raw();
+        let len = (it.offset + it.len).checked_sub(u32::from(mark))?;
+        // SAFETY: `mark + len = offset + len`, which is within the capacity.
+        (mark != 0).then(|| unsafe {
+            core::slice::from_raw_parts(it.base.as_ptr().add(mark as usize), len as usize)
+        })
+    }
+
+    #[inline(always)]
+    #[allow(
+        unsafe_code,
+        clippy::needless_pass_by_ref_mut,
+        reason = "the octets are the packet's"
+    )]
+    fn octets_at_mut(&mut self, mark: u16) -> Option<&mut [u8]> {
+        let it = self.raw();
+        let len = (it.offset + it.len).checked_sub(u32::from(mark))?;
+        // SAFETY: as above; the callers have made the octets this packet's own.
+        (mark != 0).then(|| unsafe {
+            core::slice::from_raw_parts_mut(it.base.as_ptr().add(mark as usize), len as usize)
+        })
+    }
+
+    /// The IPv4 destination annotation: where the packet is to go next; 0.0.0.0 in a new packet.
+    #[inline(always)]
+    pub fn destination(&self) -> Ipv4Addr {
+        let octets = &self.raw().marks.destination;
+        Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3])
+    }
+
+    /// Sets the IPv4 destination annotation.
+    #[inline(always)]
+    pub fn set_destination(&mut self, address: Ipv4Addr) {
+        self.raw_mut().marks.destination[..4].copy_from_slice(&address.octets());
+    }
+
+    /// The IPv6 destination annotation; it shares its place with the IPv4 one.
+    #[inline(always)]
+    pub fn destination6(&self) -> Ipv6Addr {
+        Ipv6Addr::from(self.raw().marks.destination)
+    }
+
+    /// Sets the IPv6 destination annotation.
+    #[inline(always)]
+    pub fn set_destination6(&mut self, address: Ipv6Addr) {
+        self.raw_mut().marks.destination = address.octets();
+    }
+
+    /// The paint annotation, 0 in a new packet.
+    #[inline(always)]
+    pub fn paint(&self) -> u8 {
+        self.raw().marks.paint
+    }
+
+    /// Sets the paint annotation.
+    #[inline(always)]
+    pub fn set_paint(&mut self, colour: u8) {
+        self.raw_mut().marks.paint = colour;
+    }
+
+    /// To whom the link layer addressed the packet.
+    #[inline(always)]
+    pub fn link_destination(&self) -> LinkDestination {
+        LinkDestination::from_code(self.raw().marks.link)
+    }
+
+    /// Sets to whom the link layer addressed the packet.
+    #[inline(always)]
+    pub fn set_link_destination(&mut self, destination: LinkDestination) {
+        self.raw_mut().marks.link = destination as u8;
+    }
+
+    /// The number of the interface through which the packet came in, as its graph counts them.
+    #[inline(always)]
+    pub fn ingress(&self) -> u16 {
+        self.raw().marks.ingress
+    }
+
+    /// Sets the ingress interface.
+    #[inline(always)]
+    pub fn set_ingress(&mut self, interface: u16) {
+        self.raw_mut().marks.ingress = interface;
+    }
+
+    /// The next hop that a look-up has chosen, as its table counts them.
+    #[inline(always)]
+    pub fn next_hop(&self) -> u16 {
+        self.raw().marks.next_hop
+    }
+
+    /// Sets the next hop.
+    #[inline(always)]
+    pub fn set_next_hop(&mut self, next_hop: u16) {
+        self.raw_mut().marks.next_hop = next_hop;
+    }
+
+    /// A hash of the packet's flow, 0 if none was computed.
+    #[inline(always)]
+    pub fn flow_hash(&self) -> u32 {
+        self.raw().marks.flow_hash
+    }
+
+    /// Sets the flow hash.
+    #[inline(always)]
+    pub fn set_flow_hash(&mut self, hash: u32) {
+        self.raw_mut().marks.flow_hash = hash;
+    }
+
+    /// When the packet was received or made, if somebody noted it.
+    #[inline(always)]
+    pub fn timestamp(&self) -> Option<WallTime> {
+        let it = self.raw();
+        (it.flags & TIMESTAMP != 0).then(|| WallTime::from_unix_nanos(it.timestamp))
+    }
+
+    /// Notes when the packet was received or made.
+    #[inline(always)]
+    pub fn set_timestamp(&mut self, time: WallTime) {
+        let it = self.raw_mut();
+        it.timestamp = time.as_unix_nanos();
+        it.flags |= TIMESTAMP;
+    }
+
+    /// The number under which somebody follows this packet through the graph.
+    #[inline(always)]
+    pub fn trace(&self) -> Option<u32> {
+        let it = self.raw();
+        (it.flags & TRACE != 0).then_some(it.trace)
+    }
+
+    /// Follows this packet under a number, or no longer.
+    #[inline(always)]
+    pub fn set_trace(&mut self, number: Option<u32>) {
+        let it = self.raw_mut();
+        it.flags &= !TRACE;
+        if let Some(number) = number {
+            it.trace = number;
+            it.flags |= TRACE;
+        }
+    }
+
+    /// Octets for the use of whoever runs the graph.
+    #[inline(always)]
+    pub fn notes(&self) -> Notes {
+        let it = self.raw();
+        if it.flags & NOTES != 0 {
+            it.notes
+        } else {
+            [0; 16]
+        }
+    }
+
+    /// Octets for the use of whoever runs the graph, to be changed.
+    #[inline(always)]
+    pub fn notes_mut(&mut self) -> &mut Notes {
+        let it = self.raw_mut();
+        if it.flags & NOTES == 0 {
+            it.notes = [0; 16];
+            it.flags |= NOTES;
+        }
+        &mut it.notes
+    }
+
+    /// What a device needs to know beside the octets.
+    #[inline]
+    pub fn frame_meta(&self) -> FrameMeta {
+        let it = self.raw();
+        let checksum = if it.flags & CHECKSUM_PARTIAL != 0 {
+            let start = u32::from(it.marks.checksum_start).saturating_sub(it.offset) as u16;
+            ChecksumState::Partial {
+                start,
+                offset: it.marks.checksum_offset,
+            }
+        } else if it.flags & CHECKSUM_VERIFIED != 0 {
+            ChecksumState::Verified
+        } else {
+            ChecksumState::Unverified
+        };
+        FrameMeta {
+            checksum,
+            flow_hash: it.marks.flow_hash,
+            segmentation: (it.flags & SEGMENTATION != 0).then(|| Segmentation {
+                size: it.marks.segment_size,
+                kind: kind_of(it.marks.segment_kind),
+            }),
+            timestamp: self.timestamp(),
+            vlan: (it.flags & VLAN != 0).then_some(VlanTag {
+                tpid: it.vlan_tpid,
+                tci: it.vlan_tci,
+            }),
+        }
+    }
+
+    /// Takes over what a device said beside the octets.
+    #[inline]
+    pub fn set_frame_meta(&mut self, meta: FrameMeta) {
+        let it = self.raw_mut();
+        it.flags &= !(CHECKSUM_PARTIAL | CHECKSUM_VERIFIED | SEGMENTATION | VLAN | TIMESTAMP);
+        it.marks.flow_hash = meta.flow_hash;
+        match meta.checksum {
+            ChecksumState::Unverified => {}
+            ChecksumState::Verified => it.flags |= CHECKSUM_VERIFIED,
+            ChecksumState::Partial { start, offset } => {
+                it.flags |= CHECKSUM_PARTIAL;
+                it.marks.checksum_start =
+                    u16::try_from(it.offset + u32::from(start)).unwrap_or(u16::MAX);
+                it.marks.checksum_offset = offset;
+            }
+        }
+        if let Some(segmentation) = meta.segmentation {
+            it.flags |= SEGMENTATION;
+            it.marks.segment_size = segmentation.size;
+            it.marks.segment_kind = code_of(segmentation.kind);
+        }
+        if let Some(vlan) = meta.vlan {
+            it.flags |= VLAN;
+            it.vlan_tpid = vlan.tpid;
+            it.vlan_tci = vlan.tci;
+        }
+        if let Some(time) = meta.timestamp {
+            self.set_timestamp(time);
+        }
+    }
+
+    /// Takes over all annotations of another packet.
+    pub fn copy_annotations(&mut self, other: &Self) {
+        let (from, shared) = (other.raw(), self.raw().flags & SHARED);
+        let it = self.raw_mut();
+        it.marks = from.marks;
+        it.flags = (from.flags & !SHARED) | shared;
+        it.timestamp = from.timestamp;
+        it.trace = from.trace;
+        it.vlan_tpid = from.vlan_tpid;
+        it.vlan_tci = from.vlan_tci;
+        it.notes = from.notes;
+    }
+}
+
+/// To whom the link layer addressed a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LinkDestination {
+    /// To this machine.
+    #[default]
+    Host = 0,
+    /// To all.
+    Broadcast = 1,
+    /// To a group.
+    Multicast = 2,
+    /// To somebody else.
+    OtherHost = 3,
+}
+
+impl LinkDestination {
+    fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::Broadcast,
+            2 => Self::Multicast,
+            3 => Self::OtherHost,
+            _ => Self::Host,
+        }
+    }
+}
+
+fn code_of(kind: SegmentationKind) -> u8 {
+    match kind {
+        SegmentationKind::Tcp4 { ecn } => u8::from(ecn),
+        SegmentationKind::Tcp6 { ecn } => 2 + u8::from(ecn),
+        _ => 4,
+    }
+}
+
+fn kind_of(code: u8) -> SegmentationKind {
+    match code {
+        0 | 1 => SegmentationKind::Tcp4 { ecn: code == 1 },
+        2 | 3 => SegmentationKind::Tcp6 { ecn: code == 3 },
+        _ => SegmentationKind::Udp,
+    }
+}
+
+impl Drop for Packet {
+    #[inline]
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: the packet is at its end and gives its descriptor up; where the frame belongs to
+        // another descriptor, or is shared, the last one to let go gives the owner's back too.
+        unsafe {
+            let it = self.raw();
+            if it.flags & SHARED == 0 {
+                give_back(self.descriptor);
+                return;
+            }
+            let owner = self.owner();
+            let last = owner.as_ref().references.fetch_sub(1, Ordering::AcqRel) == 1;
+            let own = owner == self.descriptor;
+            if !own {
+                self.raw_mut().owner = core::ptr::null_mut();
+            }
+            if last {
+                give_back(owner);
+            }
+            if !own {
+                give_back(self.descriptor);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Packet")
+            .field("len", &self.len())
+            .field("headroom", &self.headroom())
+            .field("class", &self.class())
+            .field("shared", &self.is_shared())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsRef<[u8]> for Packet {
+    fn as_ref(&self) -> &[u8] {
+        self.octets()
+    }
+}
+
+// SAFETY: a packet is the only way to its descriptor; frames that several packets reach are only
+// read, and counted with atomics.
+#[allow(unsafe_code)]
+unsafe impl Send for Packet {}
+// SAFETY: through a shared reference a packet is only read.
+#[allow(unsafe_code)]
+unsafe impl Sync for Packet {}

@@ -1,0 +1,208 @@
+//! The lock-free structures under every interleaving that the C11 memory model allows.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test --release -p waypost-packet --test loom`
+#![cfg(loom)]
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+use waypost_packet::{Pool, Rcu, mpsc, spsc};
+
+#[test]
+fn spsc_delivers_each_item_once_and_in_order() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let thread = thread::spawn(move || {
+            let mut next = 1;
+            while next <= 3 {
+                match producer.push(next) {
+                    Ok(()) => next += 1,
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        });
+        let mut expected = 1;
+        while expected <= 3 {
+            match consumer.pop() {
+                Some(item) => {
+                    assert_eq!(item, expected);
+                    expected += 1;
+                }
+                None => thread::yield_now(),
+            }
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn spsc_drops_what_is_left() {
+    loom::model(|| {
+        let count = Arc::new(AtomicUsize::new(0));
+        struct Counted(Arc<AtomicUsize>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let item = Counted(count.clone());
+        let thread = thread::spawn(move || drop(producer.push(item)));
+        drop(consumer.pop());
+        thread.join().unwrap();
+        drop(consumer);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+    });
+}
+
+#[test]
+fn mpsc_delivers_each_item_once() {
+    loom::model(|| {
+        let (producer, mut consumer) = mpsc::ring(2);
+        let other = producer.clone();
+        let thread = thread::spawn(move || {
+            let mut claim = other.claim(2);
+            // One place of the claim may stay unfilled.
+            claim.push(1).unwrap_or(());
+        });
+        let own = producer.push(2).is_ok();
+        let mut seen = [0; 3];
+        for _ in 0..2 {
+            consumer.pop_into(2, |item: usize| seen[item] += 1);
+            thread::yield_now();
+        }
+        thread.join().unwrap();
+        while consumer.is_ready() {
+            consumer.pop_into(2, |item| seen[item] += 1);
+        }
+        assert!(seen[1] <= 1, "seen {seen:?}");
+        assert_eq!(seen[2], usize::from(own));
+    });
+}
+
+#[test]
+fn mpsc_gives_places_back() {
+    loom::model(|| {
+        let (producer, mut consumer) = mpsc::ring(1);
+        let thread = thread::spawn(move || {
+            let mut next = 1;
+            while next <= 2 {
+                match producer.push(next) {
+                    Ok(()) => next += 1,
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        });
+        let mut expected = 1;
+        while expected <= 2 {
+            match consumer.pop() {
+                Some(item) => {
+                    assert_eq!(item, expected);
+                    expected += 1;
+                }
+                None => thread::yield_now(),
+            }
+        }
+        thread.join().unwrap();
+    });
+}
+
+/// A value whose use after it was freed is seen.
+struct Alive(Arc<AtomicUsize>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn rcu_frees_no_value_that_is_read() {
+    loom::model(|| {
+        let (old, new) = (Arc::new(AtomicUsize::new(1)), Arc::new(AtomicUsize::new(2)));
+        let mut writer = Rcu::new(Alive(old.clone()));
+        let mut reader = writer.reader();
+        let thread = thread::spawn(move || {
+            for _ in 0..2 {
+                let value = reader.read();
+                assert_ne!(value.0.load(Ordering::SeqCst), 0, "a freed value was read");
+                reader.quiescent();
+            }
+        });
+        writer.replace(Alive(new.clone()));
+        writer.collect();
+        thread.join().unwrap();
+        assert_eq!(writer.collect(), 0);
+        assert_eq!(
+            (old.load(Ordering::SeqCst), new.load(Ordering::SeqCst)),
+            (0, 2)
+        );
+    });
+}
+
+#[test]
+fn rcu_reader_that_comes_late_is_counted() {
+    loom::model(|| {
+        let writer = Rcu::new(Alive(Arc::new(AtomicUsize::new(1))));
+        let mut reader = writer.reader();
+        let mut writer = writer;
+        let thread = thread::spawn(move || {
+            reader.quiescent();
+            assert_ne!(reader.read().0.load(Ordering::SeqCst), 0);
+            drop(reader);
+        });
+        writer.replace(Alive(Arc::new(AtomicUsize::new(2))));
+        drop(writer);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_pool_is_freed_with_the_last_of_handle_and_packet() {
+    loom::model(|| {
+        let pool = Pool::builder().small(2).clones(0).build().unwrap();
+        let mut frames = pool.allocator();
+        let (first, second) = (frames.packet().unwrap(), frames.packet().unwrap());
+        let thread = thread::spawn(move || drop(first));
+        drop(frames);
+        drop(pool);
+        drop(second);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn packets_dropped_on_two_threads_come_home() {
+    loom::model(|| {
+        let pool = Pool::builder().small(2).clones(0).build().unwrap();
+        let mut frames = pool.allocator();
+        let (first, second) = (frames.packet().unwrap(), frames.packet().unwrap());
+        let thread = thread::spawn(move || drop(first));
+        drop(second);
+        let early = frames.packet();
+        assert!(early.is_some(), "at least the own one is back");
+        thread.join().unwrap();
+        assert!(frames.packet().is_some());
+    });
+}
+
+#[test]
+fn shared_octets_are_freed_once() {
+    loom::model(|| {
+        let pool = Pool::builder().small(2).clones(1).build().unwrap();
+        let mut frames = pool.allocator();
+        let mut first = frames.copy(b"a").unwrap();
+        let mut second = first.share(&mut frames).unwrap();
+        let thread = thread::spawn(move || {
+            second.octets_mut()[0] = b'b';
+            assert_eq!(second.octets(), b"b");
+        });
+        assert_eq!(first.octets(), b"a");
+        first.octets_mut()[0] = b'c';
+        assert_eq!(first.octets(), b"c");
+        drop(first);
+        thread.join().unwrap();
+        drop(frames);
+        assert_eq!(pool.statistics().free, [2, 0, 0, 1]);
+    });
+}
