@@ -16,7 +16,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod drops;
+#[cfg(feature = "alloc")]
+pub mod fib;
+pub mod fragment;
+pub mod icmp;
+pub mod neighbor;
 pub mod rate;
 pub mod slab;
 pub mod storage;
 pub mod wheel;
+
+pub use drops::{DropCounters, DropReason};

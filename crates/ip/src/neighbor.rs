@@ -1,0 +1,413 @@
+//! The neighbour table: which station of the link has an address of IP.
+//!
+//! One table for ARP (RFC 826, RFC 1122 §2.3.2) and neighbour discovery: the states, timers and rules are
+//! those of RFC 4861 §7.3, which ARP leaves open, generic over the version of IP. It is sans-IO: packets
+//! and time come in, [`Event`]s come out, among them requests that the caller builds and sends.
+//!
+//! A sender asks [`lookup`](NeighborTable::lookup) first, which answers in one cache line while nothing
+//! but sending is to be done; where it has no answer, [`send`](NeighborTable::send) takes the packet and
+//! sends, holds or drops it.
+//!
+//! What is bounded: neighbours, among them those in resolution (so that a scan cannot push out the
+//! neighbours that answer), packets that wait for one neighbour, and packets that wait for all. Where a
+//! new neighbour needs room, the longest stale goes. One in resolution is never pushed out: its timer is
+//! what keeps requests for its address at one a second.
+
+mod arp;
+mod entry;
+mod index;
+mod machine;
+mod queue;
+mod storage;
+
+use core::fmt;
+
+use waypost_wire::{Duration, Instant, Ip, MacAddr};
+
+pub use arp::ArpOutcome;
+pub use entry::Entry;
+pub use index::Bucket;
+pub use machine::Answer;
+pub use queue::Held;
+#[cfg(feature = "alloc")]
+pub use storage::GrowingNeighbors;
+pub use storage::{FixedNeighbors, NeighborStorage};
+
+use crate::drops::{DropCounters, DropReason};
+use crate::slab::Key;
+use crate::wheel::Wheel;
+use entry::{Entries, List};
+use index::Index;
+use queue::{Packets, Verdict};
+
+/// What is known of a neighbour (RFC 4861 §7.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Asked for; no answer yet. Packets wait.
+    Incomplete,
+    /// It answered lately, or is known from above to receive.
+    Reachable,
+    /// It answered some time ago. Nothing is done until a packet is sent to it.
+    Stale,
+    /// A packet was sent to it while stale; it is given time to show itself.
+    Delay,
+    /// It is asked at its address whether it is still there; packets are sent meanwhile.
+    Probe,
+    /// Set by hand: never asked, never aged.
+    Static,
+}
+
+impl State {
+    /// Whether packets can be sent without telling the table.
+    const fn is_ready(self) -> bool {
+        !matches!(self, Self::Incomplete | Self::Stale)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Incomplete => "incomplete",
+            Self::Reachable => "reachable",
+            Self::Stale => "stale",
+            Self::Delay => "delay",
+            Self::Probe => "probe",
+            Self::Static => "static",
+        })
+    }
+}
+
+/// Limits and times of a table. The defaults of the times are those of RFC 4861 §10.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeighborConfig {
+    /// Most neighbours.
+    pub neighbors: usize,
+    /// Most neighbours in resolution at once.
+    pub incomplete: usize,
+    /// Most packets that wait for one neighbour; at least 1 (RFC 1122 §2.3.2.2).
+    pub packets_each: usize,
+    /// Most packets in the table: waiting, or waiting to be collected by [`NeighborTable::poll_event`].
+    pub packets: usize,
+    /// How long an answer shows that the neighbour is there (`REACHABLE_TIME`). RFC 4861 §6.3.2 asks for a
+    /// value drawn anew, every few hours, between half and one and a half times a base.
+    pub reachable_time: Duration,
+    /// Time between requests (`RETRANS_TIMER`).
+    pub retransmit_time: Duration,
+    /// Time from the first packet to a stale neighbour until it is asked (`DELAY_FIRST_PROBE_TIME`).
+    pub delay_time: Duration,
+    /// How long a neighbour to which nothing is sent is remembered.
+    pub stale_time: Duration,
+    /// Requests to all stations until one is given up (`MAX_MULTICAST_SOLICIT`).
+    pub broadcast_requests: u8,
+    /// Requests to the neighbour itself until it is given up (`MAX_UNICAST_SOLICIT`).
+    pub unicast_requests: u8,
+    /// A secret that decides where addresses lie in the table, so that nobody can choose addresses that
+    /// all lie in one place. From a source of entropy; a constant is safe only on a link without strangers.
+    pub seed: u64,
+}
+
+impl Default for NeighborConfig {
+    fn default() -> Self {
+        Self {
+            neighbors: 4096,
+            incomplete: 1024,
+            packets_each: 8,
+            packets: 1024,
+            reachable_time: Duration::from_secs(30),
+            retransmit_time: Duration::from_secs(1),
+            delay_time: Duration::from_secs(5),
+            stale_time: Duration::from_secs(20 * 60),
+            broadcast_requests: 3,
+            unicast_requests: 3,
+            seed: 0,
+        }
+    }
+}
+
+/// What became of a packet given to [`NeighborTable::send`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sent<P> {
+    /// Send it to this address now.
+    Now {
+        /// The packet.
+        packet: P,
+        /// The neighbour's address.
+        mac: MacAddr,
+    },
+    /// It waits, and will come back in an [`Event`].
+    Held,
+    /// It cannot wait.
+    Dropped {
+        /// The packet.
+        packet: P,
+        /// Why.
+        reason: DropReason,
+    },
+    /// It waits in the place of an older packet for the same neighbour, which is dropped.
+    Replaced {
+        /// The older packet.
+        packet: P,
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// What a table wants done.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<A, P> {
+    /// Ask who has `target`.
+    Request {
+        /// The address asked for.
+        target: A,
+        /// The station to ask; `None`: all (broadcast, or the solicited-node group).
+        to: Option<MacAddr>,
+    },
+    /// Send a packet that waited.
+    Release {
+        /// The packet.
+        packet: P,
+        /// The neighbour.
+        target: A,
+        /// The neighbour's address.
+        mac: MacAddr,
+    },
+    /// A packet that waited is dropped.
+    Drop {
+        /// The packet.
+        packet: P,
+        /// The neighbour for which it waited.
+        target: A,
+        /// Why.
+        reason: DropReason,
+    },
+}
+
+/// What a packet told about the neighbour that sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing that the table keeps.
+    Ignored,
+    /// What was known already.
+    Known,
+    /// The address of a neighbour that was not known.
+    New,
+    /// That the neighbour has another address than before.
+    Moved {
+        /// The address before.
+        from: MacAddr,
+    },
+    /// That another station claims an address that is ours or that is set by hand (RFC 5227 §2.4), or,
+    /// without the right to override, a neighbour's.
+    Conflict,
+}
+
+/// One row of a table, for people and tests to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbor<A> {
+    /// The address of IP.
+    pub addr: A,
+    /// The address on the link, unless in resolution.
+    pub mac: Option<MacAddr>,
+    /// The state.
+    pub state: State,
+    /// Since when it is in that state.
+    pub since: Instant,
+    /// Packets that wait for it.
+    pub waiting: usize,
+}
+
+/// The neighbours on one link: addresses `A`, packets `P`, storage `S`.
+pub struct NeighborTable<A: Ip, P, S: NeighborStorage<A, P>> {
+    entries: Entries<A, S::Entries>,
+    index: Index<A, S::Index>,
+    timers: Wheel<Key, S::Timers>,
+    packets: Packets<A, P, S::Packets>,
+    config: NeighborConfig,
+    /// Neighbours in resolution.
+    incomplete: usize,
+    drops: DropCounters,
+    evicted: u64,
+    refused: u64,
+    unanswered: u64,
+}
+
+/// A table whose storage grows to its limits.
+#[cfg(feature = "alloc")]
+pub type VecNeighborTable<A, P> = NeighborTable<A, P, GrowingNeighbors>;
+
+impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
+    /// An empty table. Limits above what storage of fixed length holds are that length.
+    pub fn new(storage: S, config: NeighborConfig) -> Self {
+        let (entries, index, timers, packets) = storage.into_parts();
+        Self {
+            entries: Entries::new(entries, config.neighbors),
+            index: Index::new(index, config.seed),
+            timers: Wheel::new(timers, config.neighbors),
+            packets: Packets::new(packets, config.packets),
+            config,
+            incomplete: 0,
+            drops: DropCounters::default(),
+            evicted: 0,
+            refused: 0,
+            unanswered: 0,
+        }
+    }
+
+    /// The address to send to at once. `None` where something else is to be done as well: give the packet
+    /// to [`send`](Self::send).
+    #[inline]
+    pub fn lookup(&self, addr: A) -> Option<MacAddr> {
+        self.index.ready(addr)
+    }
+
+    /// Sends a packet to a neighbour: at once if its address is known, else when it has answered.
+    pub fn send(&mut self, now: Instant, addr: A, packet: P) -> Sent<P> {
+        let index = match self.index.entry(addr) {
+            Some(index) => index,
+            None => match self.create(now, addr, MacAddr::ZERO, State::Incomplete) {
+                Some(index) => index,
+                None => return self.dropped(packet, DropReason::NeighborTableFull),
+            },
+        };
+        match self.state_and_mac(index) {
+            None => self.dropped(packet, DropReason::NeighborRemoved),
+            Some((State::Incomplete, _)) => self.hold(index, addr, packet),
+            Some((state, mac)) => {
+                if state == State::Stale {
+                    self.enter(now, index, State::Delay);
+                }
+                Sent::Now { packet, mac }
+            }
+        }
+    }
+
+    /// Sets a neighbour by hand, in the place of what was known; `false`, counted in
+    /// [`refused`](Self::refused), if there is no room. What waited for it is released.
+    pub fn insert_static(&mut self, now: Instant, addr: A, mac: MacAddr) -> bool {
+        match self.index.entry(addr) {
+            Some(index) => self.learn(now, index, mac, State::Static),
+            None => return self.create(now, addr, mac, State::Static).is_some(),
+        }
+        true
+    }
+
+    /// Forgets a neighbour, one set by hand too; `false` if it was not known. What waited for it is dropped.
+    pub fn remove(&mut self, addr: A) -> bool {
+        match self.index.entry(addr) {
+            Some(index) => {
+                self.delete(index, DropReason::NeighborRemoved);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The next thing to do; to be called until it returns `None` after each call that changes the table.
+    pub fn poll_event(&mut self) -> Option<Event<A, P>> {
+        if let Some(index) = self.entries.first(List::Request) {
+            self.entries.unlist(index);
+            let entry = self.entries.slab.at(index)?;
+            return Some(Event::Request {
+                target: entry.addr,
+                to: (entry.state == State::Probe).then_some(entry.mac),
+            });
+        }
+        let (target, packet, verdict) = self.packets.collect()?;
+        Some(match verdict {
+            Verdict::Release(mac) => Event::Release {
+                packet,
+                target,
+                mac,
+            },
+            Verdict::Drop(reason) => Event::Drop {
+                packet,
+                target,
+                reason,
+            },
+        })
+    }
+
+    /// The state of a neighbour.
+    pub fn state(&self, addr: A) -> Option<State> {
+        Some(self.state_and_mac(self.index.entry(addr)?)?.0)
+    }
+
+    /// All neighbours, in no order to rely on.
+    pub fn iter(&self) -> impl Iterator<Item = Neighbor<A>> {
+        self.entries.slab.iter().map(|(_, entry)| Neighbor {
+            addr: entry.addr,
+            mac: (entry.state != State::Incomplete).then_some(entry.mac),
+            state: entry.state,
+            since: entry.since,
+            waiting: entry.queue.len,
+        })
+    }
+
+    /// How many neighbours there are.
+    pub fn len(&self) -> usize {
+        self.entries.slab.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.slab.is_empty()
+    }
+
+    /// How many packets are in the table, waiting or to be collected.
+    pub fn packets(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// How many packets were dropped, by reason.
+    pub fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+
+    /// How many stale neighbours were forgotten to make room.
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// How many neighbours were not entered for want of room.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// How many neighbours were given up because they did not answer.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered
+    }
+
+    fn hold(&mut self, index: u32, addr: A, packet: P) -> Sent<P> {
+        let Some(entry) = self.entries.slab.at_mut(index) else {
+            return self.dropped(packet, DropReason::NeighborRemoved);
+        };
+        let (packet, reason) = if entry.queue.len >= self.config.packets_each.max(1) {
+            (packet, DropReason::NeighborQueueFull)
+        } else {
+            match self.packets.hold(&mut entry.queue, addr, packet) {
+                Ok(()) => return Sent::Held,
+                Err(packet) => (packet, DropReason::NeighborBacklog),
+            }
+        };
+        // The latest packet is the one worth keeping (RFC 1122 §2.3.2.2).
+        match self.packets.replace_oldest(&mut entry.queue, packet) {
+            Ok(packet) => {
+                self.drops.add(reason);
+                Sent::Replaced { packet, reason }
+            }
+            Err(packet) => self.dropped(packet, reason),
+        }
+    }
+
+    fn dropped(&mut self, packet: P, reason: DropReason) -> Sent<P> {
+        self.drops.add(reason);
+        Sent::Dropped { packet, reason }
+    }
+}
+
+impl<A: Ip, P, S: NeighborStorage<A, P>> fmt::Debug for NeighborTable<A, P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
