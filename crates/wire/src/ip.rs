@@ -250,6 +250,9 @@ pub trait Ip:
     /// The address with all but its first `length` bits cleared. Lengths above [`BITS`](Self::BITS) leave it as it is.
     #[must_use]
     fn truncated(self, length: u8) -> Self;
+    /// The address with all but its first `length` bits set.
+    #[must_use]
+    fn filled(self, length: u8) -> Self;
     /// How many first bits two addresses share.
     fn common_bits(self, other: Self) -> u8;
     /// Whether this is a multicast address.
@@ -295,6 +298,12 @@ macro_rules! ip_version {
             fn truncated(self, length: u8) -> Self {
                 Self::from_bits(
                     self.to_bits() & !$bits::MAX.checked_shr(u32::from(length)).unwrap_or(0),
+                )
+            }
+            #[inline]
+            fn filled(self, length: u8) -> Self {
+                Self::from_bits(
+                    self.to_bits() | $bits::MAX.checked_shr(u32::from(length)).unwrap_or(0),
                 )
             }
             #[inline]
