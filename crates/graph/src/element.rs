@@ -1,0 +1,135 @@
+//! What runs in a graph.
+
+use waypost_netdev::Wakeup;
+use waypost_packet::{Batch, Packet};
+
+use crate::Cx;
+use crate::handler::{Handler, HandlerError};
+
+/// What runs in a graph. Called once per batch, through `dyn`; the loops inside are static.
+///
+/// Most elements are a [`Processor`](crate::Processor), a [`Classifier`](crate::Classifier) or an
+/// [`AsyncProcessor`](crate::AsyncProcessor) and lift to this trait by themselves. It is for what has
+/// several ports, holds packets, waits for time, or drives others.
+pub trait Element: Send {
+    /// Packets arrive on input `port`. What is left in `batch` goes out of output 0; what belongs to
+    /// other outputs is handed to [`Cx::emit`], what is to be lost to [`Cx::drop`].
+    ///
+    /// An element without a push output 0 leaves in `batch` what it had no room for.
+    fn push(&mut self, port: usize, batch: &mut Batch, cx: &mut Cx<'_>);
+
+    /// Somebody downstream of output `port` asks for up to `max` packets; `batch` is empty.
+    ///
+    /// Most elements do to packets that are pulled through them what they do to those that are
+    /// pushed, and so does the default. Where packets are held, this hands them out.
+    fn pull(&mut self, port: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        let _ = port;
+        cx.pull(0, max, batch);
+        self.push(0, batch, cx);
+    }
+
+    /// How many packets input `port` would take now, for an element that ends the way of pushed
+    /// packets: a queue, a device, an asynchronous stage.
+    ///
+    /// Which variant an input answers does not change over time.
+    fn credit(&self, port: usize) -> Credit {
+        let _ = port;
+        Credit::Through
+    }
+
+    /// Whether this element drives others: then [`run`](Self::run) is called again and again.
+    fn is_task(&self) -> bool {
+        false
+    }
+
+    /// Moves up to `budget` packets from where they come from to where they go. The budget is what
+    /// everything downstream has room for: a source reads no more.
+    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
+        let _ = (budget, cx);
+        Progress::Idle
+    }
+
+    /// The time set with [`Cx::set_timer`] has come.
+    fn timer(&mut self, cx: &mut Cx<'_>) {
+        let _ = cx;
+    }
+
+    /// How to learn that an idle task has work again, if the engine cannot know: the readiness of a device.
+    fn wakeup(&self) -> Option<Readiness> {
+        None
+    }
+
+    /// Whether each worker runs this element's task on packets of its own, or the first worker alone.
+    fn spread(&self) -> Spread {
+        Spread::EveryWorker
+    }
+
+    /// What may be asked of the element and told to it while it runs, beside what every element has.
+    fn handlers(&self) -> &'static [Handler] {
+        &[]
+    }
+
+    /// Answers a read handler listed by [`handlers`](Self::handlers).
+    ///
+    /// # Errors
+    /// The handler's own, in words.
+    fn read(&self, handler: &str, argument: &str) -> Result<String, HandlerError> {
+        let _ = argument;
+        Err(HandlerError::unknown(handler))
+    }
+
+    /// Carries out a write handler listed by [`handlers`](Self::handlers).
+    ///
+    /// # Errors
+    /// The value is refused; nothing has changed.
+    fn write(&mut self, handler: &str, value: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
+        let _ = (value, cx);
+        Err(HandlerError::unknown(handler))
+    }
+
+    /// What a trace says of a packet that left this element, beside where it went.
+    fn note(&self, packet: &Packet) -> Option<String> {
+        let _ = packet;
+        None
+    }
+}
+
+/// How many packets an input would take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credit {
+    /// As many as its outputs take: packets pass through at once.
+    Through,
+    /// So many; they are held, or leave the graph.
+    Packets(usize),
+}
+
+/// What a run of a task came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It moved packets, or may at once: run it again.
+    Worked,
+    /// There was nothing to do.
+    Idle,
+    /// There never will be anything to do again.
+    Finished,
+}
+
+/// What the readiness of an idle task hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The device's own way to say it.
+    pub wakeup: Wakeup,
+    /// Whether to wait for frames to receive.
+    pub receive: bool,
+    /// Whether to wait for room to transmit.
+    pub transmit: bool,
+}
+
+/// On which workers a task runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// Each worker runs it, on packets of its own: a device with a queue for each.
+    EveryWorker,
+    /// The first worker alone: a file to read, a count to keep.
+    FirstWorker,
+}

@@ -1,0 +1,441 @@
+//! How batches move between elements: the inner loop.
+//!
+//! An element is taken out of its slot while it is called, so that it may hand packets on, through
+//! the context, to any other. A chain of one-output elements is a loop, not a recursion; branches
+//! recurse, and a batch that would recurse too deep, or comes back to an element that is being
+//! called, waits on its edge for the next round.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time;
+
+use waypost_packet::{Allocator, Batch, Packet};
+use waypost_wire::Instant;
+
+use crate::Cx;
+use crate::drop::{DropReason, Drops, OnFull};
+use crate::element::{Credit, Element};
+use crate::trace::Tracer;
+
+/// Elements called within each other, at most, by branches.
+const DEPTH_MAX: usize = 32;
+
+/// Where an edge leads, or comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) slot: usize,
+    pub(crate) port: usize,
+}
+
+/// An output: what it is connected to, if packets are pushed through it, and what waits there.
+pub(crate) struct Output {
+    pub(crate) to: Option<End>,
+    pub(crate) on_full: OnFull,
+    /// What the element has emitted in this call.
+    staged: Option<Box<Batch>>,
+    /// What the other end had no room for.
+    backlog: VecDeque<Packet>,
+}
+
+impl Output {
+    pub(crate) fn new(to: Option<End>, on_full: OnFull) -> Self {
+        Self { to, on_full, staged: None, backlog: VecDeque::new() }
+    }
+}
+
+/// What is counted of an element.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) calls: u64,
+    pub(crate) packets: u64,
+    pub(crate) nanos: u64,
+    pub(crate) drops: Drops,
+}
+
+/// An element in its place.
+pub(crate) struct Slot {
+    /// Nothing while it is being called.
+    element: Option<Box<dyn Element>>,
+    pub(crate) outputs: Box<[Output]>,
+    /// The far end of each input through which packets are pulled.
+    pub(crate) inputs: Box<[Option<End>]>,
+    /// For each input whether pushed packets end there: what is left in a batch was refused.
+    ends: Box<[bool]>,
+    /// Whether some output has staged packets.
+    has_staged: bool,
+    pub(crate) stats: Stats,
+    pub(crate) timer: Option<Instant>,
+}
+
+impl Slot {
+    pub(crate) fn new(element: Box<dyn Element>, outputs: Box<[Output]>, inputs: Box<[Option<End>]>) -> Self {
+        let ends = (0..inputs.len()).map(|port| element.credit(port) != Credit::Through);
+        Self {
+            ends: ends.collect(),
+            element: Some(element),
+            outputs,
+            inputs,
+            has_staged: false,
+            stats: Stats::default(),
+            timer: None,
+        }
+    }
+
+    /// The element, unless it is being called.
+    pub(crate) fn element(&self) -> Option<&dyn Element> {
+        self.element.as_deref()
+    }
+}
+
+/// What is said of an element, apart from what is touched per batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Naming {
+    pub(crate) name: Arc<str>,
+    pub(crate) class: Arc<str>,
+    pub(crate) config: Arc<str>,
+}
+
+/// The slots of a graph, and what all its elements share.
+pub(crate) struct Engine {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) names: Arc<[Naming]>,
+    pub(crate) frames: Allocator,
+    pub(crate) now: Instant,
+    pub(crate) batch_limit: usize,
+    pub(crate) waker: Waker,
+    pub(crate) stopped: bool,
+    pub(crate) profiled: bool,
+    pub(crate) tracer: Tracer,
+    /// Packets that moved over some edge, since ever: unchanged over a round, nothing happened in it.
+    pub(crate) moved: u64,
+    /// Packets waiting on edges.
+    pub(crate) backlogged: usize,
+    pub(crate) next_timer: Option<Instant>,
+    pub(crate) router_config: Arc<str>,
+    trash: Batch,
+    spare: Vec<Box<Batch>>,
+    depth: usize,
+}
+
+impl Engine {
+    pub(crate) fn new(slots: Vec<Slot>, names: Arc<[Naming]>, frames: Allocator, config: Arc<str>) -> Self {
+        Self {
+            slots,
+            names,
+            frames,
+            now: Instant::ZERO,
+            batch_limit: 32,
+            waker: Waker::noop().clone(),
+            stopped: false,
+            profiled: false,
+            tracer: Tracer::default(),
+            moved: 0,
+            backlogged: 0,
+            next_timer: None,
+            router_config: config,
+            trash: Batch::new(),
+            spare: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Calls something of an element; `None` if the element is being called already.
+    #[inline(always)]
+    pub(crate) fn call<R>(
+        &mut self,
+        at: usize,
+        f: impl FnOnce(&mut dyn Element, &mut Cx<'_>) -> R,
+    ) -> Option<R> {
+        let mut element = self.slots[at].element.take()?;
+        let result = f(&mut *element, &mut Cx { engine: self, at });
+        self.slots[at].element = Some(element);
+        if self.slots[at].has_staged {
+            self.deliver_staged(at);
+        }
+        Some(result)
+    }
+
+    /// Pushes a batch out of an output, and leaves it empty: what nobody takes waits or is lost, as
+    /// the edge says.
+    #[inline]
+    pub(crate) fn send(&mut self, mut from: usize, mut port: usize, batch: &mut Batch) {
+        while !batch.is_empty() {
+            let Some(output) = self.slots[from].outputs.get(port) else {
+                self.lose_all(from, batch, DropReason::UNCONNECTED);
+                return;
+            };
+            let Some(to) = output.to else {
+                self.lose_all(from, batch, DropReason::UNCONNECTED);
+                return;
+            };
+            if !output.backlog.is_empty() || self.depth == DEPTH_MAX {
+                self.hold_back(from, port, batch);
+                return;
+            }
+            if !self.push_into(to, batch) {
+                self.hold_back(from, port, batch);
+                return;
+            }
+            if self.slots[to.slot].ends[to.port] {
+                if !batch.is_empty() {
+                    self.hold_back(from, port, batch);
+                }
+                return;
+            }
+            (from, port) = (to.slot, 0);
+        }
+    }
+
+    /// Calls an element's `push`; false if it is being called already.
+    #[inline(always)]
+    fn push_into(&mut self, to: End, batch: &mut Batch) -> bool {
+        let slot = &mut self.slots[to.slot];
+        let Some(mut element) = slot.element.take() else { return false };
+        let count = batch.len() as u64;
+        slot.stats.calls += 1;
+        slot.stats.packets += count;
+        self.moved += count;
+        let watched = self.profiled || self.tracer.is_active();
+        let begun = if watched { self.enter(to, batch) } else { None };
+        element.push(to.port, batch, &mut Cx { engine: self, at: to.slot });
+        if watched {
+            self.leave(to.slot, begun, batch, &*element);
+        }
+        let slot = &mut self.slots[to.slot];
+        slot.element = Some(element);
+        if slot.has_staged {
+            self.deliver_staged(to.slot);
+        }
+        true
+    }
+
+    #[cold]
+    fn enter(&mut self, to: End, batch: &mut Batch) -> Option<time::Instant> {
+        if self.tracer.is_active() {
+            self.tracer.arrived(&self.names, to, self.now, batch);
+        }
+        self.profiled.then(time::Instant::now)
+    }
+
+    #[cold]
+    fn leave(&mut self, at: usize, begun: Option<time::Instant>, batch: &Batch, element: &dyn Element) {
+        if let Some(begun) = begun {
+            self.slots[at].stats.nanos += begun.elapsed().as_nanos() as u64;
+        }
+        if self.tracer.is_active() {
+            self.tracer.left(batch, &self.names[at], self.now, element);
+        }
+    }
+
+    /// Delivers what an element has emitted to its outputs.
+    fn deliver_staged(&mut self, at: usize) {
+        self.slots[at].has_staged = false;
+        self.depth += 1;
+        for port in 0..self.slots[at].outputs.len() {
+            if let Some(mut batch) = self.slots[at].outputs[port].staged.take() {
+                self.send(at, port, &mut batch);
+                self.put_spare(batch);
+            }
+        }
+        self.depth -= 1;
+    }
+
+    /// Puts a packet among those that an element emits in this call.
+    #[inline(always)]
+    pub(crate) fn stage(&mut self, at: usize, port: usize, packet: Packet) {
+        let slot = &mut self.slots[at];
+        let Some(output) = slot.outputs.get_mut(port) else {
+            self.lose(at, packet, DropReason::UNCONNECTED);
+            return;
+        };
+        if let Some(staged) = &mut output.staged {
+            match staged.push(packet) {
+                Ok(()) => {}
+                Err(packet) => self.stage_slow(at, port, packet),
+            }
+        } else {
+            self.stage_slow(at, port, packet);
+        }
+    }
+
+    /// The first packet for an output, or one more than a batch holds.
+    #[cold]
+    fn stage_slow(&mut self, at: usize, port: usize, packet: Packet) {
+        if let Some(mut full) = self.slots[at].outputs[port].staged.take() {
+            self.depth += 1;
+            self.send(at, port, &mut full);
+            self.depth -= 1;
+            self.put_spare(full);
+        }
+        let mut batch = self.take_spare();
+        if let Err(packet) = batch.push(packet) {
+            self.lose(at, packet, DropReason::NO_BUFFER);
+        }
+        let slot = &mut self.slots[at];
+        slot.outputs[port].staged = Some(batch);
+        slot.has_staged = true;
+    }
+
+    /// Sorts a batch by output; what belongs to output 0 stays.
+    #[inline]
+    pub(crate) fn distribute(&mut self, at: usize, batch: &mut Batch, outputs: &[u8; Batch::CAPACITY]) {
+        let any = outputs[..batch.len()].iter().fold(0, |any, output| any | output);
+        if any == 0 {
+            return;
+        }
+        let mut outputs = outputs.iter();
+        batch.filter_map(|packet| match outputs.next() {
+            Some(0) | None => Some(packet),
+            Some(&output) => {
+                self.stage(at, output as usize, packet);
+                None
+            }
+        });
+    }
+
+    /// Pulls through an input, behind what is in `batch`.
+    #[inline]
+    pub(crate) fn fetch_input(&mut self, at: usize, port: usize, max: usize, batch: &mut Batch) -> usize {
+        let Some(&Some(from)) = self.slots[at].inputs.get(port) else { return 0 };
+        let max = max.min(batch.room());
+        if batch.is_empty() {
+            self.fetch(from, max, batch);
+            return batch.len();
+        }
+        let mut more = self.take_spare();
+        self.fetch(from, max, &mut more);
+        let count = more.len();
+        batch.take_from(&mut more, count);
+        self.put_spare(more);
+        count
+    }
+
+    /// Calls an element's `pull`.
+    fn fetch(&mut self, from: End, max: usize, batch: &mut Batch) {
+        if max == 0 || self.depth == DEPTH_MAX {
+            return;
+        }
+        let Some(mut element) = self.slots[from.slot].element.take() else { return };
+        self.depth += 1;
+        let watched = self.profiled || self.tracer.is_active();
+        let begun = if watched { self.profiled.then(time::Instant::now) } else { None };
+        element.pull(from.port, max, batch, &mut Cx { engine: self, at: from.slot });
+        if watched {
+            if self.tracer.is_active() {
+                self.tracer.arrived(&self.names, from, self.now, batch);
+            }
+            self.leave(from.slot, begun, batch, &*element);
+        }
+        self.depth -= 1;
+        let slot = &mut self.slots[from.slot];
+        slot.element = Some(element);
+        slot.stats.calls += 1;
+        slot.stats.packets += batch.len() as u64;
+        self.moved += batch.len() as u64;
+        if slot.has_staged {
+            self.deliver_staged(from.slot);
+        }
+    }
+
+    /// What the far end of an edge had no room for waits there, or is lost.
+    #[cold]
+    fn hold_back(&mut self, from: usize, port: usize, batch: &mut Batch) {
+        let output = &mut self.slots[from].outputs[port];
+        match output.on_full {
+            OnFull::Block => {
+                self.backlogged += batch.len();
+                output.backlog.extend(batch.drain());
+            }
+            OnFull::Drop(reason) => self.lose_all(from, batch, reason),
+        }
+    }
+
+    /// Tries again to deliver what waits on edges.
+    #[cold]
+    pub(crate) fn flush_backlogs(&mut self) {
+        let mut batch = self.take_spare();
+        for at in 0..self.slots.len() {
+            for port in 0..self.slots[at].outputs.len() {
+                let waiting = self.slots[at].outputs[port].backlog.len();
+                if waiting == 0 {
+                    continue;
+                }
+                let mut queue = std::mem::take(&mut self.slots[at].outputs[port].backlog);
+                self.backlogged -= waiting;
+                while !queue.is_empty() && self.slots[at].outputs[port].backlog.is_empty() {
+                    let count = queue.len().min(self.batch_limit);
+                    for packet in queue.drain(..count) {
+                        // An empty batch has room for a batch limit.
+                        drop(batch.push(packet));
+                    }
+                    self.send(at, port, &mut batch);
+                }
+                // What was refused again goes before what was not tried.
+                self.backlogged += queue.len();
+                let backlog = &mut self.slots[at].outputs[port].backlog;
+                if backlog.is_empty() {
+                    *backlog = queue;
+                } else {
+                    backlog.append(&mut queue);
+                }
+            }
+        }
+        self.put_spare(batch);
+    }
+
+    /// Whether packets wait on an edge.
+    pub(crate) fn has_backlog(&self, from: End) -> bool {
+        !self.slots[from.slot].outputs[from.port].backlog.is_empty()
+    }
+
+    /// Loses a packet.
+    #[inline]
+    pub(crate) fn lose(&mut self, at: usize, packet: Packet, reason: DropReason) {
+        self.slots[at].stats.drops.count(reason, 1);
+        if self.tracer.is_active() {
+            self.tracer.lost(&self.names[at], self.now, &packet, reason);
+        }
+        if let Err(packet) = self.trash.push(packet) {
+            self.frames.free(&mut self.trash);
+            self.frames.free_packet(packet);
+        }
+    }
+
+    /// Loses all packets of a batch.
+    pub(crate) fn lose_all(&mut self, at: usize, batch: &mut Batch, reason: DropReason) {
+        self.slots[at].stats.drops.count(reason, batch.len() as u64);
+        if self.tracer.is_active() {
+            for packet in batch.iter() {
+                self.tracer.lost(&self.names[at], self.now, packet, reason);
+            }
+        }
+        self.frames.free(batch);
+    }
+
+    /// Frees what was lost in this round.
+    #[inline]
+    pub(crate) fn empty_trash(&mut self) {
+        if !self.trash.is_empty() {
+            self.frames.free(&mut self.trash);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn take_spare(&mut self) -> Box<Batch> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn put_spare(&mut self, batch: Box<Batch>) {
+        debug_assert!(batch.is_empty());
+        self.spare.push(batch);
+    }
+
+    pub(crate) fn set_timer(&mut self, at: usize, deadline: Option<Instant>) {
+        self.slots[at].timer = deadline;
+        if let Some(deadline) = deadline {
+            self.next_timer = Some(self.next_timer.map_or(deadline, |next| next.min(deadline)));
+        }
+    }
+}

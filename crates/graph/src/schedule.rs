@@ -1,0 +1,169 @@
+//! Which tasks run, and with how much: demand flows up as credit, packets flow down.
+
+use waypost_wire::Instant;
+
+use crate::element::{Credit, Progress, Readiness, Spread};
+use crate::engine::{End, Engine};
+
+/// An element that drives others.
+struct Task {
+    slot: usize,
+    /// The inputs that end the way of what this task pushes: their room is its credit.
+    ends: Box<[End]>,
+    /// The edges on that way: while packets wait on one of them, the task waits too.
+    edges: Box<[End]>,
+    finished: bool,
+}
+
+/// A graph on one worker: an engine and its tasks.
+///
+/// It reads no clock and waits for nothing: whoever drives it calls [`step`](Self::step) with the
+/// time, and when a step did nothing, waits until [`next_timer`](Self::next_timer), the readiness of a
+/// device or a wake-up. A [`Runtime`](crate::Runtime) is such a driver; a simulator is another.
+pub struct Instance {
+    pub(crate) engine: Engine,
+    tasks: Vec<Task>,
+}
+
+impl Instance {
+    /// Finds the tasks, and for each what its credit hangs on.
+    pub(crate) fn new(engine: Engine, worker: usize) -> Self {
+        let slots = 0..engine.slots.len();
+        let tasks = slots
+            .filter(|&slot| {
+                engine.slots[slot].element().is_some_and(|element| {
+                    element.is_task() && (worker == 0 || element.spread() == Spread::EveryWorker)
+                })
+            })
+            .map(|slot| {
+                let (ends, edges) = downstream(&engine, slot);
+                Task { slot, ends, edges, finished: false }
+            })
+            .collect();
+        Self { engine, tasks }
+    }
+
+    /// Runs every task once, as far as there is room for what it moves, and says whether anything happened.
+    pub fn step(&mut self, now: Instant) -> bool {
+        let engine = &mut self.engine;
+        engine.now = now;
+        let before = engine.moved;
+        let mut worked = false;
+        if engine.next_timer.is_some_and(|deadline| deadline <= now) {
+            run_timers(engine, now);
+            worked = true;
+        }
+        if engine.backlogged > 0 {
+            engine.flush_backlogs();
+        }
+        for task in &mut self.tasks {
+            if engine.stopped {
+                break;
+            }
+            if task.finished {
+                continue;
+            }
+            let budget = credit(engine, task);
+            if budget == 0 {
+                continue;
+            }
+            match engine.call(task.slot, |element, cx| element.run(budget, cx)) {
+                Some(Progress::Worked) => worked = true,
+                Some(Progress::Finished) => {
+                    task.finished = true;
+                    worked = true;
+                }
+                Some(Progress::Idle) | None => {}
+            }
+        }
+        engine.empty_trash();
+        worked || engine.moved != before
+    }
+
+    /// Runs steps until one does nothing, or `steps` are done; says how many did something.
+    pub fn run_until_idle(&mut self, now: Instant, steps: usize) -> usize {
+        (0..steps).take_while(|_| !self.is_stopped() && self.step(now)).count()
+    }
+
+    /// The earliest time for which an element has set a timer.
+    pub fn next_timer(&self) -> Option<Instant> {
+        self.engine.next_timer
+    }
+
+    /// Whether an element has asked the graph to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.engine.stopped
+    }
+
+    /// Whether all tasks have said that they will never have anything to do again.
+    pub fn is_finished(&self) -> bool {
+        self.tasks.iter().all(|task| task.finished)
+    }
+
+    /// How many packets a batch is filled with, at most: 1 to [`Batch::CAPACITY`](waypost_packet::Batch::CAPACITY).
+    pub fn set_batch_limit(&mut self, packets: usize) {
+        self.engine.batch_limit = packets.clamp(1, waypost_packet::Batch::CAPACITY);
+    }
+
+    /// The readiness that an idle graph hangs on, of all its devices.
+    pub(crate) fn readiness(&self) -> impl Iterator<Item = (usize, Readiness)> {
+        let slots = self.engine.slots.iter().enumerate();
+        slots.filter_map(|(at, slot)| Some((at, slot.element()?.wakeup()?)))
+    }
+}
+
+/// How many packets a task may move: the least room at the end of any way its packets may take.
+#[inline]
+fn credit(engine: &Engine, task: &Task) -> usize {
+    if engine.backlogged > 0 && task.edges.iter().any(|&edge| engine.has_backlog(edge)) {
+        return 0;
+    }
+    let mut room = engine.batch_limit;
+    for end in &task.ends {
+        if let Some(element) = engine.slots[end.slot].element()
+            && let Credit::Packets(packets) = element.credit(end.port)
+        {
+            room = room.min(packets);
+        }
+    }
+    room
+}
+
+/// Calls the timers that are due.
+#[cold]
+fn run_timers(engine: &mut Engine, now: Instant) {
+    for slot in 0..engine.slots.len() {
+        if engine.slots[slot].timer.is_some_and(|deadline| deadline <= now) {
+            engine.slots[slot].timer = None;
+            engine.call(slot, |element, cx| element.timer(cx));
+        }
+    }
+    engine.next_timer = engine.slots.iter().filter_map(|slot| slot.timer).min();
+}
+
+/// Follows pushed packets from an element to the inputs that end their way, over edges that block.
+fn downstream(engine: &Engine, slot: usize) -> (Box<[End]>, Box<[End]>) {
+    let (mut ends, mut edges, mut seen) = (Vec::new(), Vec::new(), vec![false; engine.slots.len()]);
+    let mut open = vec![slot];
+    seen[slot] = true;
+    while let Some(at) = open.pop() {
+        for (port, output) in engine.slots[at].outputs.iter().enumerate() {
+            let (Some(to), crate::OnFull::Block) = (output.to, output.on_full) else { continue };
+            edges.push(End { slot: at, port });
+            let Some(element) = engine.slots[to.slot].element() else { continue };
+            match element.credit(to.port) {
+                Credit::Packets(_) => {
+                    if !ends.contains(&to) {
+                        ends.push(to);
+                    }
+                }
+                Credit::Through if !seen[to.slot] => {
+                    seen[to.slot] = true;
+                    open.push(to.slot);
+                }
+                Credit::Through => {}
+            }
+        }
+    }
+    (ends.into(), edges.into())
+}

@@ -1,0 +1,131 @@
+//! The way of single packets through the graph.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+use waypost_packet::{Batch, Packet};
+use waypost_wire::Instant;
+
+use crate::drop::DropReason;
+use crate::element::Element;
+use crate::engine::{End, Naming};
+
+/// Steps kept of all traced packets together, at most; older ones are forgotten.
+const STEPS_MAX: usize = 16 << 10;
+
+/// One step of a traced packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceStep {
+    /// The packet's number.
+    pub packet: u32,
+    /// When.
+    pub time: Instant,
+    /// The element's name.
+    pub element: Arc<str>,
+    /// What happened there.
+    pub event: TraceEvent,
+}
+
+/// What happened to a traced packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraceEvent {
+    /// It arrived, at this input (or left this output, where it was pulled), with so many octets.
+    Arrived {
+        /// The port.
+        port: usize,
+        /// The packet's length, in octets.
+        len: usize,
+    },
+    /// What the element says of it.
+    Note(String),
+    /// It was lost.
+    Dropped(DropReason),
+}
+
+impl fmt::Display for TraceStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{} {} {}", self.packet, self.time, self.element)?;
+        match &self.event {
+            TraceEvent::Arrived { port, len } => write!(f, " [{port}] {len} octets"),
+            TraceEvent::Note(note) => write!(f, ": {note}"),
+            TraceEvent::Dropped(reason) => write!(f, " DROPPED: {reason}"),
+        }
+    }
+}
+
+/// Follows packets that carry a trace number.
+#[derive(Default)]
+pub(crate) struct Tracer {
+    active: bool,
+    /// The element whose packets are given numbers, and how many more.
+    from: Option<(usize, u32)>,
+    next: u32,
+    steps: VecDeque<TraceStep>,
+}
+
+impl Tracer {
+    #[inline(always)]
+    pub(crate) fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Gives the next `count` packets that reach a slot a number each, and follows them.
+    pub(crate) fn start(&mut self, slot: usize, count: u32) {
+        self.from = Some((slot, count));
+        self.active = true;
+    }
+
+    /// The steps so far, in order of time.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = &TraceStep> {
+        self.steps.iter()
+    }
+
+    pub(crate) fn wants(&mut self, slot: usize) -> Option<u32> {
+        let (from, left) = self.from.as_mut()?;
+        if *from != slot || *left == 0 {
+            return None;
+        }
+        *left -= 1;
+        self.next += 1;
+        Some(self.next)
+    }
+
+    pub(crate) fn arrived(&mut self, names: &[Naming], at: End, now: Instant, batch: &mut Batch) {
+        for packet in batch.iter_mut() {
+            if packet.trace().is_none()
+                && let Some(number) = self.wants(at.slot)
+            {
+                packet.set_trace(Some(number));
+            }
+            if let Some(number) = packet.trace() {
+                let event = TraceEvent::Arrived { port: at.port, len: packet.len() };
+                self.add(TraceStep { packet: number, time: now, element: names[at.slot].name.clone(), event });
+            }
+        }
+    }
+
+    pub(crate) fn left(&mut self, batch: &Batch, at: &Naming, now: Instant, element: &dyn Element) {
+        for packet in batch.iter() {
+            let Some(number) = packet.trace() else { continue };
+            if let Some(note) = element.note(packet) {
+                let event = TraceEvent::Note(note);
+                self.add(TraceStep { packet: number, time: now, element: at.name.clone(), event });
+            }
+        }
+    }
+
+    pub(crate) fn lost(&mut self, at: &Naming, now: Instant, packet: &Packet, reason: DropReason) {
+        if let Some(number) = packet.trace() {
+            let event = TraceEvent::Dropped(reason);
+            self.add(TraceStep { packet: number, time: now, element: at.name.clone(), event });
+        }
+    }
+
+    fn add(&mut self, step: TraceStep) {
+        if self.steps.len() == STEPS_MAX {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(step);
+    }
+}
