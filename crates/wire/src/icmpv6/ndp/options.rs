@@ -1,0 +1,508 @@
+//! Options of neighbour discovery (RFC 4861 §4.6, RFC 8106 §5.1).
+
+use core::fmt;
+use core::iter::FusedIterator;
+use core::net::Ipv6Addr;
+
+use crate::addr::MacAddr;
+use crate::integers::{U16, U32};
+use crate::prefix::{Ipv6Prefix, PrefixError};
+use crate::view::{Stored, View, header};
+
+header! {
+    /// A link-layer address of Ethernet, as an option (RFC 4861 §4.6.1).
+    pub struct LinkLayerAddressOption {
+        kind: u8;
+        length: u8;
+        /// The address.
+        address: MacAddr => MacAddr, set_address;
+    }
+}
+
+impl LinkLayerAddressOption {
+    /// The address of the sender.
+    #[inline]
+    pub const fn source(address: MacAddr) -> Self {
+        Self {
+            kind: NdpOption::SOURCE_LINK_LAYER_ADDRESS,
+            length: 1,
+            address,
+        }
+    }
+
+    /// The address of the target.
+    #[inline]
+    pub const fn target(address: MacAddr) -> Self {
+        Self {
+            kind: NdpOption::TARGET_LINK_LAYER_ADDRESS,
+            length: 1,
+            address,
+        }
+    }
+}
+
+header! {
+    /// A prefix of the link (RFC 4861 §4.6.2).
+    pub struct PrefixInformation {
+        kind: u8;
+        length: u8;
+        /// How many bits of `address` count; more than 128 in a malformed option.
+        prefix_length: u8 => u8, set_prefix_length;
+        flags: u8;
+        /// For how many seconds the prefix is on the link; 0xffffffff means forever.
+        valid_lifetime_secs: U32 => u32, set_valid_lifetime_secs;
+        /// For how many seconds addresses made from it are preferred; 0xffffffff means forever.
+        preferred_lifetime_secs: U32 => u32, set_preferred_lifetime_secs;
+        reserved: [u8; 4];
+        /// An address that begins with the prefix.
+        address: [u8; 16] => Ipv6Addr, set_address;
+    }
+}
+
+impl PrefixInformation {
+    const ON_LINK: u8 = 0x80;
+    const AUTONOMOUS: u8 = 0x40;
+
+    /// The option without flags and with lifetimes of 0.
+    #[inline]
+    pub const fn new(prefix: Ipv6Prefix) -> Self {
+        Self {
+            kind: NdpOption::PREFIX_INFORMATION,
+            length: 4,
+            prefix_length: prefix.length(),
+            flags: 0,
+            valid_lifetime_secs: U32::new(0),
+            preferred_lifetime_secs: U32::new(0),
+            reserved: [0; 4],
+            address: prefix.network().octets(),
+        }
+    }
+
+    /// The prefix; bits behind it are ignored, as the RFC asks.
+    ///
+    /// # Errors
+    /// [`PrefixError`] if the prefix length is more than 128.
+    #[inline]
+    pub fn prefix(&self) -> Result<Ipv6Prefix, PrefixError> {
+        Ipv6Prefix::new_truncated(self.address(), self.prefix_length)
+    }
+
+    /// Whether addresses with this prefix are on the link ("L").
+    #[inline]
+    pub const fn is_on_link(&self) -> bool {
+        self.flags & Self::ON_LINK != 0
+    }
+
+    /// Sets whether addresses with this prefix are on the link.
+    #[inline]
+    pub const fn set_on_link(&mut self, set: bool) {
+        super::set_bit(&mut self.flags, Self::ON_LINK, set);
+    }
+
+    /// Whether hosts may make themselves addresses from it ("A", RFC 4862).
+    #[inline]
+    pub const fn is_autonomous(&self) -> bool {
+        self.flags & Self::AUTONOMOUS != 0
+    }
+
+    /// Sets whether hosts may make themselves addresses from it.
+    #[inline]
+    pub const fn set_autonomous(&mut self, set: bool) {
+        super::set_bit(&mut self.flags, Self::AUTONOMOUS, set);
+    }
+}
+
+header! {
+    /// What comes before the quoted packet in a redirect (RFC 4861 §4.6.3).
+    pub struct RedirectedHeaderOption {
+        kind: u8;
+        length: u8;
+        reserved: [u8; 6];
+    }
+}
+
+impl RedirectedHeaderOption {
+    /// The beginning of an option that quotes that many octets of a packet, rounded down to a multiple of 8, at most 2032.
+    #[inline]
+    pub const fn new(quoted_len: usize) -> Self {
+        let units = quoted_len / 8;
+        let length = if units > 254 { 255 } else { units as u8 + 1 };
+        Self {
+            kind: NdpOption::REDIRECTED_HEADER,
+            length,
+            reserved: [0; 6],
+        }
+    }
+}
+
+header! {
+    /// The MTU of the link (RFC 4861 §4.6.4).
+    pub struct MtuOption {
+        kind: u8;
+        length: u8;
+        reserved: [u8; 2];
+        /// The MTU in octets.
+        mtu: U32 => u32, set_mtu;
+    }
+}
+
+impl MtuOption {
+    /// The option with this MTU, in octets.
+    #[inline]
+    pub const fn new(mtu: u32) -> Self {
+        Self {
+            kind: NdpOption::MTU,
+            length: 1,
+            reserved: [0; 2],
+            mtu: U32::new(mtu),
+        }
+    }
+}
+
+header! {
+    /// What comes before the addresses of DNS servers (RFC 8106 §5.1).
+    pub struct RdnssOption {
+        kind: u8;
+        length: u8;
+        reserved: U16;
+        /// For how many seconds the servers may be used; 0xffffffff means forever.
+        lifetime_secs: U32 => u32, set_lifetime_secs;
+    }
+}
+
+impl RdnssOption {
+    /// The beginning of an option with that many servers, at most 127.
+    #[inline]
+    pub const fn new(servers: usize, lifetime_secs: u32) -> Self {
+        let length = if servers > 127 {
+            255
+        } else {
+            1 + 2 * servers as u8
+        };
+        Self {
+            kind: NdpOption::RDNSS,
+            length,
+            reserved: U16::new(0),
+            lifetime_secs: U32::new(lifetime_secs),
+        }
+    }
+}
+
+/// One option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NdpOption<'a> {
+    /// The link-layer address of the sender, with the padding that its link prescribes.
+    SourceLinkLayerAddress(&'a [u8]),
+    /// The link-layer address of the target, with the padding that its link prescribes.
+    TargetLinkLayerAddress(&'a [u8]),
+    /// A prefix of the link.
+    PrefixInformation(&'a PrefixInformation),
+    /// The beginning of the packet that is redirected.
+    RedirectedHeader(&'a [u8]),
+    /// The MTU of the link in octets.
+    Mtu(u32),
+    /// DNS servers, at least one.
+    Rdnss {
+        /// For how many seconds they may be used; 0xffffffff means forever.
+        lifetime_secs: u32,
+        /// Their addresses.
+        servers: &'a [[u8; 16]],
+    },
+    /// Any other option.
+    Unknown {
+        /// Its type.
+        kind: u8,
+        /// What follows type and length.
+        data: &'a [u8],
+    },
+}
+
+impl NdpOption<'_> {
+    const SOURCE_LINK_LAYER_ADDRESS: u8 = 1;
+    const TARGET_LINK_LAYER_ADDRESS: u8 = 2;
+    const PREFIX_INFORMATION: u8 = 3;
+    const REDIRECTED_HEADER: u8 = 4;
+    const MTU: u8 = 5;
+    const RDNSS: u8 = 25;
+
+    /// The option type octet.
+    pub const fn kind(&self) -> u8 {
+        match self {
+            Self::SourceLinkLayerAddress(_) => Self::SOURCE_LINK_LAYER_ADDRESS,
+            Self::TargetLinkLayerAddress(_) => Self::TARGET_LINK_LAYER_ADDRESS,
+            Self::PrefixInformation(_) => Self::PREFIX_INFORMATION,
+            Self::RedirectedHeader(_) => Self::REDIRECTED_HEADER,
+            Self::Mtu(_) => Self::MTU,
+            Self::Rdnss { .. } => Self::RDNSS,
+            Self::Unknown { kind, .. } => *kind,
+        }
+    }
+
+    /// The Ethernet address of a link-layer address option; `None` in others, and of other links.
+    pub fn mac(&self) -> Option<MacAddr> {
+        match *self {
+            Self::SourceLinkLayerAddress(address) | Self::TargetLinkLayerAddress(address) => {
+                <[u8; 6]>::try_from(address).ok().map(MacAddr::new)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for NdpOption<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, address) = match self {
+            Self::SourceLinkLayerAddress(address) => ("source", address),
+            Self::TargetLinkLayerAddress(address) => ("target", address),
+            Self::PrefixInformation(option) => {
+                write!(f, "prefix {}/{}", option.address(), option.prefix_length())?;
+                f.write_str(if option.is_on_link() { " onlink" } else { "" })?;
+                f.write_str(if option.is_autonomous() { " auto" } else { "" })?;
+                return write!(
+                    f,
+                    " valid {}s preferred {}s",
+                    option.valid_lifetime_secs, option.preferred_lifetime_secs
+                );
+            }
+            Self::RedirectedHeader(quoted) => {
+                return write!(f, "redirected header, {} octets", quoted.len());
+            }
+            Self::Mtu(mtu) => return write!(f, "mtu {mtu}"),
+            Self::Rdnss {
+                lifetime_secs,
+                servers,
+            } => {
+                write!(f, "rdnss {lifetime_secs}s")?;
+                return servers.iter().try_for_each(|server| {
+                    let server: Ipv6Addr = server.load();
+                    write!(f, " {server}")
+                });
+            }
+            Self::Unknown { kind, data } => {
+                return write!(f, "option {kind}, {} octets", data.len());
+            }
+        };
+        write!(f, "{name} link-layer address ")?;
+        match self.mac() {
+            Some(mac) => mac.fmt(f),
+            None => write!(f, "of {} octets", address.len()),
+        }
+    }
+}
+
+/// Why an option cannot be read. The whole message is then to be discarded (RFC 4861 §4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NdpOptionError {
+    /// There is no length octet, or it counts more than there is.
+    Truncated {
+        /// The option type.
+        kind: u8,
+        /// Octets that are there, type included.
+        found: usize,
+    },
+    /// The length does not fit the type; 0 fits none.
+    Length {
+        /// The option type.
+        kind: u8,
+        /// The length found, in units of 8 octets.
+        found: u8,
+    },
+}
+
+impl fmt::Display for NdpOptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { kind, found } => write!(
+                f,
+                "expected all of neighbour discovery option {kind}, found its first {found} octets"
+            ),
+            Self::Length { kind, found } => write!(
+                f,
+                "expected neighbour discovery option {kind} in a length of its own, found {found} times 8 octets"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for NdpOptionError {}
+
+/// The options of a message, one after the other. It ends after an error.
+#[derive(Clone, Debug)]
+pub struct NdpOptions<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> NdpOptions<'a> {
+    /// The options in these octets.
+    #[inline]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The octets not yet read.
+    #[inline]
+    pub const fn remaining(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+impl<'a> Iterator for NdpOptions<'a> {
+    type Item = Result<NdpOption<'a>, NdpOptionError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let option = match *self.rest {
+            [] => return None,
+            [kind] => Err(NdpOptionError::Truncated { kind, found: 1 }),
+            [kind, len, ..] => match self.rest.split_at_checked(usize::from(len) * 8) {
+                None => Err(NdpOptionError::Truncated {
+                    kind,
+                    found: self.rest.len(),
+                }),
+                Some((option, rest)) => {
+                    self.rest = rest;
+                    read(kind, option).ok_or(NdpOptionError::Length { kind, found: len })
+                }
+            },
+        };
+        if option.is_err() {
+            self.rest = &[];
+        }
+        Some(option)
+    }
+}
+
+impl FusedIterator for NdpOptions<'_> {}
+
+/// The option that takes exactly these octets, or `None` if its type takes another length.
+fn read(kind: u8, option: &[u8]) -> Option<NdpOption<'_>> {
+    let data = option.get(2..)?;
+    Some(match kind {
+        NdpOption::SOURCE_LINK_LAYER_ADDRESS => NdpOption::SourceLinkLayerAddress(data),
+        NdpOption::TARGET_LINK_LAYER_ADDRESS => NdpOption::TargetLinkLayerAddress(data),
+        NdpOption::PREFIX_INFORMATION => match PrefixInformation::split_from(option) {
+            Ok((information, [])) => NdpOption::PrefixInformation(information),
+            _ => return None,
+        },
+        NdpOption::REDIRECTED_HEADER => NdpOption::RedirectedHeader(option.get(8..)?),
+        NdpOption::MTU => match MtuOption::split_from(option) {
+            Ok((mtu, [])) => NdpOption::Mtu(mtu.mtu()),
+            _ => return None,
+        },
+        NdpOption::RDNSS => {
+            let (header, servers) = RdnssOption::split_from(option).ok()?;
+            let (servers @ [_, ..], []) = <[u8; 16]>::view_slice(servers) else {
+                return None;
+            };
+            NdpOption::Rdnss {
+                lifetime_secs: header.lifetime_secs(),
+                servers,
+            }
+        }
+        _ => NdpOption::Unknown { kind, data },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn all(bytes: &[u8]) -> Vec<Result<NdpOption<'_>, NdpOptionError>> {
+        NdpOptions::new(bytes).collect()
+    }
+
+    #[test]
+    fn what_is_built_is_read_back() {
+        let mac = MacAddr::new([2, 0, 0, 0, 0, 1]);
+        let mut prefix = PrefixInformation::new("2001:db8::/64".parse().unwrap());
+        prefix.set_on_link(true);
+        prefix.set_autonomous(true);
+        prefix.set_valid_lifetime_secs(86_400);
+        let server = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x53).octets();
+        let bytes = [
+            &LinkLayerAddressOption::source(mac).as_bytes()[..],
+            LinkLayerAddressOption::target(mac).as_bytes(),
+            prefix.as_bytes(),
+            MtuOption::new(1500).as_bytes(),
+            RdnssOption::new(1, 600).as_bytes(),
+            &server,
+            RedirectedHeaderOption::new(8).as_bytes(),
+            &[0x60; 8],
+            &[14, 1, 1, 2, 3, 4, 5, 6], // a nonce (RFC 3971), which we only name
+        ]
+        .concat();
+        let options = all(&bytes);
+        assert_eq!(
+            options,
+            [
+                Ok(NdpOption::SourceLinkLayerAddress(&mac.octets())),
+                Ok(NdpOption::TargetLinkLayerAddress(&mac.octets())),
+                Ok(NdpOption::PrefixInformation(&prefix)),
+                Ok(NdpOption::Mtu(1500)),
+                Ok(NdpOption::Rdnss {
+                    lifetime_secs: 600,
+                    servers: &[server]
+                }),
+                Ok(NdpOption::RedirectedHeader(&[0x60; 8])),
+                Ok(NdpOption::Unknown {
+                    kind: 14,
+                    data: &[1, 2, 3, 4, 5, 6]
+                }),
+            ]
+        );
+        let texts: Vec<_> = options
+            .iter()
+            .map(|option| option.unwrap().to_string())
+            .collect();
+        assert_eq!(
+            texts[2],
+            "prefix 2001:db8::/64 onlink auto valid 86400s preferred 0s"
+        );
+        assert_eq!(texts[4], "rdnss 600s 2001:db8::53");
+        assert_eq!(options[0].unwrap().mac(), Some(mac));
+    }
+
+    #[test]
+    fn a_prefix_ignores_what_comes_behind_it() {
+        let mut option = PrefixInformation::new(Ipv6Prefix::DEFAULT);
+        option.set_address(Ipv6Addr::LOCALHOST);
+        option.set_prefix_length(64);
+        assert_eq!(option.prefix().unwrap().to_string(), "::/64");
+        option.set_prefix_length(129);
+        assert!(option.prefix().is_err());
+    }
+
+    #[test]
+    fn counts_in_length_octets_saturate() {
+        assert_eq!(RedirectedHeaderOption::new(2032).as_bytes()[1], 255);
+        assert_eq!(RedirectedHeaderOption::new(1 << 20).as_bytes()[1], 255);
+        assert_eq!(RdnssOption::new(127, 0).as_bytes()[1], 255);
+        assert_eq!(RdnssOption::new(1 << 20, 0).as_bytes()[1], 255);
+    }
+
+    #[test]
+    fn bad_lengths_end_the_list() {
+        assert_eq!(
+            all(&[1]),
+            [Err(NdpOptionError::Truncated { kind: 1, found: 1 })]
+        );
+        assert_eq!(
+            all(&[1, 0, 0]),
+            [Err(NdpOptionError::Length { kind: 1, found: 0 })]
+        );
+        assert_eq!(
+            all(&[1, 1, 0]),
+            [Err(NdpOptionError::Truncated { kind: 1, found: 3 })]
+        );
+        let mut bytes = [0; 32];
+        for (kind, len) in [(3, 3), (5, 2), (25, 1), (25, 2)] {
+            bytes[..2].copy_from_slice(&[kind, len]);
+            let found = len;
+            assert_eq!(all(&bytes)[0], Err(NdpOptionError::Length { kind, found }));
+        }
+    }
+}
