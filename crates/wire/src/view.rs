@@ -203,6 +203,17 @@ impl Stored<Ipv6Addr> for [u8; 16] {
 /// let (probe, rest) = ProbeHeader::split_from(&[0, 53, 0, 0, 0, 0, 0, 9, 0xff]).unwrap();
 /// assert_eq!((probe.port(), probe.sequence(), rest), (53, 9, &[0xff][..]));
 /// ```
+///
+/// A field that is no [`View`], such as a number in the byte order and alignment of the machine, is refused:
+///
+/// ```compile_fail,E0277
+/// waypost_wire::header! {
+///     /// No header.
+///     pub struct Unaligned {
+///         port: u16;
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! header {
     (@declare [$($lint:tt)*]

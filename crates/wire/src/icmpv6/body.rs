@@ -7,10 +7,7 @@ use super::ndp::{
     NdpOptions, NdpRedirect, NeighborAdvertisement, NeighborSolicitation, RouterAdvertisement,
     RouterSolicitation,
 };
-use super::{
-    Icmpv6DestinationUnreachable, Icmpv6Header, Icmpv6ParameterProblem, Icmpv6TimeExceeded,
-    Icmpv6Type,
-};
+use super::{DestinationUnreachable, Icmpv6Header, Icmpv6Type, ParameterProblem, TimeExceeded};
 use crate::checksum::Checksum;
 use crate::ip::IpProtocol;
 use crate::view::Truncated;
@@ -40,7 +37,7 @@ pub enum Icmpv6Body<'a> {
     /// A packet does not get to where it should.
     DestinationUnreachable {
         /// Why.
-        code: Icmpv6DestinationUnreachable,
+        code: DestinationUnreachable,
         /// As much of the packet as fits.
         quoted: &'a [u8],
     },
@@ -54,14 +51,14 @@ pub enum Icmpv6Body<'a> {
     /// A packet lived too long, or its fragments did not all come.
     TimeExceeded {
         /// Which of the two.
-        code: Icmpv6TimeExceeded,
+        code: TimeExceeded,
         /// As much of the packet as fits.
         quoted: &'a [u8],
     },
     /// A packet's header is wrong.
     ParameterProblem {
         /// What is wrong with it.
-        code: Icmpv6ParameterProblem,
+        code: ParameterProblem,
         /// At which octet of the packet, perhaps beyond what is quoted.
         pointer: u32,
         /// As much of the packet as fits.
@@ -227,7 +224,7 @@ impl<'a> Icmpv6Message<'a> {
                 data,
             },
             Icmpv6Type::DESTINATION_UNREACHABLE => {
-                let code = Icmpv6DestinationUnreachable(code);
+                let code = DestinationUnreachable(code);
                 Icmpv6Body::DestinationUnreachable { code, quoted: data }
             }
             Icmpv6Type::PACKET_TOO_BIG => Icmpv6Body::PacketTooBig {
@@ -235,11 +232,11 @@ impl<'a> Icmpv6Message<'a> {
                 quoted: data,
             },
             Icmpv6Type::TIME_EXCEEDED => Icmpv6Body::TimeExceeded {
-                code: Icmpv6TimeExceeded(code),
+                code: TimeExceeded(code),
                 quoted: data,
             },
             Icmpv6Type::PARAMETER_PROBLEM => Icmpv6Body::ParameterProblem {
-                code: Icmpv6ParameterProblem(code),
+                code: ParameterProblem(code),
                 pointer: header.word(),
                 quoted: data,
             },
@@ -320,7 +317,7 @@ mod tests {
     fn errors_quote_their_packet() {
         for (header, text) in [
             (
-                Icmpv6Header::destination_unreachable(Icmpv6DestinationUnreachable::PORT),
+                Icmpv6Header::destination_unreachable(DestinationUnreachable::PORT),
                 "ICMPv6 destination unreachable: port",
             ),
             (
@@ -328,11 +325,11 @@ mod tests {
                 "ICMPv6 packet too big (mtu 1280)",
             ),
             (
-                Icmpv6Header::time_exceeded(Icmpv6TimeExceeded::REASSEMBLY),
+                Icmpv6Header::time_exceeded(TimeExceeded::REASSEMBLY),
                 "ICMPv6 time exceeded: reassembly",
             ),
             (
-                Icmpv6Header::parameter_problem(Icmpv6ParameterProblem::UNKNOWN_OPTION, 42),
+                Icmpv6Header::parameter_problem(ParameterProblem::UNKNOWN_OPTION, 42),
                 "ICMPv6 parameter problem: unknown option at octet 42",
             ),
         ] {

@@ -84,9 +84,9 @@ impl fmt::Display for Icmpv6Type {
 
 /// Why a destination is unreachable (RFC 4443 §3.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Icmpv6DestinationUnreachable(pub u8);
+pub struct DestinationUnreachable(pub u8);
 
-impl Icmpv6DestinationUnreachable {
+impl DestinationUnreachable {
     /// There is no route.
     pub const NO_ROUTE: Self = Self(0);
     /// A filter forbids it.
@@ -103,7 +103,7 @@ impl Icmpv6DestinationUnreachable {
     pub const REJECT_ROUTE: Self = Self(6);
 }
 
-impl fmt::Display for Icmpv6DestinationUnreachable {
+impl fmt::Display for DestinationUnreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match *self {
             Self::NO_ROUTE => "no route",
@@ -120,16 +120,16 @@ impl fmt::Display for Icmpv6DestinationUnreachable {
 
 /// Which time was exceeded (RFC 4443 §3.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Icmpv6TimeExceeded(pub u8);
+pub struct TimeExceeded(pub u8);
 
-impl Icmpv6TimeExceeded {
+impl TimeExceeded {
     /// The hop limit ended at a router.
     pub const IN_TRANSIT: Self = Self(0);
     /// Some fragments did not come in time.
     pub const REASSEMBLY: Self = Self(1);
 }
 
-impl fmt::Display for Icmpv6TimeExceeded {
+impl fmt::Display for TimeExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match *self {
             Self::IN_TRANSIT => "in transit",
@@ -141,9 +141,9 @@ impl fmt::Display for Icmpv6TimeExceeded {
 
 /// What is wrong with a header (RFC 4443 §3.4, RFC 7112 §5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Icmpv6ParameterProblem(pub u8);
+pub struct ParameterProblem(pub u8);
 
-impl Icmpv6ParameterProblem {
+impl ParameterProblem {
     /// A field has a value that it must not have.
     pub const ERRONEOUS_FIELD: Self = Self(0);
     /// A next header is not known.
@@ -154,7 +154,7 @@ impl Icmpv6ParameterProblem {
     pub const INCOMPLETE_HEADER_CHAIN: Self = Self(3);
 }
 
-impl fmt::Display for Icmpv6ParameterProblem {
+impl fmt::Display for ParameterProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match *self {
             Self::ERRONEOUS_FIELD => "erroneous field",
@@ -179,7 +179,7 @@ mod tests {
             "neighbor solicitation"
         );
         assert_eq!(Icmpv6Type(200).to_string(), "type 200");
-        assert_eq!(Icmpv6ParameterProblem(9).to_string(), "code 9");
+        assert_eq!(ParameterProblem(9).to_string(), "code 9");
         assert!(Icmpv6Type::PARAMETER_PROBLEM.is_error() && !Icmpv6Type::REDIRECT.is_error());
     }
 }

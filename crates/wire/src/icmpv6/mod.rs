@@ -17,9 +17,7 @@ use crate::ip::IpProtocol;
 use crate::view::header;
 
 pub use body::{Icmpv6Body, Icmpv6Message};
-pub use kinds::{
-    Icmpv6DestinationUnreachable, Icmpv6ParameterProblem, Icmpv6TimeExceeded, Icmpv6Type,
-};
+pub use kinds::{DestinationUnreachable, Icmpv6Type, ParameterProblem, TimeExceeded};
 
 header! {
     /// The 8 octets at the beginning of every message; what the last four mean depends on the type.
@@ -65,7 +63,7 @@ impl Icmpv6Header {
 
     /// "It does not get there"; as much of the packet follows as fits into 1280 octets, as in all errors.
     #[inline]
-    pub const fn destination_unreachable(code: Icmpv6DestinationUnreachable) -> Self {
+    pub const fn destination_unreachable(code: DestinationUnreachable) -> Self {
         Self::new(Icmpv6Type::DESTINATION_UNREACHABLE, code.0, [0; 4])
     }
 
@@ -77,13 +75,13 @@ impl Icmpv6Header {
 
     /// "It lived too long."
     #[inline]
-    pub const fn time_exceeded(code: Icmpv6TimeExceeded) -> Self {
+    pub const fn time_exceeded(code: TimeExceeded) -> Self {
         Self::new(Icmpv6Type::TIME_EXCEEDED, code.0, [0; 4])
     }
 
     /// "Its octet at `pointer` is wrong."
     #[inline]
-    pub const fn parameter_problem(code: Icmpv6ParameterProblem, pointer: u32) -> Self {
+    pub const fn parameter_problem(code: ParameterProblem, pointer: u32) -> Self {
         Self::new(Icmpv6Type::PARAMETER_PROBLEM, code.0, pointer.to_be_bytes())
     }
 

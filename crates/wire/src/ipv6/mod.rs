@@ -7,6 +7,7 @@
 mod extensions;
 mod options;
 mod packet;
+mod walk;
 
 use core::fmt;
 use core::net::Ipv6Addr;
@@ -16,11 +17,10 @@ use crate::integers::{U16, U32};
 use crate::ip::{Dscp, Ecn, IpProtocol};
 use crate::view::header;
 
-pub use extensions::{
-    ExtensionError, ExtensionHeader, ExtensionHeaders, Ipv6FragmentHeader, UpperLayer,
-};
+pub use extensions::{ExtensionHeader, Ipv6FragmentHeader};
 pub use options::{Ipv6Option, Ipv6OptionError, Ipv6Options, UnknownOptionAction};
 pub use packet::{Ipv6Error, Ipv6Packet, Ipv6PacketMut};
+pub use walk::{ExtensionError, ExtensionHeaders, UpperLayer};
 
 header! {
     /// The fixed header.

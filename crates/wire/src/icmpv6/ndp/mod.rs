@@ -2,6 +2,7 @@
 //!
 //! Each message is a header of its own, whole as the RFC draws it, from type and checksum on; its options follow and are read with [`NdpOptions`].
 
+mod option_headers;
 mod options;
 
 use core::fmt;
@@ -12,10 +13,10 @@ use crate::integers::{U16, U32};
 use crate::time::Duration;
 use crate::view::header;
 
-pub use options::{
-    LinkLayerAddressOption, MtuOption, NdpOption, NdpOptionError, NdpOptions, PrefixInformation,
-    RdnssOption, RedirectedHeaderOption,
+pub use option_headers::{
+    LinkLayerAddressOption, MtuOption, PrefixInformation, RdnssOption, RedirectedHeaderOption,
 };
+pub use options::{NdpOption, NdpOptionError, NdpOptions};
 
 header! {
     /// "Is there a router?" (RFC 4861 §4.1).
