@@ -56,7 +56,8 @@ impl MacAddr {
         self.to_u64() == 0
     }
 
-    /// Whether the group bit is set: multicast, or broadcast, which is the multicast to all (IEEE 802 §8.2).
+    /// Whether the group bit is set: multicast, or broadcast, which is the multicast to all (IEEE
+    /// 802 §8.2).
     #[inline]
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 0x01 != 0
@@ -74,20 +75,23 @@ impl MacAddr {
         self.0[0] & 0x02 != 0
     }
 
-    /// Whether this is one of `01:80:c2:00:00:00` to `-0f`, which a bridge must not forward (IEEE 802.1Q §8.6.3).
+    /// Whether this is one of `01:80:c2:00:00:00` to `-0f`, which a bridge must not forward (IEEE
+    /// 802.1Q §8.6.3).
     #[inline]
     pub const fn is_link_local_group(self) -> bool {
         self.to_u64() >> 4 == 0x0180_c200_0000 >> 4
     }
 
-    /// The group to which an IPv4 multicast is sent: `01:00:5e` and its low 23 bits (RFC 1112 §6.4).
+    /// The group to which an IPv4 multicast is sent: `01:00:5e` and its low 23 bits (RFC 1112
+    /// §6.4).
     #[inline]
     pub const fn from_ipv4_multicast(group: Ipv4Addr) -> Self {
         let [_, b, c, d] = group.octets();
         Self([0x01, 0x00, 0x5e, b & 0x7f, c, d])
     }
 
-    /// The group to which an IPv6 multicast is sent: `33:33` and its last four octets (RFC 2464 §7).
+    /// The group to which an IPv6 multicast is sent: `33:33` and its last four octets (RFC 2464
+    /// §7).
     #[inline]
     pub const fn from_ipv6_multicast(group: Ipv6Addr) -> Self {
         let [.., a, b, c, d] = group.octets();

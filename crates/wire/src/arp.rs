@@ -123,7 +123,8 @@ impl ArpHeader {
         Self::request(sender_mac, Ipv4Addr::UNSPECIFIED, candidate)
     }
 
-    /// "`address` is mine now", which corrects stale entries (RFC 5227 §2.3): a request for one's own address.
+    /// "`address` is mine now", which corrects stale entries (RFC 5227 §2.3): a request for one's
+    /// own address.
     #[inline]
     pub const fn announcement(sender_mac: MacAddr, address: Ipv4Addr) -> Self {
         Self::request(sender_mac, address, address)
@@ -135,7 +136,8 @@ impl ArpHeader {
         self.operation() == ArpOperation::REQUEST && self.sender_ip().is_unspecified()
     }
 
-    /// Whether sender and target are the same address: an announcement, also called gratuitous ARP, of either operation.
+    /// Whether sender and target are the same address: an announcement, also called gratuitous ARP,
+    /// of either operation.
     #[inline]
     pub fn is_announcement(&self) -> bool {
         self.sender_ip == self.target_ip
@@ -217,7 +219,8 @@ impl<'a> ArpPacket<'a> {
     /// Says what is missing, or for what else the packet is.
     #[inline]
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ArpError> {
-        // Types and lengths come first in any ARP packet, so a short one for another link is told as what it is.
+        // Types and lengths come first in any ARP packet, so a short one for another link is told
+        // as what it is.
         if let Some(&[a, b, c, d, hardware_len, protocol_len]) = bytes.first_chunk() {
             let hardware_type = u16::from_be_bytes([a, b]);
             if (hardware_type, hardware_len) != (ArpHeader::ETHERNET, 6) {

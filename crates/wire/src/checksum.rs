@@ -1,8 +1,8 @@
 //! The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
 //!
-//! [`Checksum`] is a sum under way: add bytes, words, pseudo-headers and other sums in any order of calls, then
-//! [`finish`](Checksum::finish) it. [`ChecksumDelta`] is what a rewrite of some fields does to a checksum; it is computed once and
-//! applied to any number of packets.
+//! [`Checksum`] is a sum under way: add bytes, words, pseudo-headers and other sums in any order of
+//! calls, then [`finish`](Checksum::finish) it. [`ChecksumDelta`] is what a rewrite of some fields
+//! does to a checksum; it is computed once and applied to any number of packets.
 //!
 //! ```
 //! use waypost_wire::Checksum;
@@ -18,8 +18,9 @@ use crate::ip::IpProtocol;
 
 /// A one's complement sum under way.
 ///
-/// The sum is kept in 64 bits and in the byte order of the machine, which RFC 1071 §2(B) allows, and is folded to 16 bits only at the
-/// end. It knows whether an odd number of octets was added so far, so what follows lands in the right half of its word.
+/// The sum is kept in 64 bits and in the byte order of the machine, which RFC 1071 §2(B) allows,
+/// and is folded to 16 bits only at the end. It knows whether an odd number of octets was added so
+/// far, so what follows lands in the right half of its word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Checksum {
@@ -34,7 +35,8 @@ impl Checksum {
         Self { sum: 0, odd: false }
     }
 
-    /// The pseudo-header over IPv4 (RFC 768, RFC 9293 §3.1): `length` is that of the upper-layer header and data, in octets.
+    /// The pseudo-header over IPv4 (RFC 768, RFC 9293 §3.1): `length` is that of the upper-layer
+    /// header and data, in octets.
     #[inline]
     pub const fn ipv4_pseudo_header(
         source: Ipv4Addr,
@@ -52,7 +54,8 @@ impl Checksum {
         }
     }
 
-    /// The pseudo-header over IPv6 (RFC 8200 §8.1): `length` is that of the upper-layer header and data, in octets.
+    /// The pseudo-header over IPv6 (RFC 8200 §8.1): `length` is that of the upper-layer header and
+    /// data, in octets.
     #[inline]
     pub const fn ipv6_pseudo_header(
         source: Ipv6Addr,
@@ -101,8 +104,8 @@ impl Checksum {
     /// Adds the sum of octets that follow those added so far.
     #[inline]
     pub const fn combine(self, following: Self) -> Self {
-        // After an odd number of octets each octet goes to the other half of its word, which a rotation of the whole sum does, since
-        // 2^8 stays 2^8 modulo 2^16 - 1.
+        // After an odd number of octets each octet goes to the other half of its word, which a
+        // rotation of the whole sum does, since 2^8 stays 2^8 modulo 2^16 - 1.
         let shift = if self.odd { 8 } else { 0 };
         Self {
             sum: add(self.sum, following.sum.rotate_left(shift)),
@@ -110,7 +113,8 @@ impl Checksum {
         }
     }
 
-    /// The sum folded to 16 bits, not complemented: what a device that completes checksums wants to find in the field.
+    /// The sum folded to 16 bits, not complemented: what a device that completes checksums wants to
+    /// find in the field.
     #[inline]
     pub const fn folded(self) -> u16 {
         u16::from_be(fold(self.sum))
@@ -204,7 +208,8 @@ impl ChecksumDelta {
 
     /// The checksum after the change.
     ///
-    /// It equals the one computed afresh unless everything under the checksum is now zero, which no header that has one ever is.
+    /// It equals the one computed afresh unless everything under the checksum is now zero, which no
+    /// header that has one ever is.
     #[inline]
     pub const fn apply(self, checksum: u16) -> u16 {
         !fold(add(self.sum, !checksum as u64))
@@ -218,7 +223,8 @@ const fn add(a: u64, b: u64) -> u64 {
     sum + carry as u64 // cannot overflow: after a carry the sum is not all ones
 }
 
-/// Folds 64 bits to 16. The sum of a word and its own rotation by half has both halves and the carry between them in its upper half.
+/// Folds 64 bits to 16. The sum of a word and its own rotation by half has both halves and the
+/// carry between them in its upper half.
 #[inline]
 const fn fold(sum: u64) -> u16 {
     let sum = (sum.wrapping_add(sum.rotate_right(32)) >> 32) as u32;

@@ -1,6 +1,7 @@
 //! Ethernet II and 802.3 frames (IEEE 802.3 §3.1; RFC 894, RFC 2464).
 //!
-//! The preamble and the frame check sequence belong to the card and are never seen here. VLAN tags are in [`vlan`](crate::vlan).
+//! The preamble and the frame check sequence belong to the card and are never seen here. VLAN tags
+//! are in [`vlan`](crate::vlan).
 
 use core::fmt;
 
@@ -8,7 +9,8 @@ use crate::addr::MacAddr;
 use crate::integers::U16;
 use crate::view::{Stored, Truncated, header};
 
-/// What a frame carries (IEEE 802 §9.2.1); values below 0x0600 are the length of an 802.3 frame instead.
+/// What a frame carries (IEEE 802 §9.2.1); values below 0x0600 are the length of an 802.3 frame
+/// instead.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EtherType(pub u16);
 
@@ -176,8 +178,8 @@ impl core::error::Error for EthernetError {}
 
 /// A frame whose length was checked.
 ///
-/// With a type, the payload is all that follows the header, padding included, for only the next header knows its length. With an
-/// 802.3 length, the payload is as long as that says.
+/// With a type, the payload is all that follows the header, padding included, for only the next
+/// header knows its length. With an 802.3 length, the payload is as long as that says.
 #[derive(Clone, Copy, Debug)]
 pub struct EthernetFrame<'a> {
     header: &'a EthernetHeader,

@@ -1,5 +1,5 @@
-//! Network headers, read and written where they lie, and the small types that all protocol code shares: addresses, prefixes,
-//! checksums, sequence numbers, time.
+//! Network headers, read and written where they lie, and the small types that all protocol code
+//! shares: addresses, prefixes, checksums, sequence numbers, time.
 //!
 //! ```
 //! use core::net::Ipv4Addr;
@@ -32,26 +32,33 @@
 //!
 //! # Two types for each protocol
 //!
-//! * `…Header` ([`Ipv4Header`], [`TcpHeader`]) is the fixed part: a struct over any bytes, of alignment 1, with its fields in
-//!   the order of the RFC. `split_from` and `split_from_mut` view it in place, `new` and setters make one, `as_bytes` gives its octets. It promises nothing about
-//!   what the fields say.
-//! * `…Packet`, `…Datagram`, `…Segment`, `…Message`, `…Frame` are made by `parse` alone, which checks versions and lengths against the bytes at hand and cuts padding
-//!   off. They offer header, options and payload. A twin that ends in `Mut` can be changed.
+//! * `…Header` ([`Ipv4Header`], [`TcpHeader`]) is the fixed part: a struct over any bytes, of
+//!   alignment 1, with its fields in the order of the RFC. `split_from` and `split_from_mut` view
+//!   it in place, `new` and setters make one, `as_bytes` gives its octets. It promises nothing
+//!   about what the fields say.
+//! * `…Packet`, `…Datagram`, `…Segment`, `…Message`, `…Frame` are made by `parse` alone, which
+//!   checks versions and lengths against the bytes at hand and cuts padding off. They offer header,
+//!   options and payload. A twin that ends in `Mut` can be changed.
 //!
-//! Options and extension headers are iterators over the octets; what they cannot read they yield as an error, once, and end.
+//! Options and extension headers are iterators over the octets; what they cannot read they yield as
+//! an error, once, and end.
 //!
 //! # What always holds
 //!
 //! * No bytes make anything here panic, loop without end or read out of bounds.
-//! * `unsafe` is in [`view`] and [`prefetch`] only. [`header!`] declares further headers without any, in any crate.
-//! * [`VlanId`], [`Prefix`], [`Dscp`] hold only values that exist; [`SeqNumber`] compares only as RFC 9293 says.
+//! * `unsafe` is in [`view`] and [`prefetch`] only. [`header!`] declares further headers without
+//!   any, in any crate.
+//! * [`VlanId`], [`Prefix`], [`Dscp`] hold only values that exist; [`SeqNumber`] compares only as
+//!   RFC 9293 says.
 //! * Arithmetic on [`Duration`], [`Instant`] and [`WallTime`] saturates.
 //! * No `std`, no allocation, no dependency.
 //!
 //! # What is not here
 //!
-//! Anything with a state: neighbour caches, reassembly, connections and the rules on which messages to believe. Checksums are never checked on
-//! the way, since a device may have done it: ask `has_valid_checksum`. Jumbograms (RFC 2675), the ICMP extensions of RFC 4884, IGMP and MLD are not taken apart.
+//! Anything with a state: neighbour caches, reassembly, connections and the rules on which messages
+//! to believe. Checksums are never checked on the way, since a device may have done it: ask
+//! `has_valid_checksum`. Jumbograms (RFC 2675), the ICMP extensions of RFC 4884, IGMP and MLD are
+//! not taken apart.
 #![no_std]
 #![deny(unsafe_code)]
 

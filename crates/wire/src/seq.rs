@@ -8,8 +8,8 @@ use crate::view::Stored;
 
 /// A sequence number of TCP.
 ///
-/// Comparison is modulo 2^32: `a` is before `b` if the way from `a` up to `b` is the shorter one. That is no order (it goes in a circle), so
-/// there is no `<` but methods with names.
+/// Comparison is modulo 2^32: `a` is before `b` if the way from `a` up to `b` is the shorter one.
+/// That is no order (it goes in a circle), so there is no `<` but methods with names.
 ///
 /// ```
 /// use waypost_wire::SeqNumber;
@@ -70,7 +70,8 @@ impl SeqNumber {
         other.is_at_or_before(self)
     }
 
-    /// Whether `self` is one of the `len` numbers from `start` on; right for any window, even one of more than 2^31.
+    /// Whether `self` is one of the `len` numbers from `start` on; right for any window, even one
+    /// of more than 2^31.
     #[inline]
     pub const fn is_within(self, start: Self, len: u32) -> bool {
         self.since(start) < len

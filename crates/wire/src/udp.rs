@@ -24,7 +24,8 @@ header! {
 impl UdpHeader {
     /// A header without a checksum.
     ///
-    /// `payload_len` is in octets; more than 65527 do not fit, and the length then saturates at 65535.
+    /// `payload_len` is in octets; more than 65527 do not fit, and the length then saturates at
+    /// 65535.
     #[inline]
     pub const fn new(source_port: u16, destination_port: u16, payload_len: u16) -> Self {
         Self {
@@ -35,7 +36,8 @@ impl UdpHeader {
         }
     }
 
-    /// Fills in the checksum between these addresses, over the length that the header says and this payload.
+    /// Fills in the checksum between these addresses, over the length that the header says and this
+    /// payload.
     ///
     /// A sum that comes out as 0 is sent as 0xffff, since 0 means that there is none.
     #[inline]
@@ -52,7 +54,8 @@ impl UdpHeader {
         self.checksum = U16::new(nonzero(sum.finish()));
     }
 
-    /// Corrects the checksum after ports, addresses or payload were changed (RFC 1624), unless the sender made none.
+    /// Corrects the checksum after ports, addresses or payload were changed (RFC 1624), unless the
+    /// sender made none.
     #[inline]
     pub const fn update_checksum(&mut self, delta: ChecksumDelta) {
         let old = self.checksum.get();
@@ -84,7 +87,8 @@ impl fmt::Display for UdpHeader {
 pub enum UdpError {
     /// Fewer bytes than the header.
     Truncated(Truncated),
-    /// The length field is less than the header's 8 octets. (0 would be a jumbogram, RFC 2675, which is not supported.)
+    /// The length field is less than the header's 8 octets. (0 would be a jumbogram, RFC 2675,
+    /// which is not supported.)
     Length {
         /// The length found, in octets.
         found: u16,
@@ -176,8 +180,8 @@ impl<'a> UdpDatagram<'a> {
 
     /// Whether the checksum is right between these addresses.
     ///
-    /// No checksum (0) is right over IPv4 and wrong over IPv6 (RFC 8200 §8.1), where only tunnels that know each other may go without
-    /// (RFC 6935).
+    /// No checksum (0) is right over IPv4 and wrong over IPv6 (RFC 8200 §8.1), where only tunnels
+    /// that know each other may go without (RFC 6935).
     #[inline]
     pub fn has_valid_checksum<A: Ip>(&self, source: A, destination: A) -> bool {
         if self.header.checksum() == 0 {
@@ -197,7 +201,8 @@ impl fmt::Display for UdpDatagram<'_> {
     }
 }
 
-/// [`UdpDatagram`], to be changed. Where the payload ends stays as it was when parsed, whatever is written.
+/// [`UdpDatagram`], to be changed. Where the payload ends stays as it was when parsed, whatever is
+/// written.
 #[derive(Debug)]
 pub struct UdpDatagramMut<'a> {
     header: &'a mut UdpHeader,

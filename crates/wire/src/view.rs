@@ -1,7 +1,8 @@
 //! Viewing bytes as headers in place: the one unsafe trait, and the macro that implements it.
 //!
-//! All `unsafe` of this crate but the prefetch hint is in this file. A protocol file declares its header with [`header!`](crate::header),
-//! which proves at compile time that every field is a [`View`], and writes no `unsafe` itself.
+//! All `unsafe` of this crate but the prefetch hint is in this file. A protocol file declares its
+//! header with [`header!`](crate::header), which proves at compile time that every field is a
+//! [`View`], and writes no `unsafe` itself.
 
 #![allow(unsafe_code)]
 
@@ -37,7 +38,8 @@ impl core::error::Error for Truncated {}
 /// Implement it with [`header!`](crate::header), which checks the conditions below.
 ///
 /// # Safety
-/// The type must have alignment 1 and no padding, every bit pattern must be a valid value of it, and it must have no interior mutability.
+/// The type must have alignment 1 and no padding, every bit pattern must be a valid value of it,
+/// and it must have no interior mutability.
 pub unsafe trait View: Copy + Sized + 'static {
     /// Looks at the first bytes as a `Self` and returns what follows.
     ///
@@ -46,8 +48,8 @@ pub unsafe trait View: Copy + Sized + 'static {
     #[inline]
     fn view(bytes: &[u8]) -> Result<(&Self, &[u8]), Truncated> {
         match bytes.split_at_checked(size_of::<Self>()) {
-            // SAFETY: `head` has exactly the size of `Self`, and by the contract of the trait any bytes at any address are a `Self`.
-            // The result borrows `bytes` as `head` does.
+            // SAFETY: `head` has exactly the size of `Self`, and by the contract of the trait any
+            // bytes at any address are a `Self`. The result borrows `bytes` as `head` does.
             Some((head, rest)) => Ok((unsafe { &*head.as_ptr().cast::<Self>() }, rest)),
             None => Err(Truncated {
                 needed: size_of::<Self>(),
@@ -64,8 +66,8 @@ pub unsafe trait View: Copy + Sized + 'static {
     fn view_mut(bytes: &mut [u8]) -> Result<(&mut Self, &mut [u8]), Truncated> {
         let found = bytes.len();
         match bytes.split_at_mut_checked(size_of::<Self>()) {
-            // SAFETY: as in `view`; further, whatever is written through the result leaves initialised bytes, since there is no padding,
-            // and the exclusive borrow is handed on.
+            // SAFETY: as in `view`; further, whatever is written through the result leaves
+            // initialised bytes, since there is no padding, and the exclusive borrow is handed on.
             Some((head, rest)) => Ok((unsafe { &mut *head.as_mut_ptr().cast::<Self>() }, rest)),
             None => Err(Truncated {
                 needed: size_of::<Self>(),
@@ -74,13 +76,15 @@ pub unsafe trait View: Copy + Sized + 'static {
         }
     }
 
-    /// Looks at the bytes as a row of `Self`s; bytes at the end that do not make a whole one are returned apart.
+    /// Looks at the bytes as a row of `Self`s; bytes at the end that do not make a whole one are
+    /// returned apart.
     #[inline]
     fn view_slice(bytes: &[u8]) -> (&[Self], &[u8]) {
         const { assert!(size_of::<Self>() > 0, "a row of nothing has no length") };
         let count = bytes.len() / size_of::<Self>();
         let (head, rest) = bytes.split_at(count * size_of::<Self>());
-        // SAFETY: `head` is `count` times the size of `Self` long, and each part is a valid `Self` by the contract of the trait.
+        // SAFETY: `head` is `count` times the size of `Self` long, and each part is a valid `Self`
+        // by the contract of the trait.
         (
             unsafe { core::slice::from_raw_parts(head.as_ptr().cast::<Self>(), count) },
             rest,
@@ -90,7 +94,8 @@ pub unsafe trait View: Copy + Sized + 'static {
     /// The bytes of the value.
     #[inline]
     fn bytes(&self) -> &[u8] {
-        // SAFETY: `self` spans `size_of::<Self>()` bytes, all initialised, since there is no padding.
+        // SAFETY: `self` spans `size_of::<Self>()` bytes, all initialised, since there is no
+        // padding.
         unsafe { core::slice::from_raw_parts((&raw const *self).cast::<u8>(), size_of::<Self>()) }
     }
 
@@ -101,7 +106,8 @@ pub unsafe trait View: Copy + Sized + 'static {
         unsafe { core::slice::from_raw_parts_mut((&raw mut *self).cast::<u8>(), size_of::<Self>()) }
     }
 
-    /// The bytes of the value as an array, whose length `N` must be the size of `Self` (checked when compiled).
+    /// The bytes of the value as an array, whose length `N` must be the size of `Self` (checked
+    /// when compiled).
     #[inline]
     fn array<const N: usize>(&self) -> &[u8; N] {
         const {
@@ -111,7 +117,8 @@ pub unsafe trait View: Copy + Sized + 'static {
         unsafe { &*(&raw const *self).cast::<[u8; N]>() }
     }
 
-    /// A value made of its bytes, of which there must be as many as `Self` takes (checked when compiled).
+    /// A value made of its bytes, of which there must be as many as `Self` takes (checked when
+    /// compiled).
     #[inline]
     fn from_array<const N: usize>(bytes: [u8; N]) -> Self {
         const {
@@ -180,11 +187,14 @@ impl Stored<Ipv6Addr> for [u8; 16] {
     }
 }
 
-/// Declares a header: a `repr(C)` struct of alignment 1 over any bytes, with its fields in the order of its RFC.
+/// Declares a header: a `repr(C)` struct of alignment 1 over any bytes, with its fields in the
+/// order of its RFC.
 ///
-/// Every field must be a [`View`]; anything else does not compile. A field written `name: Storage => Value, set_name;` gets a public accessor and a public setter
-/// through [`Stored`]; a field written `name: Storage;` stays private and is for hand-written accessors (bit fields, reserved octets).
-/// The struct gets `LEN`, `split_from`, `split_from_mut`, `as_bytes`, `to_bytes`, `from_bytes`, and compares, copies and hashes as its bytes do.
+/// Every field must be a [`View`]; anything else does not compile. A field written
+/// `name: Storage => Value, set_name;` gets a public accessor and a public setter through
+/// [`Stored`]; a field written `name: Storage;` stays private and is for hand-written accessors
+/// (bit fields, reserved octets). The struct gets `LEN`, `split_from`, `split_from_mut`,
+/// `as_bytes`, `from_bytes`, and compares, copies and hashes as its bytes do.
 ///
 /// ```
 /// use waypost_wire::{header, U16, U32};
@@ -204,7 +214,8 @@ impl Stored<Ipv6Addr> for [u8; 16] {
 /// assert_eq!((probe.port(), probe.sequence(), rest), (53, 9, &[0xff][..]));
 /// ```
 ///
-/// A field that is no [`View`], such as a number in the byte order and alignment of the machine, is refused:
+/// A field that is no [`View`], such as a number in the byte order and alignment of the machine, is
+/// refused:
 ///
 /// ```compile_fail,E0277
 /// waypost_wire::header! {
@@ -234,7 +245,8 @@ macro_rules! header {
             const fn is_view<T: $crate::view::View>() {}
             $( is_view::<$storage>(); )+
             assert!(align_of::<$name>() == 1);
-            // SAFETY: every field is a `View` (checked above), so alignment is 1, there is no padding, and any bytes are valid.
+            // SAFETY: every field is a `View` (checked above), so alignment is 1, there is no
+            // padding, and any bytes are valid.
             unsafe impl $crate::view::View for $name {}
         };
 
@@ -246,7 +258,8 @@ macro_rules! header {
             /// Looks at the first bytes as this header and returns what follows it.
             ///
             /// # Errors
-            /// [`Truncated`]($crate::view::Truncated) if there are fewer than [`LEN`](Self::LEN) bytes.
+            /// [`Truncated`]($crate::view::Truncated) if there are fewer than [`LEN`](Self::LEN)
+            /// bytes.
             #[inline]
             pub fn split_from(bytes: &[u8]) -> Result<(&Self, &[u8]), $crate::view::Truncated> {
                 <Self as $crate::view::View>::view(bytes)
@@ -255,7 +268,8 @@ macro_rules! header {
             /// Looks at the first bytes as this header, to be changed, and returns what follows it.
             ///
             /// # Errors
-            /// [`Truncated`]($crate::view::Truncated) if there are fewer than [`LEN`](Self::LEN) bytes.
+            /// [`Truncated`]($crate::view::Truncated) if there are fewer than [`LEN`](Self::LEN)
+            /// bytes.
             #[inline]
             pub fn split_from_mut(bytes: &mut [u8]) -> Result<(&mut Self, &mut [u8]), $crate::view::Truncated> {
                 <Self as $crate::view::View>::view_mut(bytes)

@@ -6,7 +6,8 @@ use crate::ethernet::EtherType;
 use crate::integers::U16;
 use crate::view::{Truncated, header};
 
-/// The number of a VLAN, from 1 to 4094 (IEEE 802.1Q table 9-2): 0 means "no VLAN, only a priority", 4095 is reserved.
+/// The number of a VLAN, from 1 to 4094 (IEEE 802.1Q table 9-2): 0 means "no VLAN, only a
+/// priority", 4095 is reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VlanId(u16);
 
@@ -155,8 +156,8 @@ impl fmt::Display for VlanTag {
 
 /// The tags of a frame from the outside in.
 ///
-/// After the last one, [`ethertype`](Self::ethertype) and [`payload`](Self::payload) tell what they were wrapped around. The number of
-/// tags is bounded by the length of the frame alone.
+/// After the last one, [`ethertype`](Self::ethertype) and [`payload`](Self::payload) tell what they
+/// were wrapped around. The number of tags is bounded by the length of the frame alone.
 ///
 /// ```
 /// use waypost_wire::vlan::VlanTags;

@@ -10,7 +10,8 @@ use waypost_wire::icmpv6::ndp;
 use waypost_wire::tcp::{SackBlock, TcpOption, TcpOptionsBuilder};
 use waypost_wire::*;
 
-/// One packet of each kind, from the outside in; each suffix that begins with a header is read, too.
+/// One packet of each kind, from the outside in; each suffix that begins with a header is read,
+/// too.
 fn packets() -> Vec<Vec<u8>> {
     let (a4, b4) = (Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(198, 51, 100, 2));
     let (a6, b6) = (

@@ -8,10 +8,11 @@ use waypost_wire::ipv6::Ipv6FragmentHeader;
 use waypost_wire::tcp::{SackBlock, TcpOption, TcpOptions, TcpOptionsBuilder};
 use waypost_wire::*;
 
-/// Copies every field from a header of random bytes into one of zeros; but for reserved bits, the bytes must then be the same.
+/// Copies every field from a header of random bytes into one of zeros; but for reserved bits, the
+/// bytes must then be the same.
 ///
-/// This shows at once that each setter writes what its accessor reads, that none touches another field, and that
-/// no bit of the header is out of reach.
+/// This shows at once that each setter writes what its accessor reads, that none touches another
+/// field, and that no bit of the header is out of reach.
 macro_rules! fields {
     ($name:ident, $header:ty, from $blank:expr, reserved $reserved:expr; $($field:ident $setter:ident)*) => {
         proptest! {

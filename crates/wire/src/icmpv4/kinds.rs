@@ -32,7 +32,8 @@ impl Icmpv4Type {
     /// The answer to that (RFC 792).
     pub const TIMESTAMP_REPLY: Self = Self(14);
 
-    /// Whether such a message is about a packet, so that none may be sent about it (RFC 1122 §3.2.2).
+    /// Whether such a message is about a packet, so that none may be sent about it (RFC 1122
+    /// §3.2.2).
     #[inline]
     pub const fn is_error(self) -> bool {
         matches!(

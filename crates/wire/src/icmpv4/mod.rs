@@ -1,8 +1,8 @@
 //! ICMP for IPv4 (RFC 792, with RFC 1191 and RFC 1812).
 //!
-//! [`Icmpv4Header`] is the 8 octets that every message begins with; [`Icmpv4Message`] exists only where they are there, and
-//! [`Icmpv4Body`] is what they and the rest mean. The extensions of RFC 4884 are not taken apart: they lie at the end of
-//! what is quoted.
+//! [`Icmpv4Header`] is the 8 octets that every message begins with; [`Icmpv4Message`] exists only
+//! where they are there, and [`Icmpv4Body`] is what they and the rest mean. The extensions of RFC
+//! 4884 are not taken apart: they lie at the end of what is quoted.
 
 mod kinds;
 
@@ -63,7 +63,8 @@ impl Icmpv4Header {
         Self::new(Icmpv4Type::DESTINATION_UNREACHABLE, code.0, [0; 4])
     }
 
-    /// "It is too long for the next link, and may not be fragmented": `mtu` octets would fit (RFC 1191 §4).
+    /// "It is too long for the next link, and may not be fragmented": `mtu` octets would fit (RFC
+    /// 1191 §4).
     #[inline]
     pub const fn fragmentation_needed(mtu: u16) -> Self {
         let [c, d] = mtu.to_be_bytes();
@@ -139,9 +140,11 @@ pub enum Icmpv4Body<'a> {
     DestinationUnreachable {
         /// Why.
         code: DestinationUnreachable,
-        /// With [`DestinationUnreachable::FRAGMENTATION_NEEDED`], the MTU of the next link in octets; 0 if its router does not say it.
+        /// With [`DestinationUnreachable::FRAGMENTATION_NEEDED`], the MTU of the next link in
+        /// octets; 0 if its router does not say it.
         next_hop_mtu: u16,
-        /// The beginning of the packet: its header and at least 8 octets, if the sender keeps to the rules.
+        /// The beginning of the packet: its header and at least 8 octets, if the sender keeps to
+        /// the rules.
         quoted: &'a [u8],
     },
     /// A packet lived too long, or its fragments did not all come.
@@ -238,7 +241,8 @@ impl fmt::Display for Icmpv4Body<'_> {
     }
 }
 
-/// A message that has at least its 8 octets. ICMP has no length of its own, so it is as long as the payload of IP.
+/// A message that has at least its 8 octets. ICMP has no length of its own, so it is as long as the
+/// payload of IP.
 #[derive(Clone, Copy, Debug)]
 pub struct Icmpv4Message<'a> {
     bytes: &'a [u8],

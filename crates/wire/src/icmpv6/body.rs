@@ -169,7 +169,8 @@ impl fmt::Display for Icmpv6Body<'_> {
     }
 }
 
-/// A message that has at least its 8 octets. ICMP has no length of its own, so it is as long as the upper layer of IP.
+/// A message that has at least its 8 octets. ICMP has no length of its own, so it is as long as the
+/// upper layer of IP.
 #[derive(Clone, Copy, Debug)]
 pub struct Icmpv6Message<'a> {
     bytes: &'a [u8],
@@ -296,7 +297,8 @@ mod tests {
     const A: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
     const B: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 
-    /// An echo request between A and B, identifier 0x1234, sequence 1, "ping"; checksum worked out apart from this code.
+    /// An echo request between A and B, identifier 0x1234, sequence 1, "ping"; checksum worked out
+    /// apart from this code.
     const ECHO: [u8; 12] = [128, 0, 0x33, 0x3e, 0x12, 0x34, 0, 1, b'p', b'i', b'n', b'g'];
 
     #[test]

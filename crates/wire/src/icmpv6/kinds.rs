@@ -40,8 +40,8 @@ impl Icmpv6Type {
     /// "I listen to these groups, from these sources" (RFC 3810).
     pub const MULTICAST_LISTENER_REPORT_V2: Self = Self(143);
 
-    /// Whether such a message is about a packet, so that none may be sent about it (RFC 4443 §2.1 and §2.4 (e)). A redirect is not
-    /// an error, yet none may be sent about it either.
+    /// Whether such a message is about a packet, so that none may be sent about it (RFC 4443 §2.1
+    /// and §2.4 (e)). A redirect is not an error, yet none may be sent about it either.
     #[inline]
     pub const fn is_error(self) -> bool {
         self.0 < 128

@@ -1,8 +1,9 @@
 //! ICMP for IPv6 (RFC 4443) and neighbour discovery (RFC 4861).
 //!
-//! [`Icmpv6Header`] is the 8 octets that every message defined so far begins with: type, code and checksum of RFC 4443 §2.1
-//! and the word that all have after them. [`Icmpv6Message`] exists only where they are there, and [`Icmpv6Body`] is what they and the
-//! rest mean. The messages of neighbour discovery are headers of their own in [`ndp`]. Whether a message may be believed (hop
+//! [`Icmpv6Header`] is the 8 octets that every message defined so far begins with: type, code and
+//! checksum of RFC 4443 §2.1 and the word that all have after them. [`Icmpv6Message`] exists only
+//! where they are there, and [`Icmpv6Body`] is what they and the rest mean. The messages of
+//! neighbour discovery are headers of their own in [`ndp`]. Whether a message may be believed (hop
 //! limit 255, sources, targets: RFC 4861 §6.1 and §7.1) is for the neighbour cache to decide.
 
 mod body;
@@ -61,7 +62,8 @@ impl Icmpv6Header {
         Self::new(Icmpv6Type::ECHO_REPLY, 0, [a, b, c, d])
     }
 
-    /// "It does not get there"; as much of the packet follows as fits into 1280 octets, as in all errors.
+    /// "It does not get there"; as much of the packet follows as fits into 1280 octets, as in all
+    /// errors.
     #[inline]
     pub const fn destination_unreachable(code: DestinationUnreachable) -> Self {
         Self::new(Icmpv6Type::DESTINATION_UNREACHABLE, code.0, [0; 4])

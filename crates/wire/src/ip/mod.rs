@@ -1,4 +1,5 @@
-//! What IPv4 and IPv6 share: protocol numbers, DSCP, ECN, and the trait for code that is generic over the version.
+//! What IPv4 and IPv6 share: protocol numbers, DSCP, ECN, and the trait for code that is generic
+//! over the version.
 
 use core::fmt;
 use core::hash::Hash;
@@ -11,7 +12,8 @@ mod traffic_class;
 
 pub use traffic_class::{Dscp, Ecn};
 
-/// A protocol number: IPv4's protocol, IPv6's next header (IANA "Assigned Internet Protocol Numbers").
+/// A protocol number: IPv4's protocol, IPv6's next header (IANA "Assigned Internet Protocol
+/// Numbers").
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IpProtocol(pub u8);
 
@@ -112,7 +114,8 @@ mod sealed {
     impl Sealed for core::net::Ipv6Addr {}
 }
 
-/// An address of one version of IP, for code that is generic over the version. There are two: [`Ipv4Addr`] and [`Ipv6Addr`].
+/// An address of one version of IP, for code that is generic over the version. There are two:
+/// [`Ipv4Addr`] and [`Ipv6Addr`].
 pub trait Ip:
     sealed::Sealed + Copy + Eq + Ord + Hash + fmt::Debug + fmt::Display + Send + Sync + 'static
 {
@@ -136,7 +139,8 @@ pub trait Ip:
     fn octets(self) -> Self::Octets;
     /// The bit at `index`, counted from the highest (0); beyond the last, `false`.
     fn bit(self, index: u8) -> bool;
-    /// The address with all but its first `length` bits cleared. Lengths above [`BITS`](Self::BITS) leave it as it is.
+    /// The address with all but its first `length` bits cleared. Lengths above [`BITS`](Self::BITS)
+    /// leave it as it is.
     #[must_use]
     fn truncated(self, length: u8) -> Self;
     /// The address with all but its first `length` bits set.
@@ -146,7 +150,8 @@ pub trait Ip:
     fn common_bits(self, other: Self) -> u8;
     /// Whether this is a multicast address.
     fn is_multicast(self) -> bool;
-    /// The pseudo-header of a transport (RFC 768, RFC 8200 §8.1); `length` in octets, of which IPv4 takes the low 16 bits.
+    /// The pseudo-header of a transport (RFC 768, RFC 8200 §8.1); `length` in octets, of which IPv4
+    /// takes the low 16 bits.
     fn pseudo_header(
         source: Self,
         destination: Self,

@@ -42,7 +42,8 @@ impl Dscp {
         }
     }
 
-    /// Assured forwarding (RFC 2597 §6): class 1 to 4, drop precedence 1 to 3; `None` for any other.
+    /// Assured forwarding (RFC 2597 §6): class 1 to 4, drop precedence 1 to 3; `None` for any
+    /// other.
     #[inline]
     pub const fn assured_forwarding(class: u8, drop_precedence: u8) -> Option<Self> {
         match (class, drop_precedence) {

@@ -1,8 +1,8 @@
 //! IPv4 (RFC 791).
 //!
-//! [`Ipv4Header`] is the fixed 20 octets over any bytes. [`Ipv4Packet`] exists only where version, header length and total length were
-//! checked against the bytes at hand; [`Ipv4PacketMut`] is the same, to be changed. The checksum is checked apart, since a device
-//! may have done it.
+//! [`Ipv4Header`] is the fixed 20 octets over any bytes. [`Ipv4Packet`] exists only where version,
+//! header length and total length were checked against the bytes at hand; [`Ipv4PacketMut`] is the
+//! same, to be changed. The checksum is checked apart, since a device may have done it.
 
 mod options;
 mod packet;
@@ -50,9 +50,11 @@ impl Ipv4Header {
     const MORE_FRAGMENTS: u16 = 0x2000;
     const OFFSET: u16 = 0x1fff;
 
-    /// A header without options, with a TTL of 64 (RFC 1700), everything else zero, and its checksum not yet filled in.
+    /// A header without options, with a TTL of 64 (RFC 1700), everything else zero, and its
+    /// checksum not yet filled in.
     ///
-    /// `payload_len` is in octets; more than 65515 do not fit, and the total length then saturates at 65535.
+    /// `payload_len` is in octets; more than 65515 do not fit, and the total length then saturates
+    /// at 65535.
     #[inline]
     pub const fn new(
         protocol: IpProtocol,
@@ -80,13 +82,15 @@ impl Ipv4Header {
         self.version_ihl >> 4
     }
 
-    /// The header length in octets as the header says it: a multiple of 4 up to 60, and less than 20 in a malformed one.
+    /// The header length in octets as the header says it: a multiple of 4 up to 60, and less than
+    /// 20 in a malformed one.
     #[inline]
     pub const fn header_len(&self) -> usize {
         (self.version_ihl & 0x0f) as usize * 4
     }
 
-    /// Sets the header length in octets, rounded down to a multiple of 4, modulo 64; the version becomes 4.
+    /// Sets the header length in octets, rounded down to a multiple of 4, modulo 64; the version
+    /// becomes 4.
     #[inline]
     pub const fn set_header_len(&mut self, octets: usize) {
         self.version_ihl = 0x40 | ((octets / 4) & 0x0f) as u8;
@@ -152,7 +156,8 @@ impl Ipv4Header {
         (self.flags_fragment.get() & Self::OFFSET) << 3
     }
 
-    /// Sets where in the whole payload this fragment begins, in octets, rounded down to a multiple of 8.
+    /// Sets where in the whole payload this fragment begins, in octets, rounded down to a multiple
+    /// of 8.
     #[inline]
     pub const fn set_fragment_offset(&mut self, octets: u16) {
         self.flags_fragment = U16::new(self.flags_fragment.get() & !Self::OFFSET | octets >> 3);
@@ -166,13 +171,15 @@ impl Ipv4Header {
 
     /// Whether the checksum of a header without options is right.
     ///
-    /// Octets beyond the twentieth are not seen here: for any packet use [`Ipv4Packet::has_valid_checksum`].
+    /// Octets beyond the twentieth are not seen here: for any packet use
+    /// [`Ipv4Packet::has_valid_checksum`].
     #[inline]
     pub fn has_valid_checksum(&self) -> bool {
         sum_of_20(self.as_bytes()).is_valid()
     }
 
-    /// Fills in the checksum of a header without options; with options use [`Ipv4PacketMut::fill_checksum`].
+    /// Fills in the checksum of a header without options; with options use
+    /// [`Ipv4PacketMut::fill_checksum`].
     #[inline]
     pub fn fill_checksum(&mut self) {
         self.checksum = U16::new(0);
@@ -185,8 +192,8 @@ impl Ipv4Header {
         self.checksum = U16::new(delta.apply(self.checksum.get()));
     }
 
-    /// Takes one hop off and corrects the checksum, or returns `false` and changes nothing if the packet may go no further: its TTL
-    /// is 1 or 0 (RFC 1812 §5.3.1).
+    /// Takes one hop off and corrects the checksum, or returns `false` and changes nothing if the
+    /// packet may go no further: its TTL is 1 or 0 (RFC 1812 §5.3.1).
     #[inline]
     #[must_use]
     pub const fn decrement_ttl(&mut self) -> bool {
@@ -194,14 +201,15 @@ impl Ipv4Header {
             return false;
         }
         self.ttl -= 1;
-        // RFC 1624 equation 3 for a word that becomes less by 0x0100: ~m + m' is 0xfeff whatever m was.
+        // RFC 1624 equation 3 for a word that becomes less by 0x0100: ~m + m' is 0xfeff whatever m
+        // was.
         let sum = !self.checksum.get() as u32 + 0xfeff;
         self.checksum = U16::new(!(sum + (sum >> 16)) as u16);
         true
     }
 
-    /// Marks the packet as having met congestion and corrects the checksum, or returns `false` and changes nothing if its sender does
-    /// not understand that (RFC 3168 §5).
+    /// Marks the packet as having met congestion and corrects the checksum, or returns `false` and
+    /// changes nothing if its sender does not understand that (RFC 3168 §5).
     #[inline]
     #[must_use]
     pub const fn mark_congestion(&mut self) -> bool {
@@ -215,7 +223,8 @@ impl Ipv4Header {
         true
     }
 
-    /// The pseudo-header for a transport of this packet; `length` is that of the transport's header and data, in octets.
+    /// The pseudo-header for a transport of this packet; `length` is that of the transport's header
+    /// and data, in octets.
     #[inline]
     pub fn pseudo_header(&self, length: u16) -> Checksum {
         Checksum::ipv4_pseudo_header(self.source(), self.destination(), self.protocol(), length)
@@ -254,7 +263,8 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    /// 192.0.2.1 to 198.51.100.2, UDP, TTL 64, DF, identification 0x1c46, total length 60; checksum worked out by hand.
+    /// 192.0.2.1 to 198.51.100.2, UDP, TTL 64, DF, identification 0x1c46, total length 60; checksum
+    /// worked out by hand.
     const HEADER: [u8; 20] = [
         0x45, 0x00, 0x00, 0x3c, 0x1c, 0x46, 0x40, 0x00, 0x40, 0x11, 0x32, 0x34, 192, 0, 2, 1, 198,
         51, 100, 2,

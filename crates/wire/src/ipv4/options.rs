@@ -8,7 +8,8 @@ use crate::view::View;
 
 /// One option.
 ///
-/// A `pointer` counts octets from the beginning of the option, from 1, as the RFC does; it may point anywhere.
+/// A `pointer` counts octets from the beginning of the option, from 1, as the RFC does; it may
+/// point anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ipv4Option<'a> {
@@ -153,7 +154,8 @@ impl fmt::Display for Ipv4OptionError {
 
 impl core::error::Error for Ipv4OptionError {}
 
-/// The options of a header, one after the other. It ends after the end-of-list option and after an error.
+/// The options of a header, one after the other. It ends after the end-of-list option and after an
+/// error.
 #[derive(Clone, Debug)]
 pub struct Ipv4Options<'a> {
     rest: &'a [u8],

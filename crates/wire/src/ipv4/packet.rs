@@ -104,7 +104,8 @@ fn check(bytes: &[u8]) -> Result<(usize, usize), Ipv4Error> {
     Ok((header_len, usize::from(total_length)))
 }
 
-/// A packet whose version and lengths were checked. What followed it in the frame, Ethernet's padding, is cut off.
+/// A packet whose version and lengths were checked. What followed it in the frame, Ethernet's
+/// padding, is cut off.
 #[derive(Clone, Copy, Debug)]
 pub struct Ipv4Packet<'a> {
     bytes: &'a [u8],
@@ -189,7 +190,8 @@ impl fmt::Display for Ipv4Packet<'_> {
     }
 }
 
-/// [`Ipv4Packet`], to be changed. Where header ends and payload begins stays as it was when parsed, whatever is written.
+/// [`Ipv4Packet`], to be changed. Where header ends and payload begins stays as it was when parsed,
+/// whatever is written.
 #[derive(Debug)]
 pub struct Ipv4PacketMut<'a> {
     header: &'a mut Ipv4Header,
@@ -267,7 +269,8 @@ mod tests {
     use super::*;
     use std::string::ToString;
 
-    /// An IGMP report with the router alert option (RFC 2113), 32 octets in a frame padded to 46; checksum worked out by hand.
+    /// An IGMP report with the router alert option (RFC 2113), 32 octets in a frame padded to 46;
+    /// checksum worked out apart from this code.
     const PADDED: [u8; 46] = {
         let mut bytes = [0; 46];
         let packet: [u8; 32] = [

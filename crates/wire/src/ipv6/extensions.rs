@@ -88,7 +88,8 @@ pub enum ExtensionHeader<'a> {
     HopByHop(&'a [u8]),
     /// Nodes to visit (RFC 8200 §4.4).
     Routing {
-        /// Which kind of routing header: 0 is forbidden (RFC 5095), 4 is segment routing (RFC 8754).
+        /// Which kind of routing header: 0 is forbidden (RFC 5095), 4 is segment routing (RFC
+        /// 8754).
         routing_type: u8,
         /// Nodes still to visit.
         segments_left: u8,

@@ -1,8 +1,9 @@
 //! IPv6 (RFC 8200).
 //!
-//! [`Ipv6Header`] is the fixed 40 octets over any bytes. [`Ipv6Packet`] exists only where version and payload length were checked
-//! against the bytes at hand; [`Ipv6PacketMut`] is the same, to be changed. [`ExtensionHeaders`] walks from there to the upper
-//! layer. Jumbograms (RFC 2675) are not supported: a payload length of 0 means no payload.
+//! [`Ipv6Header`] is the fixed 40 octets over any bytes. [`Ipv6Packet`] exists only where version
+//! and payload length were checked against the bytes at hand; [`Ipv6PacketMut`] is the same, to be
+//! changed. [`ExtensionHeaders`] walks from there to the upper layer. Jumbograms (RFC 2675) are not
+//! supported: a payload length of 0 means no payload.
 
 mod extensions;
 mod options;
@@ -42,7 +43,8 @@ header! {
 impl Ipv6Header {
     const FLOW_LABEL: u32 = 0x000f_ffff;
 
-    /// A header with a hop limit of 64 (RFC 1700), and traffic class and flow label zero. `payload_length` is in octets.
+    /// A header with a hop limit of 64 (RFC 1700), and traffic class and flow label zero.
+    /// `payload_length` is in octets.
     #[inline]
     pub const fn new(
         next_header: IpProtocol,
@@ -103,8 +105,8 @@ impl Ipv6Header {
         self.set_traffic_class(self.traffic_class() & !0b11 | ecn as u8);
     }
 
-    /// Marks the packet as having met congestion, or returns `false` and changes nothing if its sender does not understand that
-    /// (RFC 3168 §5).
+    /// Marks the packet as having met congestion, or returns `false` and changes nothing if its
+    /// sender does not understand that (RFC 3168 §5).
     #[inline]
     #[must_use]
     pub const fn mark_congestion(&mut self) -> bool {
@@ -128,8 +130,8 @@ impl Ipv6Header {
         self.version_class_flow = U32::new(rest | label & Self::FLOW_LABEL);
     }
 
-    /// Takes one hop off, or returns `false` and changes nothing if the packet may go no further: its hop limit is 1 or 0
-    /// (RFC 8200 §3).
+    /// Takes one hop off, or returns `false` and changes nothing if the packet may go no further:
+    /// its hop limit is 1 or 0 (RFC 8200 §3).
     #[inline]
     #[must_use]
     pub const fn decrement_hop_limit(&mut self) -> bool {
@@ -140,8 +142,9 @@ impl Ipv6Header {
         true
     }
 
-    /// The pseudo-header for an upper layer of this packet (RFC 8200 §8.1): `length` is that of its header and data in octets. With a routing
-    /// header, the last destination counts, which is not the one in this header.
+    /// The pseudo-header for an upper layer of this packet (RFC 8200 §8.1): `length` is that of its
+    /// header and data in octets. With a routing header, the last destination counts, which is not
+    /// the one in this header.
     #[inline]
     pub fn pseudo_header(&self, protocol: IpProtocol, length: u32) -> Checksum {
         Checksum::ipv6_pseudo_header(self.source(), self.destination(), protocol, length)

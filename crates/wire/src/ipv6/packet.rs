@@ -68,7 +68,8 @@ fn check(bytes: &[u8]) -> Result<usize, Ipv6Error> {
     Ok(Ipv6Header::LEN + usize::from(payload_length))
 }
 
-/// A packet whose version and payload length were checked. What followed it in the frame, Ethernet's padding, is cut off.
+/// A packet whose version and payload length were checked. What followed it in the frame,
+/// Ethernet's padding, is cut off.
 #[derive(Clone, Copy, Debug)]
 pub struct Ipv6Packet<'a> {
     bytes: &'a [u8],
@@ -139,7 +140,8 @@ impl fmt::Display for Ipv6Packet<'_> {
     }
 }
 
-/// [`Ipv6Packet`], to be changed. Where the payload ends stays as it was when parsed, whatever is written.
+/// [`Ipv6Packet`], to be changed. Where the payload ends stays as it was when parsed, whatever is
+/// written.
 #[derive(Debug)]
 pub struct Ipv6PacketMut<'a> {
     header: &'a mut Ipv6Header,

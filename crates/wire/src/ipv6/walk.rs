@@ -63,19 +63,21 @@ impl core::error::Error for ExtensionError {}
 /// What comes after the extension headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpperLayer<'a> {
-    /// What it is; [`IpProtocol::NO_NEXT_HEADER`] means that there is none. ESP counts as an upper layer, for nobody can look behind it.
+    /// What it is; [`IpProtocol::NO_NEXT_HEADER`] means that there is none. ESP counts as an upper
+    /// layer, for nobody can look behind it.
     pub protocol: IpProtocol,
     /// Where it begins, in octets from the end of the fixed header.
     pub offset: usize,
     /// Its octets.
     pub payload: &'a [u8],
-    /// The fragment header on the way, if any. In a fragment other than the first, `payload` is a piece out of the middle of what `protocol`
-    /// names: an extension header or the upper layer.
+    /// The fragment header on the way, if any. In a fragment other than the first, `payload` is a
+    /// piece out of the middle of what `protocol` names: an extension header or the upper layer.
     pub fragment: Option<&'a Ipv6FragmentHeader>,
 }
 
 impl UpperLayer<'_> {
-    /// Whether `payload` begins where the upper layer does: not so in fragments other than the first.
+    /// Whether `payload` begins where the upper layer does: not so in fragments other than the
+    /// first.
     #[inline]
     pub fn is_beginning(&self) -> bool {
         self.fragment
@@ -85,7 +87,8 @@ impl UpperLayer<'_> {
 
 /// The extension headers of a packet, one after the other.
 ///
-/// The walk ends at the upper layer, at a fragment other than the first, and after an error. It takes at most [`MAX`](Self::MAX) steps.
+/// The walk ends at the upper layer, at a fragment other than the first, and after an error. It
+/// takes at most [`MAX`](Self::MAX) steps.
 #[derive(Clone, Debug)]
 pub struct ExtensionHeaders<'a> {
     next_header: IpProtocol,
@@ -96,7 +99,8 @@ pub struct ExtensionHeaders<'a> {
 }
 
 impl<'a> ExtensionHeaders<'a> {
-    /// The most extension headers that are walked through. RFC 8200 §4.1 foresees seven; more only cost time.
+    /// The most extension headers that are walked through. RFC 8200 §4.1 foresees seven; more only
+    /// cost time.
     pub const MAX: usize = 16;
 
     /// Mobility (RFC 6275), HIP (RFC 7401), Shim6 (RFC 5533).
@@ -158,7 +162,8 @@ impl<'a> ExtensionHeaders<'a> {
         let header = self.next_header;
         let rest = self.remaining();
         let length_octet = rest.get(1).copied().map(usize::from);
-        // RFC 8200 counts in units of 8 octets without the first, RFC 4302 in units of 4 without the first two.
+        // RFC 8200 counts in units of 8 octets without the first, RFC 4302 in units of 4 without
+        // the first two.
         let needed = match header {
             IpProtocol::FRAGMENT => Ipv6FragmentHeader::LEN,
             IpProtocol::AH => length_octet.map_or(2, |length| (length + 2) * 4),

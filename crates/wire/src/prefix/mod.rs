@@ -1,7 +1,7 @@
 //! IP prefixes: an address and how many of its first bits count (RFC 4632 §3.1, RFC 4291 §2.3).
 //!
-//! The bits that do not count are always zero, so that equal prefixes are equal values. An address with a length whose other bits matter
-//! (that of an interface) is not a prefix.
+//! The bits that do not count are always zero, so that equal prefixes are equal values. An address
+//! with a length whose other bits matter (that of an interface) is not a prefix.
 
 mod parse;
 
@@ -95,8 +95,8 @@ impl<A: Ip> Prefix<A> {
         self.length
     }
 
-    /// The last address, all bits behind the prefix one: with IPv4 the directed broadcast address, where there is one
-    /// (not in a /31 or /32, RFC 3021).
+    /// The last address, all bits behind the prefix one: with IPv4 the directed broadcast address,
+    /// where there is one (not in a /31 or /32, RFC 3021).
     #[inline]
     pub fn last(&self) -> A {
         self.network.filled(self.length)

@@ -1,7 +1,8 @@
 //! TCP (RFC 9293).
 //!
-//! [`TcpHeader`] is the fixed 20 octets over any bytes; [`TcpSegment`] exists only where the data offset was checked.
-//! Options are read one by one with [`TcpOptions`] and written with [`TcpOptionsBuilder`]. The state machine is not here.
+//! [`TcpHeader`] is the fixed 20 octets over any bytes; [`TcpSegment`] exists only where the data
+//! offset was checked. Options are read one by one with [`TcpOptions`] and written with
+//! [`TcpOptionsBuilder`]. The state machine is not here.
 
 mod flags;
 mod options;
@@ -68,7 +69,8 @@ impl TcpHeader {
         }
     }
 
-    /// The header length in octets as the data offset says it: a multiple of 4 up to 60, and less than 20 in a malformed one.
+    /// The header length in octets as the data offset says it: a multiple of 4 up to 60, and less
+    /// than 20 in a malformed one.
     #[inline]
     pub const fn header_len(&self) -> usize {
         (self.offset_flags.get() >> 12) as usize * 4
@@ -111,7 +113,8 @@ impl TcpHeader {
         self.checksum = U16::new(sum.finish());
     }
 
-    /// Corrects the checksum after ports, addresses or anything else under it was changed (RFC 1624).
+    /// Corrects the checksum after ports, addresses or anything else under it was changed (RFC
+    /// 1624).
     #[inline]
     pub const fn update_checksum(&mut self, delta: ChecksumDelta) {
         self.checksum = U16::new(delta.apply(self.checksum.get()));

@@ -43,9 +43,11 @@ pub enum TcpOption<'a> {
     EndOfList,
     /// No operation (kind 1): padding between options.
     NoOperation,
-    /// Octets of the largest segment that the sender can take (kind 2, RFC 9293 §3.7.1); in SYN only.
+    /// Octets of the largest segment that the sender can take (kind 2, RFC 9293 §3.7.1); in SYN
+    /// only.
     MaximumSegmentSize(u16),
-    /// How many bits the sender's windows are to be shifted left (kind 3, RFC 7323 §2.2); in SYN only. More than 14 count as 14.
+    /// How many bits the sender's windows are to be shifted left (kind 3, RFC 7323 §2.2); in SYN
+    /// only. More than 14 count as 14.
     WindowScale(u8),
     /// The sender understands selective acknowledgments (kind 4, RFC 2018 §2); in SYN only.
     SackPermitted,
@@ -142,7 +144,8 @@ impl fmt::Display for TcpOptionError {
 
 impl core::error::Error for TcpOptionError {}
 
-/// The options of a header, one after the other. It ends after the end-of-list option and after an error.
+/// The options of a header, one after the other. It ends after the end-of-list option and after an
+/// error.
 #[derive(Clone, Debug)]
 pub struct TcpOptions<'a> {
     rest: &'a [u8],

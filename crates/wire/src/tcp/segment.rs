@@ -71,7 +71,8 @@ fn check(bytes: &[u8]) -> Result<usize, TcpError> {
     Ok(header_len)
 }
 
-/// A segment whose data offset was checked. TCP has no length of its own, so it is as long as the payload of IP.
+/// A segment whose data offset was checked. TCP has no length of its own, so it is as long as the
+/// payload of IP.
 #[derive(Clone, Copy, Debug)]
 pub struct TcpSegment<'a> {
     bytes: &'a [u8],
@@ -121,7 +122,8 @@ impl<'a> TcpSegment<'a> {
         self.payload
     }
 
-    /// How many sequence numbers the segment takes: its data, SYN and FIN (`SEG.LEN` of RFC 9293 §3.4).
+    /// How many sequence numbers the segment takes: its data, SYN and FIN (`SEG.LEN` of RFC 9293
+    /// §3.4).
     #[inline]
     pub fn sequence_len(&self) -> u32 {
         (self.payload.len() as u32).wrapping_add(self.header.flags().sequence_len())
@@ -156,7 +158,8 @@ impl fmt::Display for TcpSegment<'_> {
     }
 }
 
-/// [`TcpSegment`], to be changed. Where the header ends stays as it was when parsed, whatever is written.
+/// [`TcpSegment`], to be changed. Where the header ends stays as it was when parsed, whatever is
+/// written.
 #[derive(Debug)]
 pub struct TcpSegmentMut<'a> {
     header: &'a mut TcpHeader,
@@ -205,8 +208,8 @@ impl<'a> TcpSegmentMut<'a> {
         self.payload
     }
 
-    /// Lowers the maximum segment size of a SYN to `limit` octets and corrects the checksum; returns whether it was higher
-    /// (RFC 4459 §3.2 describes the practice).
+    /// Lowers the maximum segment size of a SYN to `limit` octets and corrects the checksum;
+    /// returns whether it was higher (RFC 4459 §3.2 describes the practice).
     pub fn clamp_maximum_segment_size(&mut self, limit: u16) -> bool {
         if !self.header.flags().contains(TcpFlags::SYN) {
             return false;
@@ -222,8 +225,8 @@ impl<'a> TcpSegmentMut<'a> {
         false
     }
 
-    /// Writes the value of the option that begins at `offset`, with all octets changed counted where they lie: the option need not
-    /// begin at an even one.
+    /// Writes the value of the option that begins at `offset`, with all octets changed counted
+    /// where they lie: the option need not begin at an even one.
     fn replace_maximum_segment_size(&mut self, offset: usize, limit: u16) -> bool {
         let Some(value) = self.options.get_mut(offset + 2..offset + 4) else {
             return false;
@@ -258,7 +261,8 @@ mod tests {
     const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const B: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-    /// A SYN with a maximum segment size at an odd offset, window scale, and two octets of data (RFC 7413 allows them).
+    /// A SYN with a maximum segment size at an odd offset, window scale, and two octets of data
+    /// (RFC 7413 allows them).
     const SYN: [u8; 30] = [
         0x9c, 0x40, 0x00, 0x50, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x70, 0x02, 0xff,
         0xff, 0xe2, 0x94, 0x00, 0x00, 1, 2, 4, 0x05, 0xb4, 3, 3, 7, b'h', b'i',

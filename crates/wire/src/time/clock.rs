@@ -93,7 +93,8 @@ impl Instant {
     }
 }
 
-/// Nanoseconds since the Unix epoch (1970-01-01 00:00 UTC, leap seconds not counted), up to the year 2554.
+/// Nanoseconds since the Unix epoch (1970-01-01 00:00 UTC, leap seconds not counted), up to the
+/// year 2554.
 ///
 /// It may jump when the host's clock is set; for time-outs use [`Instant`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -239,7 +240,8 @@ impl fmt::Display for WallTime {
 
 /// The proleptic Gregorian date of a day counted from 1970-01-01.
 ///
-/// The year is taken to begin in March, so that the leap day comes last and month lengths follow the 153-days-in-five-months pattern.
+/// The year is taken to begin in March, so that the leap day comes last and month lengths follow
+/// the 153-days-in-five-months pattern.
 fn civil_date(days_since_epoch: u64) -> (u64, u64, u64) {
     const DAYS_PER_400_YEARS: u64 = 146_097;
     let days = days_since_epoch + 719_468; // days from 0000-03-01 to 1970-01-01

@@ -160,7 +160,8 @@ impl Mul<u64> for Duration {
 
 impl Div<u64> for Duration {
     type Output = Self;
-    /// Division by 0 saturates like the other operators: [`Duration::MAX`], or zero for a zero span.
+    /// Division by 0 saturates like the other operators: [`Duration::MAX`], or zero for a zero
+    /// span.
     #[inline]
     fn div(self, divisor: u64) -> Self {
         match self.0.checked_div(divisor) {
@@ -186,7 +187,8 @@ impl From<Duration> for core::time::Duration {
     }
 }
 
-/// In the largest unit that makes it at least 1, without trailing zeros: `1.5s`, `20ms`, `250µs`, `7ns`.
+/// In the largest unit that makes it at least 1, without trailing zeros: `1.5s`, `20ms`, `250µs`,
+/// `7ns`.
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, name, mut digits) = match self.0 {

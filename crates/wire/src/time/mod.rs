@@ -1,8 +1,10 @@
-//! Time as the protocol cores see it: u64 nanoseconds, handed in as an argument, never read from a clock.
+//! Time as the protocol cores see it: u64 nanoseconds, handed in as an argument, never read from a
+//! clock.
 //!
-//! [`Instant`] is monotonic and has an arbitrary origin (a simulator starts at zero). [`WallTime`] is for signatures, certificates and
-//! logs. [`Duration`] is the distance between two of either. Operators saturate: a deadline computed from hostile input lies at worst
-//! 584 years ahead, and no arithmetic on time panics.
+//! [`Instant`] is monotonic and has an arbitrary origin (a simulator starts at zero). [`WallTime`]
+//! is for signatures, certificates and logs. [`Duration`] is the distance between two of either.
+//! Operators saturate: a deadline computed from hostile input lies at worst 584 years ahead, and no
+//! arithmetic on time panics.
 
 mod clock;
 mod duration;

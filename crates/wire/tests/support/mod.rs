@@ -1,4 +1,5 @@
-//! Every reader of the crate over any bytes, for property tests here and for fuzz targets, which include this file by its path.
+//! Every reader of the crate over any bytes, for property tests here and for fuzz targets, which
+//! include this file by its path.
 
 use std::fmt::Debug;
 use std::hint::black_box;
@@ -44,7 +45,8 @@ fn print(value: &dyn std::fmt::Display) {
     black_box(value.to_string());
 }
 
-/// Reads `bytes` as everything that this crate can read, and calls every accessor, walk and printer on it.
+/// Reads `bytes` as everything that this crate can read, and calls every accessor, walk and printer
+/// on it.
 ///
 /// # Panics
 /// If anything in the crate does, or if a checked type does not keep what it promises.

@@ -1,6 +1,7 @@
 //! Neighbour discovery (RFC 4861): five messages and their options.
 //!
-//! Each message is a header of its own, whole as the RFC draws it, from type and checksum on; its options follow and are read with [`NdpOptions`].
+//! Each message is a header of its own, whole as the RFC draws it, from type and checksum on; its
+//! options follow and are read with [`NdpOptions`].
 
 mod option_headers;
 mod options;
@@ -78,8 +79,8 @@ impl RouterAdvertisement {
     const MANAGED: u8 = 0x80;
     const OTHER_CONFIG: u8 = 0x40;
 
-    /// The message of a router that is a default router for this long (whole seconds, at most 65535), without a checksum and with everything
-    /// else left unsaid.
+    /// The message of a router that is a default router for this long (whole seconds, at most
+    /// 65535), without a checksum and with everything else left unsaid.
     #[inline]
     pub const fn new(router_lifetime: Duration) -> Self {
         let secs = router_lifetime.as_secs();

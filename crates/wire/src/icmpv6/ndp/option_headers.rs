@@ -121,7 +121,8 @@ header! {
 }
 
 impl RedirectedHeaderOption {
-    /// The beginning of an option that quotes that many octets of a packet, rounded down to a multiple of 8, at most 2032.
+    /// The beginning of an option that quotes that many octets of a packet, rounded down to a
+    /// multiple of 8, at most 2032.
     #[inline]
     pub const fn new(quoted_len: usize) -> Self {
         let units = quoted_len / 8;
