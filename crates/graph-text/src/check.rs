@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::class::{ClassInfo, Classes, Processing};
 use crate::complain::Complaints;
+use crate::diagnostic::limited;
 use crate::graph::{Connection, ElementId, FlatGraph};
 use crate::infer::{Conflict, Inference, Port, input_of, output_of};
 use crate::{Diagnostic, Diagnostics, Limits};
@@ -69,7 +70,7 @@ pub fn check(graph: &FlatGraph, classes: &dyn Classes) -> Result<CheckedGraph, D
     let inference = Inference::run(graph, &infos, &counts);
     check.processing(&inference);
     check.reuse(&inference);
-    Diagnostics::split(limited(check.found))?;
+    Diagnostics::split(limited(check.found, Limits::default().diagnostics))?;
     let side = |output: bool| {
         let ports = graph
             .ids()
@@ -93,19 +94,6 @@ pub fn check(graph: &FlatGraph, classes: &dyn Classes) -> Result<CheckedGraph, D
         inputs: side(false),
         outputs: side(true),
     })
-}
-
-fn limited(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let most = Limits::default().diagnostics;
-    if found.len() > most {
-        let more = found.len() - most;
-        found.truncate(most);
-        found.push(Diagnostic::error(
-            crate::Code::Limit,
-            format!("{more} more errors are not shown"),
-        ));
-    }
-    found
 }
 
 struct Check<'a> {

@@ -1,11 +1,12 @@
 //! What is wrong with a text, and where.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use miette::{LabeledSpan, SourceCode};
 
-use crate::Place;
 use crate::snippet;
+use crate::{FlatElement, Place};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident => $text:literal,)+) => {
@@ -83,6 +84,8 @@ codes! {
     PushPull => "push-pull",
     /// An agnostic element would have to be push and pull at once.
     AgnosticConflict => "agnostic-conflict",
+    /// An element refuses its configuration.
+    Configuration => "configuration",
 }
 
 /// How bad it is.
@@ -130,7 +133,6 @@ impl Diagnostic {
     }
 
     /// A warning without a place yet.
-    #[allow(dead_code)] // the parser warns
     pub(crate) fn warning(code: Code, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
@@ -153,6 +155,24 @@ impl Diagnostic {
     pub(crate) fn help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help.extend(help.into());
         self
+    }
+
+    /// An element refuses its configuration: for whoever makes elements from a checked graph.
+    #[must_use]
+    pub fn of_element(
+        element: &FlatElement,
+        message: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) -> Self {
+        let message = format!(
+            "`{}` ({}): {}",
+            element.name(),
+            element.class(),
+            message.into()
+        );
+        Self::error(Code::Configuration, message)
+            .at(element.place().cloned(), "configured here")
+            .help(help)
     }
 
     /// What kind of mistake it is.
@@ -189,6 +209,10 @@ impl Diagnostic {
     #[must_use]
     pub fn help_lines(&self) -> &[String] {
         &self.help
+    }
+
+    pub(crate) fn labels_mut(&mut self) -> &mut [Label] {
+        &mut self.labels
     }
 
     fn own_labels(&self) -> impl Iterator<Item = &Label> {
@@ -250,13 +274,28 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
+/// At most so many of them, and one that tells how many more there are.
+pub(crate) fn limited(mut found: Vec<Diagnostic>, most: usize) -> Vec<Diagnostic> {
+    if found.len() > most {
+        // Errors are worth more than warnings.
+        found.sort_by_key(|d| Reverse(d.severity));
+        let more = found.len() - most;
+        found.truncate(most);
+        found.push(Diagnostic::error(
+            Code::Limit,
+            format!("{more} more mistakes are not shown"),
+        ));
+    }
+    found
+}
+
 /// All that is wrong with a text or a graph, at least one error among it, in order of place.
 #[derive(Debug, Clone)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
 impl Diagnostics {
     /// `Err` with all of them if one is an error, else the warnings.
-    pub(crate) fn split(mut found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Self> {
+    pub fn split(mut found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Self> {
         if found.iter().any(|d| d.severity == Severity::Error) {
             found.sort_by_key(|d| {
                 d.place().map_or((String::new(), 0), |p| {

@@ -102,7 +102,7 @@ pub struct FlatGraph {
     /// The element classes that the text defines, for messages about names that are not known.
     pub(crate) defined: Vec<(String, Place)>,
     pub(crate) warnings: Vec<Diagnostic>,
-    connected: HashSet<Connection>,
+    pub(crate) connected: HashSet<Connection>,
 }
 
 /// Why an element or connection cannot be added to a [`FlatGraph`].
@@ -261,7 +261,6 @@ impl FlatGraph {
     }
 
     /// Replaces the connections by these, which may repeat; the first place of each is kept.
-    #[allow(dead_code)] // flattening sets them
     pub(crate) fn set_connections(
         &mut self,
         connections: impl IntoIterator<Item = (Connection, Place)>,

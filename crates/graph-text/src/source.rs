@@ -147,7 +147,6 @@ impl Source {
     }
 
     /// The same text with the line directives that the lexer found in it.
-    #[allow(dead_code)] // the lexer finds them
     pub(crate) fn with_directives(&self, directives: Vec<LineDirective>) -> Self {
         if directives.is_empty() {
             return self.clone();

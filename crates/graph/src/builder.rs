@@ -105,7 +105,13 @@ impl<K, M> Ports for Output<K, M> {
     const COUNT: usize = 1;
 
     fn of(element: ElementPorts, first: usize) -> Self {
-        Self { end: End { slot: element.0, port: first }, kinds: PhantomData }
+        Self {
+            end: End {
+                slot: element.0,
+                port: first,
+            },
+            kinds: PhantomData,
+        }
     }
 }
 
@@ -113,7 +119,13 @@ impl<K, M> Ports for Input<K, M> {
     const COUNT: usize = 1;
 
     fn of(element: ElementPorts, first: usize) -> Self {
-        Self { end: End { slot: element.0, port: first }, kinds: PhantomData }
+        Self {
+            end: End {
+                slot: element.0,
+                port: first,
+            },
+            kinds: PhantomData,
+        }
     }
 }
 
@@ -137,7 +149,11 @@ impl<A: Ports, B: Ports, C: Ports> Ports for (A, B, C) {
     const COUNT: usize = A::COUNT + B::COUNT + C::COUNT;
 
     fn of(element: ElementPorts, first: usize) -> Self {
-        (A::of(element, first), B::of(element, first + A::COUNT), C::of(element, first + A::COUNT + B::COUNT))
+        (
+            A::of(element, first),
+            B::of(element, first + A::COUNT),
+            C::of(element, first + A::COUNT + B::COUNT),
+        )
     }
 }
 
@@ -194,8 +210,15 @@ impl Builder {
         self.add_boxed(name, &class, Box::new(element))
     }
 
-    fn add_boxed<I: Ports, O: Ports>(&mut self, name: &str, class: &str, element: Box<dyn Element>) -> (I, O) {
-        let slot = self.plan.add(name, class, "", element, (I::COUNT, O::COUNT));
+    fn add_boxed<I: Ports, O: Ports>(
+        &mut self,
+        name: &str,
+        class: &str,
+        element: Box<dyn Element>,
+    ) -> (I, O) {
+        let slot = self
+            .plan
+            .add(name, class, "", element, (I::COUNT, O::COUNT));
         (I::of(ElementPorts(slot), 0), O::of(ElementPorts(slot), 0))
     }
 
@@ -205,12 +228,27 @@ impl Builder {
     }
 
     /// Connects, and says what becomes of packets when the input's side is full.
-    pub fn connect_on_full<K, M: Mode>(&mut self, from: Output<K, M>, to: Input<K, M>, on_full: OnFull) {
-        self.plan.edges.push(Edge { from: from.end, to: to.end, pull: M::PULL, on_full });
+    pub fn connect_on_full<K, M: Mode>(
+        &mut self,
+        from: Output<K, M>,
+        to: Input<K, M>,
+        on_full: OnFull,
+    ) {
+        self.plan.edges.push(Edge {
+            from: from.end,
+            to: to.end,
+            pull: M::PULL,
+            on_full,
+        });
     }
 
     /// Puts a processor behind an output, push or pull, and hands out the processor's own.
-    pub fn chain<P, M>(&mut self, name: &str, from: Output<P::Input, M>, processor: P) -> Output<P::Output, M>
+    pub fn chain<P, M>(
+        &mut self,
+        name: &str,
+        from: Output<P::Input, M>,
+        processor: P,
+    ) -> Output<P::Output, M>
     where
         P: Processor + 'static,
         P::Input: Kind,
@@ -233,8 +271,14 @@ impl Builder {
         C: Classifier + 'static,
         C::Packet: Kind,
     {
-        const { assert!(N == <C::Class as Class>::COUNT && N <= 256, "one output for each class") };
-        let (input, outputs) = self.add_boxed(name, class_of::<C>(), Box::new(LiftClassifier(classifier)));
+        const {
+            assert!(
+                N == <C::Class as Class>::COUNT && N <= 256,
+                "one output for each class"
+            )
+        };
+        let (input, outputs) =
+            self.add_boxed(name, class_of::<C>(), Box::new(LiftClassifier(classifier)));
         self.connect(from, input);
         outputs
     }
@@ -248,7 +292,8 @@ impl Builder {
         places: usize,
         order: Order,
     ) -> Output<P::Output> {
-        let (input, output) = self.add_boxed(name, class_of::<P>(), concurrent(processor, places, order));
+        let (input, output) =
+            self.add_boxed(name, class_of::<P>(), concurrent(processor, places, order));
         self.connect(from, input);
         output
     }
@@ -257,7 +302,10 @@ impl Builder {
     ///
     /// For elements that establish the kind themselves but are written for plain packets.
     pub fn declare<K: Kind, M>(&mut self, output: Output<Packet, M>) -> Output<K, M> {
-        Output { end: output.end, kinds: PhantomData }
+        Output {
+            end: output.end,
+            kinds: PhantomData,
+        }
     }
 
     /// The graph, for one worker.
@@ -265,12 +313,17 @@ impl Builder {
     /// # Errors
     /// A port is not connected, or two elements have one name.
     pub fn build(self, frames: Allocator) -> Result<Instance, BuildError> {
-        let mut names: Vec<&str> = self.plan.nodes.iter().map(|node| &*node.naming.name).collect();
+        let mut names: Vec<&str> = self
+            .plan
+            .nodes
+            .iter()
+            .map(|node| &*node.naming.name)
+            .collect();
         names.sort_unstable();
         if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(BuildError::NameTaken(pair[0].to_owned()));
         }
-        self.plan.start(frames, 0)
+        self.plan.start(frames)
     }
 }
 

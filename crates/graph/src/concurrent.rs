@@ -41,10 +41,16 @@ pub enum Order {
 
 /// An asynchronous processor as an element: an edge between tasks. It takes packets as far as it
 /// has free places, without waiting for what is behind it, and emits what is done as far as there is room there.
-pub fn concurrent<P: AsyncProcessor>(processor: P, places: usize, order: Order) -> Box<dyn Element> {
+pub fn concurrent<P: AsyncProcessor>(
+    processor: P,
+    places: usize,
+    order: Order,
+) -> Box<dyn Element> {
     let processor = Arc::new(processor);
     // The future's type has no name: it is inferred from the closure that makes it.
-    Box::new(Concurrent::new(places.max(1), order, move |packet| processor.process(P::Input::wrap(packet))))
+    Box::new(Concurrent::new(places.max(1), order, move |packet| {
+        processor.process(P::Input::wrap(packet))
+    }))
 }
 
 /// The places are made once, with the memory for a future each.
@@ -85,7 +91,11 @@ impl Wake for PlaceWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.ready.places[self.place / 64].fetch_or(1 << (self.place % 64), Ordering::Release);
-        self.ready.engine.lock().unwrap_or_else(PoisonError::into_inner).wake_by_ref();
+        self.ready
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .wake_by_ref();
     }
 }
 
@@ -97,11 +107,22 @@ where
 {
     fn new(places: usize, order: Order, make: M) -> Self {
         let ready = Arc::new(Ready {
-            places: (0..places.div_ceil(64)).map(|_| AtomicU64::new(0)).collect(),
+            places: (0..places.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
             engine: Mutex::new(Waker::noop().clone()),
         });
-        let waker = |place| Waker::from(Arc::new(PlaceWaker { ready: Arc::clone(&ready), place }));
-        let place = |place| Place { future: Box::pin(None), verdict: None, waker: waker(place) };
+        let waker = |place| {
+            Waker::from(Arc::new(PlaceWaker {
+                ready: Arc::clone(&ready),
+                place,
+            }))
+        };
+        let place = |place| Place {
+            future: Box::pin(None),
+            verdict: None,
+            waker: waker(place),
+        };
         Self {
             make,
             order,
@@ -116,8 +137,12 @@ where
     /// Polls the future in a place.
     fn poll(&mut self, at: usize) {
         let place = &mut self.places[at];
-        let Some(future) = place.future.as_mut().as_pin_mut() else { return };
-        let Poll::Ready(verdict) = future.poll(&mut Context::from_waker(&place.waker)) else { return };
+        let Some(future) = place.future.as_mut().as_pin_mut() else {
+            return;
+        };
+        let Poll::Ready(verdict) = future.poll(&mut Context::from_waker(&place.waker)) else {
+            return;
+        };
         place.future.set(None);
         place.verdict = Some(match verdict {
             Verdict::Next(packet) => Verdict::Next(packet.unwrap()),
@@ -208,7 +233,11 @@ where
         let worked = lost > 0 || !batch.is_empty();
         cx.push(0, &mut batch);
         cx.put_batch(batch);
-        if worked { Progress::Worked } else { Progress::Idle }
+        if worked {
+            Progress::Worked
+        } else {
+            Progress::Idle
+        }
     }
 
     fn handlers(&self) -> &'static [Handler] {
@@ -227,7 +256,11 @@ where
 impl<M, F> Concurrent<M, F> {
     /// Has the engine woken when a future is.
     fn listen(&self, waker: &Waker) {
-        let mut engine = self.ready.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut engine = self
+            .ready
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !engine.will_wake(waker) {
             engine.clone_from(waker);
         }

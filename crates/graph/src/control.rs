@@ -10,13 +10,25 @@ const EVERY: &[Handler] = &[
     Handler::read("name", "the element's name"),
     Handler::read("class", "the element's class"),
     Handler::read("config", "the element's configuration string"),
-    Handler::read("handlers", "the handlers, one a line, with `r` and `w` for what may be done"),
+    Handler::read(
+        "handlers",
+        "the handlers, one a line, with `r` and `w` for what may be done",
+    ),
     Handler::read("ports", "the ports and what they are connected to"),
-    Handler::sum("calls", "batches that were handed to the element, or pulled from it"),
+    Handler::sum(
+        "calls",
+        "batches that were handed to the element, or pulled from it",
+    ),
     Handler::sum("packets", "packets in those batches"),
-    Handler::sum("nanoseconds", "time spent in it and in what it called, if the graph is profiled"),
+    Handler::sum(
+        "nanoseconds",
+        "time spent in it and in what it called, if the graph is profiled",
+    ),
     Handler::sum("drops", "packets lost in it, for all reasons"),
-    Handler { merge: Merge::Lines, ..Handler::read("drop_reasons", "packets lost in it, by reason") },
+    Handler {
+        merge: Merge::Lines,
+        ..Handler::read("drop_reasons", "packets lost in it, by reason")
+    },
 ];
 
 /// What is answered of the graph as a whole.
@@ -31,7 +43,10 @@ const ROUTER: &[Handler] = &[
 impl Engine {
     /// Reads `element.handler`, or a router-wide handler by its name alone.
     pub(crate) fn read(&self, handler: &str) -> Result<String, HandlerError> {
-        let (path, argument) = handler.trim().split_once(char::is_whitespace).unwrap_or((handler.trim(), ""));
+        let (path, argument) = handler
+            .trim()
+            .split_once(char::is_whitespace)
+            .unwrap_or((handler.trim(), ""));
         let Some((element, handler)) = path.rsplit_once('.') else {
             return self.read_router(path);
         };
@@ -39,7 +54,10 @@ impl Engine {
         let (slot, naming) = (&self.slots[at], &self.names[at]);
         let stats = &slot.stats;
         if let Some(element) = slot.element()
-            && element.handlers().iter().any(|it| it.name == handler && it.is_read())
+            && element
+                .handlers()
+                .iter()
+                .any(|it| it.name == handler && it.is_read())
         {
             return element.read(handler, argument.trim());
         }
@@ -52,12 +70,20 @@ impl Engine {
             "nanoseconds" => Ok(stats.nanos.to_string()),
             "drops" => Ok(stats.drops.total().to_string()),
             "drop_reasons" => {
-                let lines = stats.drops.iter().map(|(reason, count)| format!("{count} {reason}"));
+                let lines = stats
+                    .drops
+                    .iter()
+                    .map(|(reason, count)| format!("{count} {reason}"));
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
-            "handlers" => slot.element().map(handler_list).ok_or_else(|| busy(element)),
+            "handlers" => slot
+                .element()
+                .map(handler_list)
+                .ok_or_else(|| busy(element)),
             "ports" => Ok(self.port_list(at)),
-            _ => Err(HandlerError::new(format!("`{element}` has no read handler `{handler}`"))),
+            _ => Err(HandlerError::new(format!(
+                "`{element}` has no read handler `{handler}`"
+            ))),
         }
     }
 
@@ -65,7 +91,10 @@ impl Engine {
         match handler {
             "list" => {
                 let names = self.names.iter().map(|it| it.name.to_string());
-                Ok(std::iter::once(self.names.len().to_string()).chain(names).collect::<Vec<_>>().join("\n"))
+                Ok(std::iter::once(self.names.len().to_string())
+                    .chain(names)
+                    .collect::<Vec<_>>()
+                    .join("\n"))
             }
             "config" | "flatconfig" => Ok(self.router_config.to_string()),
             "version" => Ok(env!("CARGO_PKG_VERSION").to_owned()),
@@ -83,14 +112,23 @@ impl Engine {
                 self.stopped = true;
                 return Ok(());
             }
-            return Err(HandlerError::new(format!("no router-wide write handler `{}`", handler.trim())));
+            return Err(HandlerError::new(format!(
+                "no router-wide write handler `{}`",
+                handler.trim()
+            )));
         };
         let at = self.find(element)?;
         let result = self.call(at, |it, cx| {
-            if it.handlers().iter().any(|it| it.name == handler && it.is_write()) {
+            if it
+                .handlers()
+                .iter()
+                .any(|it| it.name == handler && it.is_write())
+            {
                 it.write(handler, value, cx)
             } else {
-                Err(HandlerError::new(format!("`{element}` has no write handler `{handler}`")))
+                Err(HandlerError::new(format!(
+                    "`{element}` has no write handler `{handler}`"
+                )))
             }
         });
         result.unwrap_or_else(|| Err(busy(element)))
@@ -104,15 +142,29 @@ impl Engine {
     fn port_list(&self, at: usize) -> String {
         let slot = &self.slots[at];
         let mut lines = vec![format!("{} inputs", slot.inputs.len())];
-        lines.extend(slot.inputs.iter().enumerate().map(|(port, from)| match from {
-            Some(end) => format!("pull\t{port}\t{} [{}]", self.names[end.slot].name, end.port),
-            None => format!("push\t{port}"),
-        }));
+        lines.extend(
+            slot.inputs
+                .iter()
+                .enumerate()
+                .map(|(port, from)| match from {
+                    Some(end) => {
+                        format!("pull\t{port}\t{} [{}]", self.names[end.slot].name, end.port)
+                    }
+                    None => format!("push\t{port}"),
+                }),
+        );
         lines.push(format!("{} outputs", slot.outputs.len()));
-        lines.extend(slot.outputs.iter().enumerate().map(|(port, output)| match output.to {
-            Some(end) => format!("push\t{port}\t[{}] {}", end.port, self.names[end.slot].name),
-            None => format!("pull\t{port}"),
-        }));
+        lines.extend(
+            slot.outputs
+                .iter()
+                .enumerate()
+                .map(|(port, output)| match output.to {
+                    Some(end) => {
+                        format!("push\t{port}\t[{}] {}", end.port, self.names[end.slot].name)
+                    }
+                    None => format!("pull\t{port}"),
+                }),
+        );
         lines.join("\n")
     }
 }
@@ -131,7 +183,10 @@ fn lines_of<'a>(handlers: impl Iterator<Item = &'a Handler>) -> String {
         (true, false) => "r",
         _ => "w",
     };
-    handlers.map(|it| format!("{}\t{}", it.name, mode(it))).collect::<Vec<_>>().join("\n")
+    handlers
+        .map(|it| format!("{}\t{}", it.name, mode(it)))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl Instance {
@@ -153,9 +208,16 @@ impl Instance {
 
     /// How the answers of several workers to this handler make one.
     pub fn merge_of(&self, handler: &str) -> Merge {
-        let Some((element, name)) = handler.trim().rsplit_once('.') else { return Merge::First };
+        let Some((element, name)) = handler.trim().rsplit_once('.') else {
+            return Merge::First;
+        };
         let found = self.engine.names.iter().position(|it| &*it.name == element);
-        let own = found.and_then(|at| self.engine.slots[at].element()).map_or(&[][..], |it| it.handlers());
-        own.iter().chain(EVERY).find(|it| it.name == name).map_or(Merge::First, |it| it.merge)
+        let own = found
+            .and_then(|at| self.engine.slots[at].element())
+            .map_or(&[][..], |it| it.handlers());
+        own.iter()
+            .chain(EVERY)
+            .find(|it| it.name == name)
+            .map_or(Merge::First, |it| it.merge)
     }
 }

@@ -107,7 +107,10 @@ impl Cx<'_> {
 
     /// Counts packets that were lost before the engine had them, such as those a kernel overran.
     pub fn count_drops(&mut self, packets: u64, reason: DropReason) {
-        self.engine.slots[self.at].stats.drops.count(reason, packets);
+        self.engine.slots[self.at]
+            .stats
+            .drops
+            .count(reason, packets);
     }
 
     /// Frees a batch whose packets have reached their end: they were not lost.

@@ -1,6 +1,7 @@
 //! What runs in a graph.
 
-use waypost_netdev::Wakeup;
+use std::os::fd::BorrowedFd;
+
 use waypost_packet::{Batch, Packet};
 
 use crate::Cx;
@@ -55,7 +56,7 @@ pub trait Element: Send {
     }
 
     /// How to learn that an idle task has work again, if the engine cannot know: the readiness of a device.
-    fn wakeup(&self) -> Option<Readiness> {
+    fn wakeup(&self) -> Option<Readiness<'_>> {
         None
     }
 
@@ -115,14 +116,23 @@ pub enum Progress {
 }
 
 /// What the readiness of an idle task hangs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readiness {
-    /// The device's own way to say it.
-    pub wakeup: Wakeup,
+#[derive(Clone, Copy, Debug)]
+pub struct Readiness<'a> {
+    /// Who says that the device is ready.
+    pub source: ReadinessSource<'a>,
     /// Whether to wait for frames to receive.
     pub receive: bool,
     /// Whether to wait for room to transmit.
     pub transmit: bool,
+}
+
+/// Who says that a device is ready.
+#[derive(Clone, Copy, Debug)]
+pub enum ReadinessSource<'a> {
+    /// The operating system, of this file.
+    Fd(BorrowedFd<'a>),
+    /// Nobody: the device has to be polled.
+    Poll,
 }
 
 /// On which workers a task runs.

@@ -40,7 +40,12 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(to: Option<End>, on_full: OnFull) -> Self {
-        Self { to, on_full, staged: None, backlog: VecDeque::new() }
+        Self {
+            to,
+            on_full,
+            staged: None,
+            backlog: VecDeque::new(),
+        }
     }
 }
 
@@ -69,7 +74,11 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) fn new(element: Box<dyn Element>, outputs: Box<[Output]>, inputs: Box<[Option<End>]>) -> Self {
+    pub(crate) fn new(
+        element: Box<dyn Element>,
+        outputs: Box<[Output]>,
+        inputs: Box<[Option<End>]>,
+    ) -> Self {
         let ends = (0..inputs.len()).map(|port| element.credit(port) != Credit::Through);
         Self {
             ends: ends.collect(),
@@ -119,7 +128,12 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(slots: Vec<Slot>, names: Arc<[Naming]>, frames: Allocator, config: Arc<str>) -> Self {
+    pub(crate) fn new(
+        slots: Vec<Slot>,
+        names: Arc<[Naming]>,
+        frames: Allocator,
+        config: Arc<str>,
+    ) -> Self {
         Self {
             slots,
             names,
@@ -191,14 +205,23 @@ impl Engine {
     #[inline(always)]
     fn push_into(&mut self, to: End, batch: &mut Batch) -> bool {
         let slot = &mut self.slots[to.slot];
-        let Some(mut element) = slot.element.take() else { return false };
+        let Some(mut element) = slot.element.take() else {
+            return false;
+        };
         let count = batch.len() as u64;
         slot.stats.calls += 1;
         slot.stats.packets += count;
         self.moved += count;
         let watched = self.profiled || self.tracer.is_active();
         let begun = if watched { self.enter(to, batch) } else { None };
-        element.push(to.port, batch, &mut Cx { engine: self, at: to.slot });
+        element.push(
+            to.port,
+            batch,
+            &mut Cx {
+                engine: self,
+                at: to.slot,
+            },
+        );
         if watched {
             self.leave(to.slot, begun, batch, &*element);
         }
@@ -219,7 +242,13 @@ impl Engine {
     }
 
     #[cold]
-    fn leave(&mut self, at: usize, begun: Option<time::Instant>, batch: &Batch, element: &dyn Element) {
+    fn leave(
+        &mut self,
+        at: usize,
+        begun: Option<time::Instant>,
+        batch: &Batch,
+        element: &dyn Element,
+    ) {
         if let Some(begun) = begun {
             self.slots[at].stats.nanos += begun.elapsed().as_nanos() as u64;
         }
@@ -279,8 +308,15 @@ impl Engine {
 
     /// Sorts a batch by output; what belongs to output 0 stays.
     #[inline]
-    pub(crate) fn distribute(&mut self, at: usize, batch: &mut Batch, outputs: &[u8; Batch::CAPACITY]) {
-        let any = outputs[..batch.len()].iter().fold(0, |any, output| any | output);
+    pub(crate) fn distribute(
+        &mut self,
+        at: usize,
+        batch: &mut Batch,
+        outputs: &[u8; Batch::CAPACITY],
+    ) {
+        let any = outputs[..batch.len()]
+            .iter()
+            .fold(0, |any, output| any | output);
         if any == 0 {
             return;
         }
@@ -296,8 +332,16 @@ impl Engine {
 
     /// Pulls through an input, behind what is in `batch`.
     #[inline]
-    pub(crate) fn fetch_input(&mut self, at: usize, port: usize, max: usize, batch: &mut Batch) -> usize {
-        let Some(&Some(from)) = self.slots[at].inputs.get(port) else { return 0 };
+    pub(crate) fn fetch_input(
+        &mut self,
+        at: usize,
+        port: usize,
+        max: usize,
+        batch: &mut Batch,
+    ) -> usize {
+        let Some(&Some(from)) = self.slots[at].inputs.get(port) else {
+            return 0;
+        };
         let max = max.min(batch.room());
         if batch.is_empty() {
             self.fetch(from, max, batch);
@@ -316,11 +360,25 @@ impl Engine {
         if max == 0 || self.depth == DEPTH_MAX {
             return;
         }
-        let Some(mut element) = self.slots[from.slot].element.take() else { return };
+        let Some(mut element) = self.slots[from.slot].element.take() else {
+            return;
+        };
         self.depth += 1;
         let watched = self.profiled || self.tracer.is_active();
-        let begun = if watched { self.profiled.then(time::Instant::now) } else { None };
-        element.pull(from.port, max, batch, &mut Cx { engine: self, at: from.slot });
+        let begun = if watched {
+            self.profiled.then(time::Instant::now)
+        } else {
+            None
+        };
+        element.pull(
+            from.port,
+            max,
+            batch,
+            &mut Cx {
+                engine: self,
+                at: from.slot,
+            },
+        );
         if watched {
             if self.tracer.is_active() {
                 self.tracer.arrived(&self.names, from, self.now, batch);

@@ -18,22 +18,42 @@ pub struct Handler {
 impl Handler {
     /// A handler that says something; the first worker's answer stands for all.
     pub const fn read(name: &'static str, doc: &'static str) -> Self {
-        Self { name, access: Access::Read, merge: Merge::First, doc }
+        Self {
+            name,
+            access: Access::Read,
+            merge: Merge::First,
+            doc,
+        }
     }
 
     /// A handler that says a number, which is the sum of all workers'.
     pub const fn sum(name: &'static str, doc: &'static str) -> Self {
-        Self { name, access: Access::Read, merge: Merge::Sum, doc }
+        Self {
+            name,
+            access: Access::Read,
+            merge: Merge::Sum,
+            doc,
+        }
     }
 
     /// A handler that does something, on all workers.
     pub const fn write(name: &'static str, doc: &'static str) -> Self {
-        Self { name, access: Access::Write, merge: Merge::First, doc }
+        Self {
+            name,
+            access: Access::Write,
+            merge: Merge::First,
+            doc,
+        }
     }
 
     /// A handler that says what it was told.
     pub const fn read_write(name: &'static str, doc: &'static str) -> Self {
-        Self { name, access: Access::ReadWrite, merge: Merge::First, doc }
+        Self {
+            name,
+            access: Access::ReadWrite,
+            merge: Merge::First,
+            doc,
+        }
     }
 
     /// Whether it answers reads.
@@ -76,8 +96,10 @@ impl Merge {
             Self::First => answers.into_iter().next().unwrap_or_default(),
             Self::Lines => answers.join("\n"),
             Self::Sum => {
-                let numbers: Option<Vec<f64>> = answers.iter().map(|it| it.trim().parse().ok()).collect();
-                let integers: Option<Vec<u64>> = answers.iter().map(|it| it.trim().parse().ok()).collect();
+                let numbers: Option<Vec<f64>> =
+                    answers.iter().map(|it| it.trim().parse().ok()).collect();
+                let integers: Option<Vec<u64>> =
+                    answers.iter().map(|it| it.trim().parse().ok()).collect();
                 match (integers, numbers) {
                     (Some(integers), _) => integers.iter().sum::<u64>().to_string(),
                     (None, Some(numbers)) => numbers.iter().sum::<f64>().to_string(),

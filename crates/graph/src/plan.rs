@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use waypost_packet::{Allocator, Pool};
+use waypost_packet::Allocator;
 
 use crate::drop::OnFull;
 use crate::element::Element;
@@ -45,48 +45,77 @@ impl Plan {
         element: Box<dyn Element>,
         ports: (usize, usize),
     ) -> usize {
-        let naming = Naming { name: name.into(), class: class.into(), config: config.into() };
-        self.nodes.push(Node { element, naming, inputs: ports.0, outputs: ports.1 });
+        let naming = Naming {
+            name: name.into(),
+            class: class.into(),
+            config: config.into(),
+        };
+        self.nodes.push(Node {
+            element,
+            naming,
+            inputs: ports.0,
+            outputs: ports.1,
+        });
         self.nodes.len() - 1
     }
 
-    /// Makes it run on one worker.
+    /// Makes it run on one worker, if all ports are connected.
     ///
     /// # Errors
-    /// A port that packets need is not connected.
-    pub(crate) fn start(self, frames: Allocator, worker: usize) -> Result<Instance, BuildError> {
+    /// A port is not connected.
+    pub(crate) fn start(self, frames: Allocator) -> Result<Instance, BuildError> {
         let mut missing = Vec::new();
+        for (slot, node) in self.nodes.iter().enumerate() {
+            let sides = [("input", node.inputs), ("output", node.outputs)];
+            for (side, count) in sides {
+                missing.extend((0..count).filter_map(|port| {
+                    let end = End { slot, port };
+                    let here = |edge: &Edge| {
+                        if side == "input" {
+                            edge.to == end
+                        } else {
+                            edge.from == end
+                        }
+                    };
+                    let connected = self.edges.iter().any(here);
+                    (!connected).then(|| format!("{side} {port} of `{}`", node.naming.name))
+                }));
+            }
+        }
+        if missing.is_empty() {
+            Ok(self.start_checked(frames, 0))
+        } else {
+            Err(BuildError::Unconnected(missing))
+        }
+    }
+
+    /// Makes it run on one worker, where a checker has seen to the connections.
+    pub(crate) fn start_checked(self, frames: Allocator, worker: usize) -> Instance {
         let mut names: Vec<Naming> = Vec::with_capacity(self.nodes.len());
         let mut slots: Vec<Slot> = Vec::with_capacity(self.nodes.len());
-        for (at, node) in self.nodes.into_iter().enumerate() {
-            let outputs: Box<[Output]> = (0..node.outputs)
-                .map(|port| {
-                    let edge = self.edges.iter().find(|edge| edge.from == End { slot: at, port });
-                    if edge.is_none() {
-                        missing.push(format!("output {port} of `{}`", node.naming.name));
-                    }
-                    let pushed = edge.filter(|edge| !edge.pull);
-                    Output::new(pushed.map(|edge| edge.to), edge.map_or(OnFull::Block, |edge| edge.on_full))
-                })
+        for node in self.nodes {
+            let outputs = (0..node.outputs)
+                .map(|_| Output::new(None, OnFull::Block))
                 .collect();
-            let inputs: Box<[Option<End>]> = (0..node.inputs)
-                .map(|port| {
-                    let mut edges = self.edges.iter().filter(|edge| edge.to == End { slot: at, port });
-                    let edge = edges.next();
-                    if edge.is_none() {
-                        missing.push(format!("input {port} of `{}`", node.naming.name));
-                    }
-                    edge.filter(|edge| edge.pull).map(|edge| edge.from)
-                })
-                .collect();
-            slots.push(Slot::new(node.element, outputs, inputs));
+            slots.push(Slot::new(
+                node.element,
+                outputs,
+                vec![None; node.inputs].into(),
+            ));
             names.push(node.naming);
         }
-        if !missing.is_empty() {
-            return Err(BuildError::Unconnected(missing));
+        for edge in self.edges {
+            if edge.pull {
+                slots[edge.to.slot].inputs[edge.to.port] = Some(edge.from);
+            } else {
+                slots[edge.from.slot].outputs[edge.from.port] =
+                    Output::new(Some(edge.to), edge.on_full);
+            }
         }
-        let engine = Engine::new(slots, names.into(), frames, Arc::from(self.config));
-        Ok(Instance::new(engine, worker))
+        Instance::new(
+            Engine::new(slots, names.into(), frames, Arc::from(self.config)),
+            worker,
+        )
     }
 }
 
@@ -103,17 +132,18 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NameTaken(name) => write!(f, "two elements are named `{name}`: give one another name"),
+            Self::NameTaken(name) => {
+                write!(f, "two elements are named `{name}`: give one another name")
+            }
             Self::Unconnected(ports) => {
-                write!(f, "not connected: {}; connect each, an output that is not wanted to `Discard`", ports.join(", "))
+                write!(
+                    f,
+                    "not connected: {}; connect each, an output that is not wanted to `Discard`",
+                    ports.join(", ")
+                )
             }
         }
     }
 }
 
 impl std::error::Error for BuildError {}
-
-/// The frames of a graph that was given none: enough for queues of the usual size.
-pub(crate) fn default_pool() -> Result<Pool, waypost_packet::PoolError> {
-    Pool::builder().small(16 << 10).medium(512).large(128).build()
-}

@@ -41,7 +41,10 @@ pub trait Processor: Send {
     where
         Self: Sized,
     {
-        Then { first: self, second: next }
+        Then {
+            first: self,
+            second: next,
+        }
     }
 }
 
@@ -58,13 +61,19 @@ impl<T> Verdict<T> {
     /// The packet is lost, for a reason.
     #[inline(always)]
     pub fn drop<K: Kind>(packet: K, reason: DropReason) -> Self {
-        Self::Drop(Dropped { packet: Some(packet.unwrap()), reason })
+        Self::Drop(Dropped {
+            packet: Some(packet.unwrap()),
+            reason,
+        })
     }
 
     /// What the packet was made into is lost, for a reason; the packet itself is gone already.
     #[inline(always)]
     pub fn drop_consumed(reason: DropReason) -> Self {
-        Self::Drop(Dropped { packet: None, reason })
+        Self::Drop(Dropped {
+            packet: None,
+            reason,
+        })
     }
 }
 
@@ -103,7 +112,10 @@ pub(crate) struct Lift<P: Processor> {
 
 impl<P: Processor> Lift<P> {
     pub(crate) fn new(processor: P) -> Self {
-        Self { processor, kinds: PhantomData }
+        Self {
+            processor,
+            kinds: PhantomData,
+        }
     }
 }
 
@@ -115,13 +127,15 @@ where
 {
     #[inline]
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        batch.filter_map(|packet| match self.processor.process(P::Input::wrap(packet)) {
-            Verdict::Next(packet) => Some(packet.unwrap()),
-            Verdict::Drop(dropped) => {
-                lose(cx, dropped);
-                None
-            }
-        });
+        batch.filter_map(
+            |packet| match self.processor.process(P::Input::wrap(packet)) {
+                Verdict::Next(packet) => Some(packet.unwrap()),
+                Verdict::Drop(dropped) => {
+                    lose(cx, dropped);
+                    None
+                }
+            },
+        );
     }
 }
 
@@ -143,7 +157,10 @@ pub struct Each<F, I, O> {
 
 /// A processor from a closure: `each(|mut packet: Packet| { packet.set_paint(1); Verdict::Next(packet) })`.
 pub fn each<I, O, F: FnMut(I) -> Verdict<O> + Send>(f: F) -> Each<F, I, O> {
-    Each { f, kinds: PhantomData }
+    Each {
+        f,
+        kinds: PhantomData,
+    }
 }
 
 impl<I, O, F: FnMut(I) -> Verdict<O> + Send> Processor for Each<F, I, O> {

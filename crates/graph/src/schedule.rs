@@ -25,6 +25,14 @@ pub struct Instance {
     tasks: Vec<Task>,
 }
 
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("elements", &self.engine.slots.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Instance {
     /// Finds the tasks, and for each what its credit hangs on.
     pub(crate) fn new(engine: Engine, worker: usize) -> Self {
@@ -37,7 +45,12 @@ impl Instance {
             })
             .map(|slot| {
                 let (ends, edges) = downstream(&engine, slot);
-                Task { slot, ends, edges, finished: false }
+                Task {
+                    slot,
+                    ends,
+                    edges,
+                    finished: false,
+                }
             })
             .collect();
         Self { engine, tasks }
@@ -82,7 +95,9 @@ impl Instance {
 
     /// Runs steps until one does nothing, or `steps` are done; says how many did something.
     pub fn run_until_idle(&mut self, now: Instant, steps: usize) -> usize {
-        (0..steps).take_while(|_| !self.is_stopped() && self.step(now)).count()
+        (0..steps)
+            .take_while(|_| !self.is_stopped() && self.step(now))
+            .count()
     }
 
     /// The earliest time for which an element has set a timer.
@@ -106,7 +121,7 @@ impl Instance {
     }
 
     /// The readiness that an idle graph hangs on, of all its devices.
-    pub(crate) fn readiness(&self) -> impl Iterator<Item = (usize, Readiness)> {
+    pub(crate) fn readiness(&self) -> impl Iterator<Item = (usize, Readiness<'_>)> {
         let slots = self.engine.slots.iter().enumerate();
         slots.filter_map(|(at, slot)| Some((at, slot.element()?.wakeup()?)))
     }
@@ -133,7 +148,10 @@ fn credit(engine: &Engine, task: &Task) -> usize {
 #[cold]
 fn run_timers(engine: &mut Engine, now: Instant) {
     for slot in 0..engine.slots.len() {
-        if engine.slots[slot].timer.is_some_and(|deadline| deadline <= now) {
+        if engine.slots[slot]
+            .timer
+            .is_some_and(|deadline| deadline <= now)
+        {
             engine.slots[slot].timer = None;
             engine.call(slot, |element, cx| element.timer(cx));
         }
@@ -148,9 +166,13 @@ fn downstream(engine: &Engine, slot: usize) -> (Box<[End]>, Box<[End]>) {
     seen[slot] = true;
     while let Some(at) = open.pop() {
         for (port, output) in engine.slots[at].outputs.iter().enumerate() {
-            let (Some(to), crate::OnFull::Block) = (output.to, output.on_full) else { continue };
+            let (Some(to), crate::OnFull::Block) = (output.to, output.on_full) else {
+                continue;
+            };
             edges.push(End { slot: at, port });
-            let Some(element) = engine.slots[to.slot].element() else { continue };
+            let Some(element) = engine.slots[to.slot].element() else {
+                continue;
+            };
             match element.credit(to.port) {
                 Credit::Packets(_) => {
                     if !ends.contains(&to) {

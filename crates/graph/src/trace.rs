@@ -99,18 +99,33 @@ impl Tracer {
                 packet.set_trace(Some(number));
             }
             if let Some(number) = packet.trace() {
-                let event = TraceEvent::Arrived { port: at.port, len: packet.len() };
-                self.add(TraceStep { packet: number, time: now, element: names[at.slot].name.clone(), event });
+                let event = TraceEvent::Arrived {
+                    port: at.port,
+                    len: packet.len(),
+                };
+                self.add(TraceStep {
+                    packet: number,
+                    time: now,
+                    element: names[at.slot].name.clone(),
+                    event,
+                });
             }
         }
     }
 
     pub(crate) fn left(&mut self, batch: &Batch, at: &Naming, now: Instant, element: &dyn Element) {
         for packet in batch.iter() {
-            let Some(number) = packet.trace() else { continue };
+            let Some(number) = packet.trace() else {
+                continue;
+            };
             if let Some(note) = element.note(packet) {
                 let event = TraceEvent::Note(note);
-                self.add(TraceStep { packet: number, time: now, element: at.name.clone(), event });
+                self.add(TraceStep {
+                    packet: number,
+                    time: now,
+                    element: at.name.clone(),
+                    event,
+                });
             }
         }
     }
@@ -118,7 +133,12 @@ impl Tracer {
     pub(crate) fn lost(&mut self, at: &Naming, now: Instant, packet: &Packet, reason: DropReason) {
         if let Some(number) = packet.trace() {
             let event = TraceEvent::Dropped(reason);
-            self.add(TraceStep { packet: number, time: now, element: at.name.clone(), event });
+            self.add(TraceStep {
+                packet: number,
+                time: now,
+                element: at.name.clone(),
+                event,
+            });
         }
     }
 

@@ -1,0 +1,138 @@
+//! Typed arguments: what the words of a configuration string mean.
+
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use waypost_graph::{Args, ConfigError};
+use waypost_wire::{Duration, Ipv4Prefix, MacAddr};
+
+/// A type that an argument can have.
+pub(crate) trait Arg: Sized {
+    /// What is expected, for messages: "an IPv4 address".
+    const EXPECTED: &'static str;
+
+    /// The value of a word, quotes already taken off.
+    fn parse(word: &str) -> Option<Self>;
+}
+
+/// Reads typed arguments.
+pub(crate) trait TypedArgs {
+    /// An argument that has to be there, by keyword or by position.
+    fn mandatory<T: Arg>(&mut self, keyword: &str) -> Result<T, ConfigError>;
+
+    /// An argument that may be there, by keyword or by position.
+    fn optional<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError>;
+
+    /// An argument that may be there, by keyword alone.
+    fn keyword<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError>;
+}
+
+impl TypedArgs for Args {
+    fn mandatory<T: Arg>(&mut self, keyword: &str) -> Result<T, ConfigError> {
+        parse(keyword, &self.take_mandatory(keyword)?)
+    }
+
+    fn optional<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
+        self.take_or_positional(keyword).map(|word| parse(keyword, &word)).transpose()
+    }
+
+    fn keyword<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
+        self.take(keyword).map(|word| parse(keyword, &word)).transpose()
+    }
+}
+
+fn parse<T: Arg>(keyword: &str, word: &str) -> Result<T, ConfigError> {
+    T::parse(word.trim()).ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
+}
+
+macro_rules! integer {
+    ($($type:ty => $expected:literal),+) => {$(
+        impl Arg for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse(word: &str) -> Option<Self> {
+                match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+                    Some(digits) => Self::from_str_radix(digits, 16).ok(),
+                    None => word.parse().ok(),
+                }
+            }
+        }
+    )+};
+}
+
+integer!(
+    u8 => "a number from 0 to 255",
+    u16 => "a number from 0 to 65535",
+    u32 => "a number",
+    u64 => "a number",
+    usize => "a number",
+    i32 => "an integer",
+    i64 => "an integer"
+);
+
+impl Arg for bool {
+    const EXPECTED: &'static str = "true or false";
+
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "true" | "yes" | "1" | "TRUE" | "YES" => Some(true),
+            "false" | "no" | "0" | "FALSE" | "NO" => Some(false),
+            _ => None,
+        }
+    }
+}
+
+impl Arg for String {
+    const EXPECTED: &'static str = "a word";
+
+    fn parse(word: &str) -> Option<Self> {
+        waypost_graph::unquote_text(word)
+    }
+}
+
+impl Arg for f64 {
+    const EXPECTED: &'static str = "a number";
+
+    fn parse(word: &str) -> Option<Self> {
+        word.parse().ok().filter(|it: &Self| it.is_finite())
+    }
+}
+
+impl Arg for Ipv4Addr {
+    const EXPECTED: &'static str = "an IPv4 address";
+
+    fn parse(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+}
+
+impl Arg for Ipv4Prefix {
+    const EXPECTED: &'static str = "an IPv4 address or prefix";
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::from_str(word).ok().or_else(|| Self::from_str(&format!("{word}/32")).ok())
+    }
+}
+
+impl Arg for MacAddr {
+    const EXPECTED: &'static str = "an Ethernet address";
+
+    fn parse(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+}
+
+impl Arg for Duration {
+    const EXPECTED: &'static str = "a time such as `2`, `1.5s`, `20ms` or `3min`";
+
+    /// A bare number is seconds.
+    fn parse(word: &str) -> Option<Self> {
+        let units = [("nsec", 1.0), ("usec", 1e3), ("msec", 1e6), ("sec", 1e9), ("ns", 1.0), ("us", 1e3)];
+        let more = [("ms", 1e6), ("min", 60e9), ("m", 60e9), ("h", 3600e9), ("s", 1e9), ("", 1e9)];
+        let (number, scale) = units
+            .into_iter()
+            .chain(more)
+            .find_map(|(unit, scale)| Some((word.strip_suffix(unit)?.trim().parse::<f64>().ok()?, scale)))?;
+        (number.is_finite() && number >= 0.0).then(|| Self::from_nanos((number * scale) as u64))
+    }
+}

@@ -1,0 +1,6 @@
+//! IP and Ethernet elements.
+
+use waypost_graph::ElementClass;
+
+/// The classes of this folder.
+pub const CLASSES: \&[ElementClass] = \&[];

@@ -1,0 +1,222 @@
+//! Element classes: what a text can name.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use waypost_graph_text::{ArgError, Args, ClassInfo, Classes};
+use waypost_packet::Pool;
+
+use crate::concurrent::{AsyncProcessor, Order, concurrent};
+use crate::element::Element;
+use crate::handler::Handler;
+use crate::kind::Kind;
+use crate::processor::{Lift, Processor};
+
+/// An element class: its ports, its documentation, and how its elements are made.
+#[derive(Clone)]
+pub struct ElementClass {
+    /// Its name in texts.
+    pub name: &'static str,
+    /// How many inputs and outputs, as `1/1-2`.
+    pub ports: &'static str,
+    /// Which push and which pull, as `a/ah`.
+    pub processing: &'static str,
+    /// From which inputs packets flow to which outputs, as `x/x`.
+    pub flow: &'static str,
+    /// Its documentation, in Markdown: the first line is a summary.
+    pub doc: &'static str,
+    /// Its handlers, for the documentation.
+    pub handlers: &'static [Handler],
+    /// Makes an element.
+    pub build: Build,
+}
+
+/// Makes an element from its arguments.
+pub type Build = fn(&mut Args, &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError>;
+
+impl fmt::Debug for ElementClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ElementClass")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ElementClass {
+    /// What the checker asks.
+    fn info(&self) -> Option<ClassInfo> {
+        ClassInfo::new(self.ports, self.processing, self.flow).ok()
+    }
+}
+
+/// What an element's maker knows beside its arguments.
+pub struct BuildCx<'a> {
+    /// The element's name.
+    pub name: &'a str,
+    /// How many inputs are connected.
+    pub inputs: usize,
+    /// How many outputs are connected.
+    pub outputs: usize,
+    /// For which worker, from 0.
+    pub worker: usize,
+    /// How many workers there are.
+    pub workers: usize,
+    /// The pool of the graph's packets.
+    pub pool: &'a Pool,
+    pub(crate) commons: &'a Commons,
+}
+
+impl BuildCx<'_> {
+    /// What the copies of this element on all workers have in common: made by the first, shared by the others.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn common<T: Send + Sync + 'static>(
+        &self,
+        make: impl FnOnce() -> Result<T, ConfigError>,
+    ) -> Result<Arc<T>, ConfigError> {
+        let mut commons = self
+            .commons
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = commons.get(self.name) {
+            let found = Arc::clone(found).downcast::<T>();
+            return found.map_err(|_| {
+                ConfigError::new("an element shares one thing among workers, not two")
+            });
+        }
+        let made = Arc::new(make()?);
+        commons.insert(self.name.to_owned(), made.clone());
+        Ok(made)
+    }
+}
+
+/// What copies of elements have in common, by the element's name.
+#[derive(Default)]
+pub(crate) struct Commons(Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>);
+
+/// An element's configuration is refused, in words that say what was expected and what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    message: String,
+    help: Option<String>,
+}
+
+impl ConfigError {
+    /// A refusal.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A value that does not parse: `expected a port number, found "x"`.
+    pub fn expected(what: &str, found: &str) -> Self {
+        Self::new(format!("expected {what}, found `{found}`"))
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(crate) fn into_parts(self) -> (String, Option<String>) {
+        (self.message, self.help)
+    }
+}
+
+impl From<ArgError> for ConfigError {
+    fn from(error: ArgError) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, " ({help})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// The element classes that a text may name.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    classes: BTreeMap<&'static str, ElementClass>,
+}
+
+impl Registry {
+    /// A registry without classes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a class, in place of one of the same name.
+    pub fn add(&mut self, class: ElementClass) {
+        self.classes.insert(class.name, class);
+    }
+
+    /// All classes, by name.
+    pub fn classes(&self) -> impl Iterator<Item = &ElementClass> {
+        self.classes.values()
+    }
+
+    /// A class by its name.
+    pub fn find(&self, name: &str) -> Option<&ElementClass> {
+        self.classes.get(name)
+    }
+}
+
+impl Classes for Registry {
+    fn class(&self, name: &str) -> Option<ClassInfo> {
+        self.classes.get(name)?.info()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.classes.keys().map(|&name| name.to_owned()).collect()
+    }
+}
+
+/// A processor as an element, for a class's `build`.
+pub fn processor<P>(processor: P) -> Box<dyn Element>
+where
+    P: Processor + 'static,
+    P::Input: Kind,
+    P::Output: Kind,
+{
+    Box::new(Lift::new(processor))
+}
+
+/// An asynchronous processor as an element, for a class's `build`: `CONCURRENCY` packets at once (64), and
+/// `ORDER`, true by default, keep them in order.
+///
+/// # Errors
+/// An argument does not parse.
+pub fn async_processor<P: AsyncProcessor>(
+    processor: P,
+    args: &mut Args,
+) -> Result<Box<dyn Element>, ConfigError> {
+    let places = match args.take("CONCURRENCY") {
+        Some(text) => match text.parse() {
+            Ok(places) if (1..=65536).contains(&places) => places,
+            _ => return Err(ConfigError::expected("CONCURRENCY from 1 to 65536", &text)),
+        },
+        None => 64,
+    };
+    let order = match args.take("ORDER").as_deref() {
+        None | Some("true") => Order::Kept,
+        Some("false") => Order::AsDone,
+        Some(text) => return Err(ConfigError::expected("ORDER true or false", text)),
+    };
+    Ok(concurrent(processor, places, order))
+}

@@ -1,0 +1,133 @@
+//! Texts that run.
+
+use waypost_graph_text::{
+    CheckedGraph, Diagnostic, Diagnostics, FlatGraph, Options, Processing, Source, check, flatten,
+    parse,
+};
+use waypost_packet::Pool;
+
+use crate::class::{BuildCx, Commons, Registry};
+use crate::drop::OnFull;
+use crate::engine::End;
+use crate::plan::{Edge, Plan};
+use crate::schedule::Instance;
+
+/// A text that was parsed, flattened and checked against the classes of a registry.
+pub struct Program<'r> {
+    registry: &'r Registry,
+    checked: CheckedGraph,
+}
+
+impl<'r> Program<'r> {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place.
+    pub fn parse(
+        source: &Source,
+        registry: &'r Registry,
+        options: &mut Options<'_>,
+    ) -> Result<Self, Diagnostics> {
+        let (ast, wrong) = parse(source);
+        Diagnostics::split(wrong)?;
+        Self::new(flatten(&ast, options)?, registry)
+    }
+
+    /// Checks a flat graph.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn new(graph: FlatGraph, registry: &'r Registry) -> Result<Self, Diagnostics> {
+        Ok(Self {
+            registry,
+            checked: check(&graph, registry)?,
+        })
+    }
+
+    /// The checked graph.
+    pub fn graph(&self) -> &CheckedGraph {
+        &self.checked
+    }
+
+    /// Makes the graph's elements, once for each worker.
+    ///
+    /// # Errors
+    /// All elements whose configuration is refused, each with its place.
+    pub fn instances(&self, workers: usize, pool: &Pool) -> Result<Vec<Instance>, Diagnostics> {
+        let commons = Commons::default();
+        (0..workers.max(1))
+            .map(|worker| self.instance(worker, workers.max(1), pool, &commons))
+            .collect()
+    }
+
+    fn instance(
+        &self,
+        worker: usize,
+        workers: usize,
+        pool: &Pool,
+        commons: &Commons,
+    ) -> Result<Instance, Diagnostics> {
+        let graph = self.checked.graph();
+        let mut plan = Plan {
+            config: graph.to_string(),
+            ..Plan::default()
+        };
+        let mut wrong = Vec::new();
+        for id in graph.ids() {
+            let element = graph.element(id);
+            let ports = (
+                self.checked.inputs(id).len(),
+                self.checked.outputs(id).len(),
+            );
+            let mut cx = BuildCx {
+                name: element.name(),
+                inputs: ports.0,
+                outputs: ports.1,
+                worker,
+                workers,
+                pool,
+                commons,
+            };
+            // The checker has made sure that the class exists.
+            let Some(class) = self.registry.find(element.class()) else {
+                continue;
+            };
+            let mut args = element.args();
+            let made = (class.build)(&mut args, &mut cx)
+                .and_then(|made| args.finish().map(|()| made).map_err(Into::into));
+            match made {
+                Ok(made) => {
+                    plan.add(
+                        element.name(),
+                        element.class(),
+                        element.config(),
+                        made,
+                        ports,
+                    );
+                }
+                Err(error) => {
+                    let (message, help) = error.into_parts();
+                    wrong.push(Diagnostic::of_element(element, message, help));
+                }
+            }
+        }
+        Diagnostics::split(wrong)?;
+        plan.edges = graph
+            .connections()
+            .iter()
+            .map(|&connection| Edge {
+                from: End {
+                    slot: connection.from.index(),
+                    port: usize::from(connection.from_port),
+                },
+                to: End {
+                    slot: connection.to.index(),
+                    port: usize::from(connection.to_port),
+                },
+                pull: self.checked.processing(connection) == Processing::Pull,
+                on_full: OnFull::Block,
+            })
+            .collect();
+        Ok(plan.start_checked(pool.allocator(), worker))
+    }
+}

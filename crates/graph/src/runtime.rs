@@ -1,0 +1,376 @@
+//! Drivers: what calls the steps of a graph, and sleeps when there is nothing to do.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, mpsc as channel};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use waypost_wire::Instant;
+
+use crate::element::ReadinessSource;
+use crate::handler::HandlerError;
+use crate::schedule::Instance;
+use crate::statistics::ElementStatistics;
+
+/// Steps between two looks at what else there is: commands, readiness, other tasks.
+const STEPS: usize = 64;
+
+/// How graphs are driven.
+#[derive(Clone)]
+pub struct Runtime {
+    kind: Kind,
+    busy: bool,
+    each_thread: Arc<dyn Fn(usize) + Send + Sync>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Workers,
+    Tokio(tokio::runtime::Handle),
+}
+
+impl Runtime {
+    /// A thread for each worker's graph, each with a runtime of its own.
+    pub fn workers() -> Self {
+        Self {
+            kind: Kind::Workers,
+            busy: false,
+            each_thread: Arc::new(|_| ()),
+        }
+    }
+
+    /// Tasks on an ordinary tokio runtime, which has its I/O and time drivers enabled.
+    pub fn tokio(handle: tokio::runtime::Handle) -> Self {
+        Self {
+            kind: Kind::Tokio(handle),
+            ..Self::workers()
+        }
+    }
+
+    /// Workers do not sleep when they are idle: less latency, for a whole core each.
+    #[must_use]
+    pub fn busy_polling(mut self, busy: bool) -> Self {
+        self.busy = busy;
+        self
+    }
+
+    /// Runs this on each worker's thread first, with the worker's number: to pin it to a core.
+    #[must_use]
+    pub fn each_thread(mut self, f: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        self.each_thread = Arc::new(f);
+        self
+    }
+
+    /// Runs the graph: one instance for each worker.
+    ///
+    /// # Errors
+    /// The operating system has no thread, or no event queue, for a worker.
+    pub fn start(&self, instances: Vec<Instance>) -> io::Result<Running> {
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            instances.iter().map(|_| unbounded_channel()).unzip();
+        let handle = Handle {
+            workers: senders.into(),
+        };
+        let (report, ends) = channel::channel();
+        let mut running = Running {
+            handle,
+            ends,
+            count: instances.len(),
+            threads: Vec::new(),
+        };
+        for (worker, (instance, commands)) in instances.into_iter().zip(receivers).enumerate() {
+            let (report, busy, all) = (report.clone(), self.busy, running.handle.clone());
+            let drive = async move {
+                let instance = drive(instance, commands, busy).await;
+                // One worker's end is the end of all.
+                all.stop();
+                // Nobody waits for the end: fine.
+                let _ = report.send((worker, instance));
+            };
+            match &self.kind {
+                Kind::Tokio(handle) => drop(handle.spawn(drive)),
+                Kind::Workers => {
+                    let each_thread = Arc::clone(&self.each_thread);
+                    let runtime = tokio::runtime::Builder::new_current_thread()
+                        .enable_all()
+                        .build()?;
+                    let thread = std::thread::Builder::new().name(format!("worker-{worker}"));
+                    running.threads.push(thread.spawn(move || {
+                        each_thread(worker);
+                        runtime.block_on(drive);
+                    })?);
+                }
+            }
+        }
+        Ok(running)
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime")
+            .field("busy", &self.busy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A graph that runs.
+#[derive(Debug)]
+pub struct Running {
+    handle: Handle,
+    ends: channel::Receiver<(usize, Instance)>,
+    count: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// What talks to the graph while it runs.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Waits until the graph has stopped, and hands it out, worker by worker.
+    ///
+    /// Blocks: on a tokio runtime, call it where blocking is allowed. A worker that panicked is missing.
+    pub fn wait(self) -> Vec<Instance> {
+        drop(self.handle);
+        let mut ends: Vec<_> = self.ends.iter().take(self.count).collect();
+        for thread in self.threads {
+            // A panic was reported by the thread itself.
+            let _ = thread.join();
+        }
+        ends.sort_by_key(|(worker, _)| *worker);
+        ends.into_iter().map(|(_, instance)| instance).collect()
+    }
+}
+
+type Command = Box<dyn FnOnce(&mut Instance) + Send>;
+
+/// Talks to a graph that runs, from any thread.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    workers: Arc<[UnboundedSender<Command>]>,
+}
+
+impl Handle {
+    /// Calls something of one worker's instance, between two steps, and blocks for the answer: not
+    /// to be used on a worker's own thread. `None` if the worker has stopped.
+    pub fn call<R: Send + 'static>(
+        &self,
+        worker: usize,
+        f: impl FnOnce(&mut Instance) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (answer, answered) = channel::sync_channel(1);
+        // If nobody waits for the answer any more, it is not needed.
+        let command: Command = Box::new(move |instance| drop(answer.send(f(instance))));
+        self.workers.get(worker)?.send(command).ok()?;
+        answered.recv().ok()
+    }
+
+    /// Reads a handler: the answers of all workers, made one.
+    ///
+    /// # Errors
+    /// There is no such handler, it refused, or the graph has stopped.
+    pub fn read(&self, handler: &str) -> Result<String, HandlerError> {
+        let mut answers = Vec::new();
+        let mut merge = None;
+        for worker in 0..self.workers.len() {
+            let name = handler.to_owned();
+            let answer = self.call(worker, move |instance| {
+                (instance.read(&name), instance.merge_of(&name))
+            });
+            let Some((answer, how)) = answer else {
+                continue;
+            };
+            answers.push(answer?);
+            merge.get_or_insert(how);
+        }
+        match merge {
+            Some(merge) => Ok(merge.of(answers)),
+            None => Err(HandlerError::new("the graph has stopped")),
+        }
+    }
+
+    /// Writes a handler, on all workers.
+    ///
+    /// # Errors
+    /// There is no such handler, it refused, or the graph has stopped.
+    pub fn write(&self, handler: &str, value: &str) -> Result<(), HandlerError> {
+        let mut told = Err(HandlerError::new("the graph has stopped"));
+        for worker in 0..self.workers.len() {
+            let (handler, value) = (handler.to_owned(), value.to_owned());
+            if let Some(result) =
+                self.call(worker, move |instance| instance.write(&handler, &value))
+            {
+                result?;
+                told = Ok(());
+            }
+        }
+        told
+    }
+
+    /// What all workers have counted, element by element; empty once the graph has stopped.
+    pub fn statistics(&self) -> Vec<ElementStatistics> {
+        let workers =
+            (0..self.workers.len()).filter_map(|worker| self.call(worker, |it| it.statistics()));
+        workers
+            .reduce(|mut sum, more| {
+                sum.iter_mut()
+                    .zip(&more)
+                    .for_each(|(sum, more)| sum.add(more));
+                sum
+            })
+            .unwrap_or_default()
+    }
+
+    /// Asks all workers to stop; does not wait for it.
+    pub fn stop(&self) {
+        for worker in &*self.workers {
+            // A worker that is gone has stopped.
+            let _ = worker.send(Box::new(|instance| instance.engine.stopped = true));
+        }
+    }
+}
+
+/// The monotonic time, counted from the first look of the process.
+pub fn now() -> Instant {
+    Instant::from_nanos(beginning().elapsed().as_nanos() as u64 + 1)
+}
+
+fn beginning() -> &'static time::Instant {
+    static BEGINNING: OnceLock<time::Instant> = OnceLock::new();
+    BEGINNING.get_or_init(time::Instant::now)
+}
+
+/// Drives an instance until it stops, and gives it back.
+async fn drive(
+    mut instance: Instance,
+    mut commands: UnboundedReceiver<Command>,
+    busy: bool,
+) -> Instance {
+    let mut files = Files::default();
+    loop {
+        while let Ok(command) = commands.try_recv() {
+            command(&mut instance);
+        }
+        if instance.is_stopped() {
+            return instance;
+        }
+        poll_fn(|cx| {
+            instance.engine.waker.clone_from(cx.waker());
+            Poll::Ready(())
+        })
+        .await;
+        let mut idle = false;
+        for _ in 0..STEPS {
+            if instance.is_stopped() || !instance.step(now()) {
+                idle = true;
+                break;
+            }
+        }
+        if !idle || busy || instance.is_stopped() {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        if let Some(command) = sleep(&mut instance, &mut files, &mut commands).await {
+            command(&mut instance);
+        }
+    }
+}
+
+/// Sleeps until anything happens: a device is ready, a timer is due, somebody wakes the graph or
+/// sends a command, which is then handed out.
+async fn sleep(
+    instance: &mut Instance,
+    files: &mut Files,
+    commands: &mut UnboundedReceiver<Command>,
+) -> Option<Command> {
+    let mut timer = instance.next_timer().map(|deadline| {
+        let at = *beginning() + time::Duration::from_nanos(deadline.as_nanos());
+        Box::pin(tokio::time::sleep_until(at.into()))
+    });
+    let mut armed = false;
+    poll_fn(|cx| {
+        if let Poll::Ready(command) = commands.poll_recv(cx) {
+            return Poll::Ready(command);
+        }
+        // Whatever woke this task, the next step finds out what there is to do.
+        if armed || files.poll_ready(instance, cx) {
+            return Poll::Ready(None);
+        }
+        armed = true;
+        timer.as_mut().map_or(Poll::Pending, |timer| {
+            Pin::new(timer).poll(cx).map(|()| None)
+        })
+    })
+    .await
+}
+
+/// The files of the graph's devices, by the slot of the element, as the runtime watches them.
+#[derive(Default)]
+struct Files(Vec<(usize, AsyncFd<OwnedFd>)>);
+
+impl Files {
+    /// Whether a device that the graph waits for is ready, or has to be polled; leaves the task's waker
+    /// with those that are not.
+    fn poll_ready(&mut self, instance: &mut Instance, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        for (slot, readiness) in instance.readiness() {
+            let ReadinessSource::Fd(fd) = readiness.source else {
+                return true;
+            };
+            let Some(file) = self.watch(slot, fd) else {
+                return true;
+            };
+            if readiness.receive {
+                any |= is_ready(|cx| file.poll_read_ready(cx), cx);
+            }
+            if readiness.transmit {
+                any |= is_ready(|cx| file.poll_write_ready(cx), cx);
+            }
+        }
+        any
+    }
+
+    /// The watch on an element's file; `None` if it cannot be watched, and has to be polled.
+    fn watch(&mut self, slot: usize, fd: BorrowedFd<'_>) -> Option<&AsyncFd<OwnedFd>> {
+        let found = self.0.iter().position(|(it, _)| *it == slot);
+        let at = match found {
+            Some(at) => at,
+            None => {
+                let file = fd.try_clone_to_owned().ok()?;
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                // An `OwnedFd` is open, and the same, for as long as it lives: what the newer, unsafe
+                // constructor asks its caller to promise. This crate has no unsafe code.
+                #[allow(deprecated)]
+                let file = AsyncFd::with_interest(file, interest).ok()?;
+                self.0.push((slot, file));
+                self.0.len() - 1
+            }
+        };
+        Some(&self.0[at].1)
+    }
+}
+
+/// Whether a file became ready after the graph last looked at it. What was known to be ready before
+/// was used up by the steps that then found nothing more to do.
+fn is_ready<'f>(
+    poll: impl Fn(&mut Context<'_>) -> Poll<io::Result<tokio::io::unix::AsyncFdReadyGuard<'f, OwnedFd>>>,
+    cx: &mut Context<'_>,
+) -> bool {
+    match poll(cx) {
+        Poll::Pending => false,
+        Poll::Ready(Err(_)) => true,
+        Poll::Ready(Ok(mut guard)) => {
+            guard.clear_ready();
+            poll(cx).is_ready()
+        }
+    }
+}
