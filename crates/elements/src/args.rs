@@ -33,16 +33,21 @@ impl TypedArgs for Args {
     }
 
     fn optional<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
-        self.take_or_positional(keyword).map(|word| parse(keyword, &word)).transpose()
+        self.take_or_positional(keyword)
+            .map(|word| parse(keyword, &word))
+            .transpose()
     }
 
     fn keyword<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
-        self.take(keyword).map(|word| parse(keyword, &word)).transpose()
+        self.take(keyword)
+            .map(|word| parse(keyword, &word))
+            .transpose()
     }
 }
 
 fn parse<T: Arg>(keyword: &str, word: &str) -> Result<T, ConfigError> {
-    T::parse(word.trim()).ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
+    T::parse(word.trim())
+        .ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
 }
 
 macro_rules! integer {
@@ -110,7 +115,9 @@ impl Arg for Ipv4Prefix {
     const EXPECTED: &'static str = "an IPv4 address or prefix";
 
     fn parse(word: &str) -> Option<Self> {
-        Self::from_str(word).ok().or_else(|| Self::from_str(&format!("{word}/32")).ok())
+        Self::from_str(word)
+            .ok()
+            .or_else(|| Self::from_str(&format!("{word}/32")).ok())
     }
 }
 
@@ -127,12 +134,25 @@ impl Arg for Duration {
 
     /// A bare number is seconds.
     fn parse(word: &str) -> Option<Self> {
-        let units = [("nsec", 1.0), ("usec", 1e3), ("msec", 1e6), ("sec", 1e9), ("ns", 1.0), ("us", 1e3)];
-        let more = [("ms", 1e6), ("min", 60e9), ("m", 60e9), ("h", 3600e9), ("s", 1e9), ("", 1e9)];
-        let (number, scale) = units
-            .into_iter()
-            .chain(more)
-            .find_map(|(unit, scale)| Some((word.strip_suffix(unit)?.trim().parse::<f64>().ok()?, scale)))?;
+        let units = [
+            ("nsec", 1.0),
+            ("usec", 1e3),
+            ("msec", 1e6),
+            ("sec", 1e9),
+            ("ns", 1.0),
+            ("us", 1e3),
+        ];
+        let more = [
+            ("ms", 1e6),
+            ("min", 60e9),
+            ("m", 60e9),
+            ("h", 3600e9),
+            ("s", 1e9),
+            ("", 1e9),
+        ];
+        let (number, scale) = units.into_iter().chain(more).find_map(|(unit, scale)| {
+            Some((word.strip_suffix(unit)?.trim().parse::<f64>().ok()?, scale))
+        })?;
         (number.is_finite() && number >= 0.0).then(|| Self::from_nanos((number * scale) as u64))
     }
 }

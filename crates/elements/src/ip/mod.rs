@@ -3,4 +3,4 @@
 use waypost_graph::ElementClass;
 
 /// The classes of this folder.
-pub const CLASSES: \&[ElementClass] = \&[];
+pub const CLASSES: &[ElementClass] = &[];
