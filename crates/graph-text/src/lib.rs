@@ -10,6 +10,7 @@ mod class;
 mod complain;
 mod connect;
 mod diagnostic;
+mod dot;
 mod expand;
 mod flatten;
 mod graph;
@@ -25,6 +26,7 @@ mod scan;
 mod snippet;
 mod source;
 mod suggest;
+mod svg;
 mod tunnel;
 
 pub use args::{ArgError, Args, split_words};
@@ -35,9 +37,11 @@ pub use class::{
     ProcessingCode,
 };
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
+pub use dot::dot;
 pub use flatten::{Libraries, Options, flatten};
 pub use graph::{Connection, ElementId, FlatElement, FlatGraph, GraphError, Instance, Requirement};
 pub use limits::Limits;
 pub use parser::{parse, parse_within};
 pub use quote::{quote, unquote, unquote_text};
 pub use source::{Place, Position, Source, Span};
+pub use svg::svg;

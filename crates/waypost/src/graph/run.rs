@@ -1,0 +1,258 @@
+//! `waypost graph run` and `waypost graph trace`.
+
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use waypost_graph::{Handle, Instance, Pool, Running, Runtime};
+
+use super::{statistics, text, watch};
+use crate::out::{self, Failure};
+
+/// How to run a graph.
+#[derive(Args, Debug)]
+// Click's `-h` reads a handler: help is `--help` alone here.
+#[command(disable_help_flag = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    text: text::Arguments,
+    #[command(flatten)]
+    how: How,
+    /// Read these handlers when the graph has stopped, as `element.handler`
+    #[arg(short = 'h', long = "read", value_name = "ELEMENT.HANDLER")]
+    read: Vec<String>,
+    /// Show rates, element by element, while the graph runs
+    #[arg(long)]
+    watch: bool,
+    /// Print statistics when the graph has stopped
+    #[arg(long)]
+    statistics: bool,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// Which packets to follow.
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true)]
+pub(crate) struct TraceArguments {
+    #[command(flatten)]
+    text: text::Arguments,
+    #[command(flatten)]
+    how: How,
+    /// Follow packets from this element on
+    #[arg(long, value_name = "ELEMENT")]
+    from: String,
+    /// How many packets to follow
+    #[arg(long, default_value_t = 1)]
+    count: u32,
+    /// Stop after so many seconds
+    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
+    seconds: f64,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+}
+
+/// Threads, batches and frames.
+#[derive(Args, Clone, Debug)]
+struct How {
+    /// Threads, each with its own copy of the graph
+    #[arg(short = 'j', long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
+    /// Run as tasks of a multi-threaded tokio runtime instead of on threads of its own
+    #[arg(long)]
+    tokio: bool,
+    /// Packets in a batch, at most
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    batch: u16,
+    /// Frames of 2 KiB in the pool
+    #[arg(long, default_value_t = 16384)]
+    frames: usize,
+    /// Never sleep: less latency for a whole core each
+    #[arg(long)]
+    busy: bool,
+    /// Measure the time spent in each element
+    #[arg(long)]
+    profile: bool,
+}
+
+/// A graph that runs, with the runtime that signals and, if asked for, the graph itself are driven by.
+struct Started {
+    running: Running,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl How {
+    fn start(
+        &self,
+        text: &text::Arguments,
+        prepare: impl Fn(&mut Instance) -> Result<(), Failure>,
+    ) -> Result<Started, Failure> {
+        let registry = waypost_elements::registry();
+        let program = text.program(&registry)?;
+        let pool = Pool::builder()
+            .small(self.frames)
+            .medium(self.frames / 32)
+            .large(self.frames / 128)
+            .build()
+            .map_err(|error| Failure::new(format!("--frames {}: {error}", self.frames)))?;
+        let mut instances = program.instances(self.threads.into(), &pool)?;
+        for instance in &mut instances {
+            instance.set_batch_limit(self.batch.into());
+            instance.set_profiled(self.profile);
+            prepare(instance)?;
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(if self.tokio {
+                usize::from(self.threads) + 1
+            } else {
+                1
+            })
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(format!("cannot start a runtime: {error}")))?;
+        let driver = if self.tokio {
+            Runtime::tokio(runtime.handle().clone())
+        } else {
+            Runtime::workers().each_thread(pin)
+        };
+        let running = driver
+            .busy_polling(self.busy)
+            .start(instances)
+            .map_err(|error| {
+                Failure::new(format!("cannot start {} threads: {error}", self.threads))
+            })?;
+        Ok(Started { running, runtime })
+    }
+}
+
+/// Pins the calling thread to a core; where the kernel does not let it, it runs where it is put.
+fn pin(worker: usize) {
+    let Ok(allowed) = rustix::thread::sched_getaffinity(None) else {
+        return;
+    };
+    let cores: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU)
+        .filter(|&core| allowed.is_set(core))
+        .collect();
+    // Threads that would share a core are better placed by the kernel.
+    if let Some(&core) = cores.get(worker) {
+        let mut set = rustix::thread::CpuSet::new();
+        set.set(core);
+        let _ = rustix::thread::sched_setaffinity(None, &set);
+    }
+}
+
+/// `waypost graph run`
+pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
+    let started = arguments.how.start(&arguments.text, |_| Ok(()))?;
+    obey_signals(&started)?;
+    let watcher = arguments
+        .watch
+        .then(|| watch::start(started.running.handle().clone()));
+    let instances = started.running.wait();
+    if let Some(watcher) = watcher {
+        watcher.stop();
+    }
+    if arguments.statistics {
+        out::text(statistics::table(&sum(&instances)));
+    }
+    if instances.len() < usize::from(arguments.how.threads) {
+        return Err(Failure::new("a worker failed: see above"));
+    }
+    for handler in &arguments.read {
+        let merge = instances[0].merge_of(handler);
+        let answers: Result<Vec<_>, _> = instances
+            .iter()
+            .map(|instance| instance.read(handler))
+            .collect();
+        let answer = answers.map_err(|error| Failure::new(format!("--read {handler}: {error}")))?;
+        if arguments.read.len() > 1 {
+            out::line(format_args!("{handler}:"));
+        }
+        out::line(merge.of(answer).trim_end());
+        if arguments.read.len() > 1 {
+            out::line("");
+        }
+    }
+    Ok(())
+}
+
+/// `waypost graph trace`
+pub(crate) fn trace(arguments: TraceArguments) -> Result<(), Failure> {
+    if !(arguments.seconds.is_finite() && arguments.seconds > 0.0) {
+        return Err(Failure::new(format!(
+            "--seconds {}: expected more than 0",
+            arguments.seconds
+        )));
+    }
+    let started = arguments.how.start(&arguments.text, |instance| {
+        if instance.trace(&arguments.from, arguments.count) {
+            Ok(())
+        } else {
+            Err(Failure::new(format!(
+                "no element `{}`; `waypost graph flatten` shows all names",
+                arguments.from
+            )))
+        }
+    })?;
+    obey_signals(&started)?;
+    let handle = started.running.handle().clone();
+    let patience = Duration::from_secs_f64(arguments.seconds.min(1e6));
+    started.runtime.spawn(async move {
+        tokio::time::sleep(patience).await;
+        handle.stop();
+    });
+    for instance in started.running.wait() {
+        instance.trace_steps().iter().for_each(out::line);
+    }
+    Ok(())
+}
+
+/// The sums of what all workers have counted.
+fn sum(instances: &[Instance]) -> Vec<waypost_graph::ElementStatistics> {
+    let all = instances.iter().map(Instance::statistics);
+    all.reduce(|mut sum, more| {
+        sum.iter_mut()
+            .zip(&more)
+            .for_each(|(sum, more)| sum.add(more));
+        sum
+    })
+    .unwrap_or_default()
+}
+
+/// Ctrl-C and SIGTERM stop the graph; SIGUSR1 prints statistics.
+fn obey_signals(started: &Started) -> Result<(), Failure> {
+    let failed = |error| Failure::new(format!("cannot listen to signals: {error}"));
+    let _runtime = started.runtime.enter();
+    for kind in [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ] {
+        let (mut signal, handle) = (
+            signal(kind).map_err(failed)?,
+            started.running.handle().clone(),
+        );
+        started.runtime.spawn(async move {
+            signal.recv().await;
+            handle.stop();
+        });
+    }
+    let (mut signal, handle) = (
+        signal(SignalKind::user_defined1()).map_err(failed)?,
+        started.running.handle().clone(),
+    );
+    started.runtime.spawn(async move {
+        while signal.recv().await.is_some() {
+            print_statistics(handle.clone()).await;
+        }
+    });
+    Ok(())
+}
+
+async fn print_statistics(handle: Handle) {
+    // The answer is waited for where blocking is allowed.
+    let table = tokio::task::spawn_blocking(move || statistics::table(&handle.statistics())).await;
+    out::note(table.unwrap_or_default().trim_end());
+}

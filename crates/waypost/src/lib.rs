@@ -1,0 +1,22 @@
+//! Waypost: a user-space network platform, one packet path from the frame on the wire up.
+//!
+//! This crate gathers the libraries under one name; each is useful alone.
+//!
+//! | module | what for |
+//! |---|---|
+//! | [`wire`] | typed zero-copy headers, addresses, prefixes, checksums, time |
+//! | [`ip`] | the algorithms of IP: neighbours, fragments, ICMP errors, prefix tables, timers |
+//! | [`netdev`], [`device`] | the device trait; AF_XDP, AF_PACKET, TAP, capture files |
+//! | [`packet`] | pool, packets, batches, rings |
+//! | [`graph`], [`graph_text`] | the engine in which packets move; the Click language |
+//! | [`elements`] | Click's elements |
+#![forbid(unsafe_code)]
+
+pub use waypost_device as device;
+pub use waypost_elements as elements;
+pub use waypost_graph as graph;
+pub use waypost_graph_text as graph_text;
+pub use waypost_ip as ip;
+pub use waypost_netdev as netdev;
+pub use waypost_packet as packet;
+pub use waypost_wire as wire;
