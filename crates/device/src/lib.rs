@@ -1,1 +1,29 @@
-//! Under construction.
+//! Network devices of an operating system, and files of captured packets.
+//!
+//! | module | what | frames |
+//! |---|---|---|
+//! | [`af_packet`] | any Linux interface, by a ring shared with the kernel | lent in, owned out |
+//! | [`tap`] | an interface of the kernel whose other end is this process | lent in, owned out |
+//! | [`pcap`] | capture files, pcap and pcapng, read and written | – |
+//!
+//! Each device implements [`NetDev`](waypost_netdev::NetDev). Devices can be opened in another network namespace
+//! ([`Namespace`]): the calling thread stays in its own. The offloads of the hosts around stay on:
+//! frames come and go with unfinished checksums and as super-segments, and their metadata says so.
+//!
+//! DPDK is not among them: AF_XDP gives user space the same frames without taking the card away from
+//! the kernel, and whoever needs DPDK can add a `NetDev` for it.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+pub mod af_packet;
+mod error;
+mod namespace;
+pub mod pcap;
+mod statistics;
+mod sys;
+pub mod tap;
+mod transmit;
+mod vnet;
+
+pub use error::{OpenError, interface_names};
+pub use namespace::Namespace;
+pub use statistics::DeviceStatistics;

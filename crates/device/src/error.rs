@@ -1,0 +1,125 @@
+//! Why a device could not be opened.
+
+use std::fmt;
+use std::io;
+
+/// A device could not be opened: which call failed, and what would be needed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is no interface of this name.
+    NoInterface {
+        /// The name.
+        name: String,
+        /// The interfaces that there are.
+        known: Vec<String>,
+    },
+    /// The name is empty, longer than 15 octets, or has a character that no interface name has.
+    BadName(String),
+    /// There is no network namespace of this name.
+    NoNamespace {
+        /// The name or path.
+        name: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system refused a call.
+    Call {
+        /// The device.
+        device: String,
+        /// What was being done.
+        call: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The frames that the device needs could not be had.
+    Pool(waypost_packet::PoolError),
+}
+
+impl OpenError {
+    pub(crate) fn last(device: &str, call: &'static str) -> Self {
+        Self::call(device, call, io::Error::last_os_error())
+    }
+
+    pub(crate) fn call(device: &str, call: &'static str, source: io::Error) -> Self {
+        Self::Call {
+            device: device.to_owned(),
+            call,
+            source,
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoInterface { name, known } => {
+                write!(f, "no interface `{name}`; there are: {}", known.join(", "))
+            }
+            Self::BadName(name) => {
+                write!(
+                    f,
+                    "`{name}` is no interface name: 1 to 15 octets without `/` and blanks"
+                )
+            }
+            Self::NoNamespace { name, source } => {
+                write!(
+                    f,
+                    "no network namespace `{name}` ({source}): `ip netns list` shows those that have names"
+                )
+            }
+            Self::Call {
+                device,
+                call,
+                source,
+            } => {
+                write!(f, "{device}: {call} failed: {source}")?;
+                match source.raw_os_error() {
+                    Some(libc::EPERM | libc::EACCES) => write!(
+                        f,
+                        "; it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"
+                    ),
+                    Some(libc::ENOENT | libc::ENODEV) if call.contains("tun") => {
+                        write!(
+                            f,
+                            "; the kernel has no TUN/TAP driver, or /dev/net/tun is missing here"
+                        )
+                    }
+                    Some(libc::EBUSY) => write!(f, "; somebody else has it open"),
+                    Some(libc::ENOMEM) => write!(f, "; ask for smaller rings"),
+                    Some(libc::EAFNOSUPPORT | libc::ENOPROTOOPT) => {
+                        write!(f, "; this kernel was built without it")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::Pool(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::NoNamespace { source, .. } | Self::Call { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<waypost_packet::PoolError> for OpenError {
+    fn from(error: waypost_packet::PoolError) -> Self {
+        Self::Pool(error)
+    }
+}
+
+/// The interfaces of the calling thread's network namespace.
+pub fn interface_names() -> Vec<String> {
+    // The first two lines are a heading; a name ends at its colon.
+    let table = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap_or_default();
+    let names = table
+        .lines()
+        .skip(2)
+        .filter_map(|line| line.split_once(':'));
+    names.map(|(name, _)| name.trim().to_owned()).collect()
+}

@@ -1,0 +1,207 @@
+//! Calls of the operating system that have no safe form elsewhere.
+
+use std::ffi::c_int;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+
+use waypost_wire::MacAddr;
+
+use crate::OpenError;
+use crate::error::interface_names;
+
+/// A socket.
+pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers; the descriptor returned is new, and owned by nobody else.
+    unsafe {
+        let fd = libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol);
+        if fd < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(OwnedFd::from_raw_fd(fd))
+        }
+    }
+}
+
+/// `setsockopt(2)` with a value that the option's documentation asks for.
+pub(crate) fn set_option<T: Copy>(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+    value: T,
+) -> io::Result<()> {
+    // SAFETY: the pointer and the length are those of a value that lives through the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of::<T>() as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// `getsockopt(2)` for a plain value, of which any octets are valid.
+///
+/// # Safety
+/// `T` is a type of the kernel's interface: plain integers.
+pub(crate) unsafe fn option<T: Copy>(
+    socket: BorrowedFd<'_>,
+    level: c_int,
+    option: c_int,
+) -> io::Result<T> {
+    // SAFETY: a zeroed value of plain integers is valid; pointer and length are its own.
+    unsafe {
+        let mut value: T = std::mem::zeroed();
+        let mut len = size_of::<T>() as libc::socklen_t;
+        let result = libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw mut value).cast(),
+            &mut len,
+        );
+        if result == 0 {
+            Ok(value)
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+}
+
+/// A request about an interface, with its name filled in.
+pub(crate) fn interface_request(name: &str) -> Result<libc::ifreq, OpenError> {
+    let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ;
+    if !fits
+        || name
+            .bytes()
+            .any(|byte| byte == b'/' || byte == 0 || byte.is_ascii_whitespace())
+    {
+        return Err(OpenError::BadName(name.to_owned()));
+    }
+    // SAFETY: plain integers and arrays, of which zero is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, byte) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *place = byte as libc::c_char;
+    }
+    Ok(request)
+}
+
+/// `ioctl(2)` on an interface request.
+pub(crate) fn interface_ioctl(
+    socket: BorrowedFd<'_>,
+    request: libc::c_ulong,
+    argument: &mut libc::ifreq,
+) -> io::Result<()> {
+    // SAFETY: the requests that this crate makes read and write one `ifreq`.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut *argument) };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// What this crate asks of an interface.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interface {
+    pub(crate) index: c_int,
+    pub(crate) mtu: usize,
+    /// The link address; `None` where frames begin with an IP header.
+    pub(crate) address: Option<MacAddr>,
+}
+
+/// Looks an interface up by its name, in the namespace of the calling thread.
+pub(crate) fn interface(socket: BorrowedFd<'_>, name: &str) -> Result<Interface, OpenError> {
+    let mut request = interface_request(name)?;
+    let ask = |code, request: &mut libc::ifreq, call| {
+        interface_ioctl(socket, code, request).map_err(|source| match source.raw_os_error() {
+            Some(libc::ENODEV) => OpenError::NoInterface {
+                name: name.to_owned(),
+                known: interface_names(),
+            },
+            _ => OpenError::call(name, call, source),
+        })
+    };
+    ask(libc::SIOCGIFINDEX, &mut request, "asking for its index")?;
+    // SAFETY: each field of the union is plain, and the call before wrote the one that is read.
+    let index = unsafe { request.ifr_ifru.ifru_ifindex };
+    ask(libc::SIOCGIFMTU, &mut request, "asking for its MTU")?;
+    // SAFETY: as above.
+    let mtu = unsafe { request.ifr_ifru.ifru_mtu };
+    ask(
+        libc::SIOCGIFHWADDR,
+        &mut request,
+        "asking for its link address",
+    )?;
+    // SAFETY: as above.
+    let address = unsafe { request.ifr_ifru.ifru_hwaddr };
+    let ethernet = matches!(
+        address.sa_family,
+        libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK
+    );
+    let octets: [u8; 6] = std::array::from_fn(|at| address.sa_data[at] as u8);
+    let address = ethernet.then(|| MacAddr::from(octets));
+    Ok(Interface {
+        index,
+        mtu: usize::try_from(mtu).unwrap_or(0),
+        address,
+    })
+}
+
+/// Sets the calling process's socket non-blocking.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    Ok(rustix::fs::fcntl_setfl(
+        fd,
+        flags | rustix::fs::OFlags::NONBLOCK,
+    )?)
+}
+
+/// Memory shared with the kernel.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+impl Mapping {
+    /// Maps `len` octets of a file at `offset`, for reading and writing.
+    pub(crate) fn new(fd: BorrowedFd<'_>, len: usize, offset: u64) -> io::Result<Self> {
+        use rustix::mm::{MapFlags, ProtFlags, mmap};
+        let (protection, flags) = (
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::SHARED | MapFlags::POPULATE,
+        );
+        // SAFETY: the kernel chooses the address: no memory in use is replaced.
+        let start = unsafe { mmap(std::ptr::null_mut(), len, protection, flags, fd, offset)? };
+        // A successful mapping is not at address zero.
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, len })
+    }
+
+    /// The address of the octet at `offset`, of which `len` are to be used; `None` if they are not all inside.
+    #[inline(always)]
+    pub(crate) fn at(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
+        let fits = offset.checked_add(len).is_some_and(|end| end <= self.len);
+        // SAFETY: inside the mapping, as just seen.
+        fits.then(|| unsafe { self.start.add(offset) })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`, with this length; whoever got an address from `at` is gone with
+        // the device that owns the mapping. Unmapping a valid mapping does not fail.
+        let _ = unsafe { rustix::mm::munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+// SAFETY: memory is not tied to a thread; access to it is by the owner's exclusive borrow.
+unsafe impl Send for Mapping {}

@@ -1,0 +1,267 @@
+//! TAP and TUN: an interface of the kernel whose other end is this process.
+//!
+//! Frames cross with the kernel's own description of what is unfinished in them: the hosts' TCP hands
+//! over super-segments of 64 KiB, and takes them.
+
+use std::fs::File;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use waypost_netdev::{Capabilities, DeviceError, LentRx, Medium, NetDev, Offloads, Wakeup};
+use waypost_packet::PoolTx;
+use waypost_wire::{Instant, MacAddr};
+
+use crate::transmit::{FRAME_MAX, Pending, Taken, taken_by};
+use crate::{DeviceStatistics, Namespace, OpenError, sys, vnet};
+
+/// Of linux/if_tun.h.
+const OFFLOAD_CHECKSUM: libc::c_uint = 0x01;
+const OFFLOAD_TCP4: libc::c_uint = 0x02;
+const OFFLOAD_TCP6: libc::c_uint = 0x04;
+const OFFLOAD_TCP_ECN: libc::c_uint = 0x08;
+const OFFLOAD_UDP4: libc::c_uint = 0x20;
+const OFFLOAD_UDP6: libc::c_uint = 0x40;
+
+/// Which interface to open, and how.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct TapBuilder {
+    name: String,
+    namespace: Namespace,
+    tun: bool,
+    multi_queue: bool,
+    offloads: bool,
+}
+
+impl TapBuilder {
+    /// The network namespace in which the interface lies, or is made.
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
+    /// Frames begin with an IP header, without a link header.
+    pub fn tun(mut self) -> Self {
+        self.tun = true;
+        self
+    }
+
+    /// The interface may be opened several times, and spreads flows over those who have it open.
+    pub fn multi_queue(mut self) -> Self {
+        self.multi_queue = true;
+        self
+    }
+
+    /// Whether unfinished checksums and super-segments cross; they do by default.
+    pub fn offloads(mut self, offloads: bool) -> Self {
+        self.offloads = offloads;
+        self
+    }
+
+    /// Opens the interface, or makes it: then it lives as long as this device.
+    ///
+    /// # Errors
+    /// The name is none, there is no such namespace, or the kernel refuses.
+    pub fn open(self) -> Result<Tap, OpenError> {
+        let namespace = self.namespace.clone();
+        namespace.run(|| self.open_here())
+    }
+
+    fn open_here(&self) -> Result<Tap, OpenError> {
+        let failed = |call| move |source| OpenError::call(&self.name, call, source);
+        let mut request = sys::interface_request(&self.name)?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/net/tun")
+            .map_err(failed("opening /dev/net/tun"))?;
+        let kind = if self.tun {
+            libc::IFF_TUN
+        } else {
+            libc::IFF_TAP
+        };
+        let queues = if self.multi_queue {
+            libc::IFF_MULTI_QUEUE
+        } else {
+            0
+        };
+        request.ifr_ifru.ifru_flags =
+            (kind | queues | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as libc::c_short;
+        sys::interface_ioctl(file.as_fd(), libc::TUNSETIFF as _, &mut request)
+            .map_err(failed("making the tun interface"))?;
+        let mut offloads = 0;
+        if self.offloads {
+            let tcp = OFFLOAD_CHECKSUM | OFFLOAD_TCP4 | OFFLOAD_TCP6 | OFFLOAD_TCP_ECN;
+            // Kernels before 6.2 know no UDP super-segments.
+            offloads = if set_offloads(&file, tcp | OFFLOAD_UDP4 | OFFLOAD_UDP6).is_ok() {
+                tcp | OFFLOAD_UDP4 | OFFLOAD_UDP6
+            } else {
+                set_offloads(&file, tcp).map_err(failed("setting the tun interface's offloads"))?;
+                tcp
+            };
+        }
+        sys::set_nonblocking(file.as_fd()).map_err(failed("making it non-blocking"))?;
+        let socket =
+            sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(failed("opening a socket"))?;
+        let interface = sys::interface(socket.as_fd(), &self.name)?;
+        let address = interface.address.unwrap_or(MacAddr::from([0; 6]));
+        let capabilities = Capabilities {
+            medium: if self.tun {
+                Medium::Ip
+            } else {
+                Medium::Ethernet(address)
+            },
+            mtu: interface.mtu,
+            offloads: Offloads {
+                checksum: true,
+                tcp_segmentation: true,
+                udp_segmentation: offloads & OFFLOAD_UDP4 != 0,
+                vlan_insertion: false,
+            },
+        };
+        let buffer = vec![0; FRAME_MAX].into_boxed_slice();
+        Ok(Tap {
+            file,
+            capabilities,
+            buffer,
+            pending: Pending::new()?,
+            statistics: DeviceStatistics::default(),
+        })
+    }
+}
+
+fn set_offloads(file: &File, offloads: libc::c_uint) -> io::Result<()> {
+    // SAFETY: the request takes a number, not a pointer.
+    let result = unsafe {
+        libc::ioctl(
+            file.as_raw_fd(),
+            libc::TUNSETOFFLOAD as _,
+            libc::c_ulong::from(offloads),
+        )
+    };
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// A TAP or TUN interface.
+#[derive(Debug)]
+pub struct Tap {
+    file: File,
+    capabilities: Capabilities,
+    buffer: Box<[u8]>,
+    pending: Pending,
+    statistics: DeviceStatistics,
+}
+
+impl Tap {
+    /// An interface by its name, which is made if there is none.
+    pub fn builder(name: impl Into<String>) -> TapBuilder {
+        let namespace = Namespace::Current;
+        TapBuilder {
+            name: name.into(),
+            namespace,
+            tun: false,
+            multi_queue: false,
+            offloads: true,
+        }
+    }
+
+    /// What was counted since the interface was opened.
+    pub fn statistics(&self) -> DeviceStatistics {
+        self.statistics
+    }
+
+    /// Offers what was accepted to the kernel.
+    fn flush(&mut self) -> Result<(), DeviceError> {
+        let (file, statistics) = (&mut self.file, &mut self.statistics);
+        let refused = self.pending.flush(|packets| {
+            let packet = &packets[0];
+            let header = vnet::write(&packet.frame_meta(), packet.octets());
+            match file.write_vectored(&[IoSlice::new(&header), IoSlice::new(packet.octets())]) {
+                Ok(_) => {
+                    statistics.sent += 1;
+                    statistics.sent_octets += packet.len() as u64;
+                    Taken::Some(1)
+                }
+                Err(error) => taken_by(error.raw_os_error()),
+            }
+        })?;
+        self.statistics.refused += refused;
+        Ok(())
+    }
+}
+
+impl NetDev for Tap {
+    type RxFrame<'a> = LentRx<'a>;
+    type TxFrame<'a> = PoolTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn receive(
+        &mut self,
+        _: Instant,
+        max: usize,
+        mut each: impl FnMut(LentRx<'_>),
+    ) -> Result<usize, DeviceError> {
+        let mut count = 0;
+        while count < max {
+            let mut header = [0; vnet::LEN];
+            let mut parts = [
+                IoSliceMut::new(&mut header),
+                IoSliceMut::new(&mut self.buffer),
+            ];
+            let len = match self.file.read_vectored(&mut parts) {
+                Ok(len) => len.saturating_sub(vnet::LEN),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.raw_os_error() == Some(libc::EBADFD) => {
+                    return Err(DeviceError::Removed);
+                }
+                Err(error) => return Err(DeviceError::Os(error.raw_os_error().unwrap_or(0))),
+            };
+            let Some(meta) = vnet::read(header) else {
+                self.statistics.truncated += 1;
+                continue;
+            };
+            self.statistics.received += 1;
+            self.statistics.received_octets += len as u64;
+            each(LentRx::new(&mut self.buffer[..len], meta));
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn transmit(
+        &mut self,
+        _: Instant,
+        max: usize,
+        each: impl FnMut(PoolTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        let count = self.pending.accept(max, each);
+        self.flush()?;
+        Ok(count)
+    }
+
+    fn room(&mut self, _: Instant) -> usize {
+        if !self.pending.is_empty() {
+            // An error is told by the next transmission.
+            let _ = self.flush();
+        }
+        self.pending.room()
+    }
+
+    fn wakeup(&self) -> Wakeup {
+        Wakeup::Fd(self.file.as_raw_fd())
+    }
+}
+
+impl AsFd for Tap {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
