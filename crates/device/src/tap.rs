@@ -104,7 +104,7 @@ impl TapBuilder {
         let socket =
             sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(failed("opening a socket"))?;
         let interface = sys::interface(socket.as_fd(), &self.name)?;
-        let address = interface.address.unwrap_or(MacAddr::from([0; 6]));
+        let address = interface.address.unwrap_or_else(|| MacAddr::from([0; 6]));
         let capabilities = Capabilities {
             medium: if self.tun {
                 Medium::Ip
@@ -180,6 +180,7 @@ impl Tap {
         let refused = self.pending.flush(|packets| {
             let packet = &packets[0];
             let header = vnet::write(&packet.frame_meta(), packet.octets());
+            #[allow(clippy::unused_io_amount, reason = "the kernel takes a frame whole or not at all")]
             match file.write_vectored(&[IoSlice::new(&header), IoSlice::new(packet.octets())]) {
                 Ok(_) => {
                     statistics.sent += 1;

@@ -129,7 +129,7 @@ impl AfPacketBuilder {
         bind(fd, interface.index).map_err(failed("binding to it"))?;
         if let Some(group) = self.fanout {
             let defragment = libc::PACKET_FANOUT_FLAG_DEFRAG;
-            let kind = (libc::PACKET_FANOUT_HASH | defragment) as u32;
+            let kind = libc::PACKET_FANOUT_HASH | defragment;
             set(
                 libc::PACKET_FANOUT,
                 (u32::from(group) | kind << 16) as _,

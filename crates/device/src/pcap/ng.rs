@@ -103,7 +103,7 @@ impl Blocks {
     /// A block's length: all of it, which must be whole words.
     fn block_len(&self, octets: &[u8], offset: u64) -> Result<usize, PcapError> {
         let len = self.order.u32(octets) as usize;
-        if len < 12 || len % 4 != 0 {
+        if len < 12 || !len.is_multiple_of(4) {
             return Err(malformed(
                 offset,
                 format!("it says that it is {len} octets long"),
