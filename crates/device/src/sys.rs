@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 
@@ -153,6 +154,44 @@ pub(crate) fn interface(socket: BorrowedFd<'_>, name: &str) -> Result<Interface,
         mtu: usize::try_from(mtu).unwrap_or(0),
         address,
     })
+}
+
+/// Sets an interface's MTU.
+pub(crate) fn set_mtu(socket: BorrowedFd<'_>, name: &str, mtu: u16) -> io::Result<()> {
+    let mut request = interface_request(name).map_err(io::Error::other)?;
+    request.ifr_ifru.ifru_mtu = mtu.into();
+    interface_ioctl(socket, libc::SIOCSIFMTU, &mut request)
+}
+
+/// Gives an interface an IPv4 address and its mask, and sets it up.
+pub(crate) fn set_address(
+    socket: BorrowedFd<'_>,
+    name: &str,
+    address: Ipv4Addr,
+    length: u8,
+) -> io::Result<()> {
+    let mut request = interface_request(name).map_err(io::Error::other)?;
+    let mask = u32::MAX
+        .checked_shl(32 - u32::from(length.min(32)))
+        .unwrap_or(0);
+    for (code, address) in [
+        (libc::SIOCSIFADDR, address),
+        (libc::SIOCSIFNETMASK, Ipv4Addr::from(mask)),
+    ] {
+        let mut octets = [0; 14];
+        octets[2..6].copy_from_slice(&address.octets());
+        let sa_data = octets.map(|octet| octet as libc::c_char);
+        request.ifr_ifru.ifru_addr = libc::sockaddr {
+            sa_family: libc::AF_INET as _,
+            sa_data,
+        };
+        interface_ioctl(socket, code, &mut request)?;
+    }
+    interface_ioctl(socket, libc::SIOCGIFFLAGS, &mut request)?;
+    // SAFETY: plain integers, and the call before wrote the one that is read.
+    let flags = unsafe { request.ifr_ifru.ifru_flags };
+    request.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
+    interface_ioctl(socket, libc::SIOCSIFFLAGS, &mut request)
 }
 
 /// Sets the calling process's socket non-blocking.

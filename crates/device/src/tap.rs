@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use waypost_netdev::{Capabilities, DeviceError, LentRx, Medium, NetDev, Offloads, Wakeup};
@@ -31,6 +32,8 @@ pub struct TapBuilder {
     tun: bool,
     multi_queue: bool,
     offloads: bool,
+    address: Option<(Ipv4Addr, u8)>,
+    mtu: Option<u16>,
 }
 
 impl TapBuilder {
@@ -55,6 +58,18 @@ impl TapBuilder {
     /// Whether unfinished checksums and super-segments cross; they do by default.
     pub fn offloads(mut self, offloads: bool) -> Self {
         self.offloads = offloads;
+        self
+    }
+
+    /// Gives the kernel's end an address and its prefix's length, and sets it up.
+    pub fn address(mut self, address: Ipv4Addr, length: u8) -> Self {
+        self.address = Some((address, length));
+        self
+    }
+
+    /// The interface's MTU, in octets.
+    pub fn mtu(mut self, octets: u16) -> Self {
+        self.mtu = Some(octets);
         self
     }
 
@@ -103,6 +118,13 @@ impl TapBuilder {
         sys::set_nonblocking(file.as_fd()).map_err(failed("making it non-blocking"))?;
         let socket =
             sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(failed("opening a socket"))?;
+        if let Some(mtu) = self.mtu {
+            sys::set_mtu(socket.as_fd(), &self.name, mtu).map_err(failed("setting its MTU"))?;
+        }
+        if let Some((address, length)) = self.address {
+            sys::set_address(socket.as_fd(), &self.name, address, length)
+                .map_err(failed("giving it an address"))?;
+        }
         let interface = sys::interface(socket.as_fd(), &self.name)?;
         let address = interface.address.unwrap_or_else(|| MacAddr::from([0; 6]));
         let capabilities = Capabilities {
@@ -166,6 +188,8 @@ impl Tap {
             tun: false,
             multi_queue: false,
             offloads: true,
+            address: None,
+            mtu: None,
         }
     }
 
@@ -180,7 +204,10 @@ impl Tap {
         let refused = self.pending.flush(|packets| {
             let packet = &packets[0];
             let header = vnet::write(&packet.frame_meta(), packet.octets());
-            #[allow(clippy::unused_io_amount, reason = "the kernel takes a frame whole or not at all")]
+            #[allow(
+                clippy::unused_io_amount,
+                reason = "the kernel takes a frame whole or not at all"
+            )]
             match file.write_vectored(&[IoSlice::new(&header), IoSlice::new(packet.octets())]) {
                 Ok(_) => {
                     statistics.sent += 1;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::str::FromStr;
 
-use waypost_graph::{Args, ConfigError};
+use waypost_graph::{Args, ConfigError, HandlerError};
 use waypost_wire::{Duration, Ipv4Prefix, MacAddr};
 
 /// A type that an argument can have.
@@ -155,4 +155,22 @@ impl Arg for Duration {
         })?;
         (number.is_finite() && number >= 0.0).then(|| Self::from_nanos((number * scale) as u64))
     }
+}
+
+/// Octets, as written in a quotation: `"text"`, `\\<01 02>`.
+pub(crate) struct Octets(pub(crate) Vec<u8>);
+
+impl Arg for Octets {
+    const EXPECTED: &'static str = "octets";
+
+    fn parse(word: &str) -> Option<Self> {
+        Some(Self(waypost_graph::unquote(word)))
+    }
+}
+
+/// A value written to a handler.
+pub(crate) fn handler_value<T: Arg>(value: &str) -> Result<T, HandlerError> {
+    let value = value.trim();
+    T::parse(value)
+        .ok_or_else(|| HandlerError::new(format!("expected {}, found `{value}`", T::EXPECTED)))
 }

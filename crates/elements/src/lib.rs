@@ -22,6 +22,8 @@
 mod args;
 pub mod ip;
 pub mod plumbing;
+#[cfg(test)]
+mod testing;
 
 use waypost_graph::Registry;
 

@@ -125,6 +125,24 @@ impl Cx<'_> {
         port < self.engine.slots[self.at].outputs.len()
     }
 
+    /// Whether output `port` pushes; one that is pulled is asked for its packets.
+    #[inline(always)]
+    pub fn pushes(&self, port: usize) -> bool {
+        self.engine.slots[self.at]
+            .outputs
+            .get(port)
+            .is_some_and(|output| output.to.is_some())
+    }
+
+    /// Whether input `port` is pulled; one that is pushed is handed its packets.
+    #[inline(always)]
+    pub fn pulls(&self, port: usize) -> bool {
+        self.engine.slots[self.at]
+            .inputs
+            .get(port)
+            .is_some_and(Option::is_some)
+    }
+
     /// How many inputs the element has.
     pub fn inputs(&self) -> usize {
         self.engine.slots[self.at].inputs.len()

@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use waypost_packet::{Batch, Packet};
 
 use crate::Cx;
+use crate::drop::OnFull;
 use crate::handler::{Handler, HandlerError};
 
 /// What runs in a graph. Called once per batch, through `dyn`; the loops inside are static.
@@ -36,6 +37,13 @@ pub trait Element: Send {
     fn credit(&self, port: usize) -> Credit {
         let _ = port;
         Credit::Through
+    }
+
+    /// What becomes of packets that leave through output `port` when the way is full; asked once, when
+    /// the graph starts. A connection in Rust may say so itself.
+    fn on_full(&self, port: usize) -> OnFull {
+        let _ = port;
+        OnFull::Block
     }
 
     /// Whether this element drives others: then [`run`](Self::run) is called again and again.

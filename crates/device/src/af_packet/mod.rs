@@ -35,6 +35,7 @@ pub struct AfPacketBuilder {
     ring_octets: usize,
     fanout: Option<u16>,
     outgoing: bool,
+    send_only: bool,
 }
 
 impl AfPacketBuilder {
@@ -71,6 +72,12 @@ impl AfPacketBuilder {
     /// Receives the frames that this machine sends through the interface, too.
     pub fn outgoing(mut self, outgoing: bool) -> Self {
         self.outgoing = outgoing;
+        self
+    }
+
+    /// Receives nothing: no ring is made, and the kernel copies nothing into it.
+    pub fn send_only(mut self) -> Self {
+        self.send_only = true;
         self
     }
 
@@ -114,8 +121,14 @@ impl AfPacketBuilder {
                 "bypassing the queueing discipline",
             )?;
         }
-        let ring =
-            ReceiveRing::new(fd, self.ring_octets).map_err(failed("making the receive ring"))?;
+        let ring = if self.send_only {
+            None
+        } else {
+            Some(
+                ReceiveRing::new(fd, self.ring_octets)
+                    .map_err(failed("making the receive ring"))?,
+            )
+        };
         if self.promiscuous {
             let request = libc::packet_mreq {
                 mr_ifindex: interface.index,
@@ -126,7 +139,7 @@ impl AfPacketBuilder {
             sys::set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request)
                 .map_err(failed("making it promiscuous"))?;
         }
-        bind(fd, interface.index).map_err(failed("binding to it"))?;
+        bind(fd, interface.index, !self.send_only).map_err(failed("binding to it"))?;
         if let Some(group) = self.fanout {
             let defragment = libc::PACKET_FANOUT_FLAG_DEFRAG;
             let kind = libc::PACKET_FANOUT_HASH | defragment;
@@ -156,11 +169,16 @@ impl AfPacketBuilder {
     }
 }
 
-fn bind(socket: BorrowedFd<'_>, interface: libc::c_int) -> io::Result<()> {
+fn bind(socket: BorrowedFd<'_>, interface: libc::c_int, receive: bool) -> io::Result<()> {
     // SAFETY: plain integers, of which zero is valid.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     address.sll_family = libc::AF_PACKET as _;
-    address.sll_protocol = (libc::ETH_P_ALL as u16).to_be();
+    // Protocol 0 receives nothing.
+    address.sll_protocol = if receive {
+        (libc::ETH_P_ALL as u16).to_be()
+    } else {
+        0
+    };
     address.sll_ifindex = interface;
     // SAFETY: pointer and length are those of a value that lives through the call.
     let result = unsafe {
@@ -181,7 +199,7 @@ fn bind(socket: BorrowedFd<'_>, interface: libc::c_int) -> io::Result<()> {
 #[derive(Debug)]
 pub struct AfPacket {
     /// Dropped before the socket whose memory it shows.
-    ring: ReceiveRing,
+    ring: Option<ReceiveRing>,
     socket: OwnedFd,
     capabilities: Capabilities,
     pending: Pending,
@@ -199,6 +217,7 @@ impl AfPacket {
             ring_octets: 8 << 20,
             fanout: None,
             outgoing: false,
+            send_only: false,
         }
     }
 
@@ -293,7 +312,9 @@ impl NetDev for AfPacket {
     ) -> Result<usize, DeviceError> {
         let mut count = 0;
         while count < max {
-            let Some(frame) = self.ring.next() else { break };
+            let Some(frame) = self.ring.as_mut().and_then(ReceiveRing::next) else {
+                break;
+            };
             if frame.truncated {
                 self.statistics.truncated += 1;
                 continue;

@@ -18,6 +18,10 @@ pub(super) const TOP: usize = 256;
 /// Addresses that one round of a batch works on: enough to keep every outstanding miss of a core busy,
 /// few enough for their entries to stay in the first cache.
 const GROUP: usize = 64;
+/// Up to how many chunks the second and third caches of a core are taken to hold the table. Below,
+/// reading on at once costs less than a round of prefetching; above, it was measured to take twice as
+/// long, since the misses of later addresses then wait for those of earlier ones.
+const CACHED: usize = 4096;
 
 /// What an address leads to in a chunk.
 ///
@@ -157,51 +161,76 @@ impl Cells {
                 None => break,
             }
         }
-        NextHop::from_stored(entry.0 & HOP_MASK).or(self.default)
+        self.answer(entry.0)
     }
 
     pub(super) fn lookup_batch(&self, addrs: &[Ipv4Addr], hops: &mut [Option<NextHop>]) {
+        let cells = self.chunks.as_flattened();
+        let Some(top) = cells.first_chunk::<{ TOP * CHUNK }>() else {
+            return;
+        };
+        if self.chunks.len() <= CACHED {
+            for (addr, hop) in addrs.iter().zip(hops) {
+                let bits = addr.to_bits();
+                let mut entry = descend(cells, top[(bits >> 16) as usize].0, bits >> 8);
+                if entry & LINK != 0 {
+                    entry = descend(cells, entry, bits);
+                }
+                *hop = self.answer(entry);
+            }
+            return;
+        }
         let len = addrs.len().min(hops.len());
         let (groups, rest) = addrs[..len].as_chunks::<GROUP>();
         let (group_hops, rest_hops) = hops[..len].as_chunks_mut::<GROUP>();
         for (addrs, hops) in groups.iter().zip(group_hops) {
-            self.lookup_group(addrs, hops);
+            self.lookup_group(top, cells, addrs, hops);
         }
-        self.lookup_group(rest, rest_hops);
+        self.lookup_group(top, cells, rest, rest_hops);
     }
 
     /// Up to [`GROUP`] addresses, level by level, so that the misses of all run at once. The step from one
     /// level to the next has no branch: a leaf reads entry 0 of the table and keeps itself.
     #[inline(always)]
-    fn lookup_group(&self, addrs: &[Ipv4Addr], hops: &mut [Option<NextHop>]) {
-        let cells = self.chunks.as_flattened();
-        let Some(top) = cells.first_chunk::<{ TOP * CHUNK }>() else {
-            return;
-        };
+    fn lookup_group(
+        &self,
+        top: &[Entry; TOP * CHUNK],
+        cells: &[Entry],
+        addrs: &[Ipv4Addr],
+        hops: &mut [Option<NextHop>],
+    ) {
         let mut entries = [0u32; GROUP];
-        let mut any = 0;
         for (addr, entry) in addrs.iter().zip(&mut entries) {
             let bits = addr.to_bits();
             *entry = top[(bits >> 16) as usize].0;
-            any |= *entry;
             prefetch_index(cells, step(*entry, bits >> 8).0);
         }
-        for shift in [8, 0] {
-            if any & LINK == 0 {
-                break;
-            }
-            any = 0;
+        let mut any = 0;
+        for (addr, entry) in addrs.iter().zip(&mut entries) {
+            *entry = descend(cells, *entry, addr.to_bits() >> 8);
+            any |= *entry;
+        }
+        if any & LINK != 0 {
             for (addr, entry) in addrs.iter().zip(&mut entries) {
-                let (place, keep) = step(*entry, addr.to_bits() >> shift);
-                *entry = (*entry & keep) | (cells[place].0 & !keep);
-                any |= *entry;
+                *entry = descend(cells, *entry, addr.to_bits());
             }
         }
-        let default = self.default;
         for (hop, entry) in hops.iter_mut().zip(entries) {
-            *hop = NextHop::from_stored(entry & HOP_MASK).or(default);
+            *hop = self.answer(entry);
         }
     }
+
+    #[inline(always)]
+    fn answer(&self, leaf: u32) -> Option<NextHop> {
+        NextHop::from_stored(leaf & HOP_MASK).or(self.default)
+    }
+}
+
+/// The entry below a link for the octet in the low bits of `octet`; a leaf stays as it is.
+#[inline(always)]
+fn descend(cells: &[Entry], entry: u32, octet: u32) -> u32 {
+    let (place, keep) = step(entry, octet);
+    entry & keep | cells[place].0 & !keep
 }
 
 /// Which entry of all to read on from `entry` with the octet in the low bits of `octet`, and the mask that

@@ -1,0 +1,216 @@
+//! InfiniteSource: packets as fast as they are wanted.
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Output,
+    Packet, Progress, Spread, Typed,
+};
+
+use crate::args::{Octets, TypedArgs};
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "InfiniteSource",
+    ports: "0/1",
+    processing: "a/a",
+    flow: "x/x",
+    doc: "Makes packets as fast as they are wanted.
+
+Arguments: `InfiniteSource(DATA, LIMIT, BURST, ACTIVE)`; all are keywords too.
+
+- `DATA`: what each packet holds; 64 octets of zeros by default.
+- `LIMIT`: how many packets, -1 (the default) for no end.
+- `BURST`: packets made at a time, at most; as many as a batch holds by default.
+- `ACTIVE`: false makes none.
+- `LENGTH`: cuts or fills `DATA` to so many octets.
+- `STOP`: true stops the graph when `LIMIT` is reached.
+
+Deviations: Click's default for `BURST` is 1 and its default `DATA` a sentence. With `LIMIT`, the first of several
+workers alone makes packets; without, each does.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::sum("count", "how many packets were made"),
+    Handler::read_write("active", "whether packets are made"),
+    Handler::read_write("limit", "how many packets are made, -1 for no end"),
+    Handler::write("reset", "counts from 0 again"),
+];
+
+fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let mut data = args
+        .optional::<Octets>("DATA")?
+        .map_or_else(|| vec![0; 64], |data| data.0);
+    let mut source = InfiniteSource::new(&[]);
+    source.limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
+    source.burst = args
+        .optional::<i64>("BURST")?
+        .filter(|&burst| burst > 0)
+        .map_or(usize::MAX, |burst| burst as usize);
+    source.active = args.optional("ACTIVE")?.unwrap_or(true);
+    source.stop = args.keyword("STOP")?.unwrap_or(false);
+    if let Some(len) = args.keyword::<u16>("LENGTH")? {
+        data.resize(len.into(), 0);
+    }
+    source.data = data.into();
+    Ok(Box::new(source))
+}
+
+/// Makes packets as fast as they are wanted.
+#[derive(Clone, Debug)]
+pub struct InfiniteSource {
+    data: Box<[u8]>,
+    limit: i64,
+    burst: usize,
+    active: bool,
+    stop: bool,
+    count: u64,
+}
+
+impl InfiniteSource {
+    /// Packets that hold `data`, without end.
+    pub fn new(data: &[u8]) -> Self {
+        Self {
+            data: data.into(),
+            limit: -1,
+            burst: usize::MAX,
+            active: true,
+            stop: false,
+            count: 0,
+        }
+    }
+
+    /// So many packets, and no more.
+    #[must_use]
+    pub fn limit(mut self, packets: u32) -> Self {
+        self.limit = packets.into();
+        self
+    }
+
+    fn left(&self) -> usize {
+        match u64::try_from(self.limit) {
+            Ok(limit) => usize::try_from(limit.saturating_sub(self.count)).unwrap_or(usize::MAX),
+            Err(_) => usize::MAX,
+        }
+    }
+
+    /// Puts up to `max` packets into an empty batch.
+    #[inline]
+    fn make(&mut self, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if !self.active {
+            return;
+        }
+        let count = max.min(self.burst).min(self.left());
+        let len = self.data.len();
+        if len + Packet::HEADROOM_MAX <= 2048 {
+            cx.frames().fill(batch, count);
+            for packet in batch.iter_mut() {
+                // It fits: checked above.
+                if let Some(room) = packet.append(len) {
+                    room.copy_from_slice(&self.data);
+                }
+            }
+        } else {
+            while batch.len() < count {
+                let Some(packet) = cx.frames().copy(&self.data) else {
+                    break;
+                };
+                if let Err(packet) = batch.push(packet) {
+                    cx.frames().free_packet(packet);
+                    break;
+                }
+            }
+        }
+        self.count += batch.len() as u64;
+    }
+}
+
+impl Element for InfiniteSource {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn pull(&mut self, _: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        self.make(max, batch, cx);
+    }
+
+    fn is_task(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
+        if self.left() == 0 {
+            if self.stop {
+                cx.stop();
+            }
+            // A handler may raise the limit.
+            return Progress::Idle;
+        }
+        if !cx.pushes(0) {
+            return Progress::Idle;
+        }
+        let mut batch = cx.take_batch();
+        self.make(budget, &mut batch, cx);
+        let made = !batch.is_empty();
+        cx.push(0, &mut batch);
+        cx.put_batch(batch);
+        if made {
+            Progress::Worked
+        } else {
+            Progress::Idle
+        }
+    }
+
+    fn spread(&self) -> Spread {
+        if self.limit < 0 {
+            Spread::EveryWorker
+        } else {
+            Spread::FirstWorker
+        }
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "count" => Ok(self.count.to_string()),
+            "active" => Ok(self.active.to_string()),
+            "limit" => Ok(self.limit.to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "active" => self.active = crate::args::handler_value(value)?,
+            "limit" => self.limit = crate::args::handler_value(value)?,
+            "reset" => self.count = 0,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        Ok(())
+    }
+}
+
+impl Typed for InfiniteSource {
+    type Inputs = ();
+    type Outputs = Output<Packet>;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::run;
+
+    #[test]
+    fn makes_as_many_as_asked_for() {
+        let graph = run(
+            "InfiniteSource(DATA \\<01 02>, LIMIT 1000, LENGTH 60) -> c :: Counter -> Discard;",
+        );
+        assert_eq!(graph.read("c.count").unwrap(), "1000");
+        assert_eq!(graph.read("c.byte_count").unwrap(), "60000");
+    }
+
+    #[test]
+    fn is_pulled_too() {
+        let graph = run("InfiniteSource(LIMIT 10) -> c :: Counter -> Unqueue -> Discard;");
+        assert_eq!(graph.read("c.count").unwrap(), "10");
+    }
+}

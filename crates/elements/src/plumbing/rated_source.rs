@@ -1,0 +1,199 @@
+//! RatedSource: packets at a rate.
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Instant,
+    Progress, Spread,
+};
+
+use crate::args::{Octets, TypedArgs, handler_value};
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "RatedSource",
+    ports: "0/1",
+    processing: "a/a",
+    flow: "x/x",
+    doc: "Makes packets at a rate.
+
+Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
+
+- `DATA`: what each packet holds; 64 octets of zeros by default.
+- `RATE`: packets a second; 10 by default.
+- `LIMIT`: how many packets, -1 (the default) for no end.
+- `ACTIVE`: false makes none.
+- `LENGTH`: cuts or fills `DATA` to so many octets.
+- `STOP`: true stops the graph when `LIMIT` is reached.
+
+Deviations: only pushes. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::sum("count", "how many packets were made"),
+    Handler::read_write("rate", "packets a second"),
+    Handler::read_write("active", "whether packets are made"),
+    Handler::read_write("limit", "how many packets are made, -1 for no end"),
+    Handler::write("reset", "counts from 0 again"),
+];
+
+const SECOND: u64 = 1_000_000_000;
+
+fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let mut data = args
+        .optional::<Octets>("DATA")?
+        .map_or_else(|| vec![0; 64], |data| data.0);
+    let rate = args.optional::<u32>("RATE")?.unwrap_or(10);
+    let limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
+    let active = args.optional("ACTIVE")?.unwrap_or(true);
+    let stop = args.keyword("STOP")?.unwrap_or(false);
+    if let Some(len) = args.keyword::<u16>("LENGTH")? {
+        data.resize(len.into(), 0);
+    }
+    Ok(Box::new(RatedSource {
+        data: data.into(),
+        rate,
+        limit,
+        active,
+        stop,
+        count: 0,
+        since: None,
+        made: 0,
+    }))
+}
+
+struct RatedSource {
+    data: Box<[u8]>,
+    rate: u32,
+    limit: i64,
+    active: bool,
+    stop: bool,
+    count: u64,
+    /// When the rate began, and how many packets were made since then.
+    since: Option<Instant>,
+    made: u64,
+}
+
+impl RatedSource {
+    fn left(&self) -> u64 {
+        u64::try_from(self.limit).map_or(u64::MAX, |limit| limit.saturating_sub(self.count))
+    }
+
+    /// How many packets should have been made by now and were not.
+    fn due(&mut self, now: Instant) -> u64 {
+        let since = *self.since.get_or_insert(now);
+        let elapsed = u128::from(now.duration_since(since).as_nanos());
+        let expected = (elapsed * u128::from(self.rate) / u128::from(SECOND)) as u64 + 1;
+        let due = expected.saturating_sub(self.made);
+        let most = u64::from(self.rate / 10).max(1);
+        if due > most {
+            // The rest is forgone.
+            self.made = expected - most;
+        }
+        due.min(most)
+    }
+
+    /// When the next packet is due.
+    fn next(&self) -> Option<Instant> {
+        let after = u128::from(self.made) * u128::from(SECOND) / u128::from(self.rate.max(1));
+        let since = self.since?;
+        Some(Instant::from_nanos(
+            since
+                .as_nanos()
+                .saturating_add(u64::try_from(after).unwrap_or(u64::MAX)),
+        ))
+    }
+}
+
+impl Element for RatedSource {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn pull(&mut self, _: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if !self.active || self.rate == 0 {
+            return;
+        }
+        let count = self.due(cx.now()).min(self.left()).min(max as u64);
+        for _ in 0..count {
+            let Some(packet) = cx.frames().copy(&self.data) else {
+                break;
+            };
+            if let Err(packet) = batch.push(packet) {
+                cx.frames().free_packet(packet);
+                break;
+            }
+        }
+        self.made += batch.len() as u64;
+        self.count += batch.len() as u64;
+    }
+
+    fn is_task(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
+        if self.left() == 0 && self.stop {
+            cx.stop();
+        }
+        if !self.active || self.rate == 0 || self.left() == 0 || !cx.pushes(0) {
+            return Progress::Idle;
+        }
+        let mut batch = cx.take_batch();
+        self.pull(0, budget, &mut batch, cx);
+        let made = !batch.is_empty();
+        cx.push(0, &mut batch);
+        cx.put_batch(batch);
+        let next = self.next();
+        cx.set_timer(next);
+        if made {
+            Progress::Worked
+        } else {
+            Progress::Idle
+        }
+    }
+
+    fn spread(&self) -> Spread {
+        Spread::FirstWorker
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "count" => Ok(self.count.to_string()),
+            "rate" => Ok(self.rate.to_string()),
+            "active" => Ok(self.active.to_string()),
+            "limit" => Ok(self.limit.to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "active" => self.active = handler_value(value)?,
+            "limit" => self.limit = handler_value(value)?,
+            "rate" => self.rate = handler_value(value)?,
+            "reset" => self.count = 0,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        // From now on at the rate as it is now.
+        (self.since, self.made) = (None, 0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph::Instant;
+
+    use crate::testing::graph;
+
+    #[test]
+    fn keeps_its_rate_in_virtual_time() {
+        let mut graph = graph("RatedSource(RATE 100) -> c :: Counter -> Discard;");
+        for millis in 0..=1000 {
+            graph.run_until_idle(Instant::from_millis(millis + 5), 100);
+        }
+        assert_eq!(graph.read("c.count").unwrap(), "101");
+    }
+}

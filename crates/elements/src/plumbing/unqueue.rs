@@ -1,0 +1,121 @@
+//! Unqueue: pulls, and pushes.
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Input,
+    Output, Packet, Progress, Pull, Push, Typed,
+};
+
+use crate::args::{TypedArgs, handler_value};
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "Unqueue",
+    ports: "1",
+    processing: "l/h",
+    flow: "x/x",
+    doc: "Pulls packets as fast as they come and as there is room for them, and pushes them on.
+
+Arguments: `Unqueue(BURST)`: packets pulled at a time, at most. `ACTIVE`, `LIMIT` (keywords): false pulls none; so many
+packets and no more, -1 for no end.
+
+Deviations: Click's default for `BURST` is 1; here it is what a batch holds.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::sum("count", "packets that passed"),
+    Handler::read_write("active", "whether packets are pulled"),
+    Handler::read_write("limit", "how many packets are pulled, -1 for no end"),
+    Handler::write("reset", "counts from 0 again"),
+];
+
+fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let burst = args
+        .optional::<i64>("BURST")?
+        .filter(|&burst| burst > 0)
+        .map_or(usize::MAX, |burst| burst as usize);
+    let limit = args.keyword::<i64>("LIMIT")?.unwrap_or(-1);
+    Ok(Box::new(Unqueue {
+        burst,
+        limit,
+        active: args.keyword("ACTIVE")?.unwrap_or(true),
+        count: 0,
+    }))
+}
+
+/// Pulls, and pushes.
+#[derive(Clone, Debug)]
+pub struct Unqueue {
+    burst: usize,
+    limit: i64,
+    active: bool,
+    count: u64,
+}
+
+impl Default for Unqueue {
+    fn default() -> Self {
+        Self {
+            burst: usize::MAX,
+            limit: -1,
+            active: true,
+            count: 0,
+        }
+    }
+}
+
+impl Element for Unqueue {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn is_task(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
+        let left =
+            u64::try_from(self.limit).map_or(u64::MAX, |limit| limit.saturating_sub(self.count));
+        if !self.active || left == 0 {
+            return Progress::Idle;
+        }
+        let max = budget
+            .min(self.burst)
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        let mut batch = cx.take_batch();
+        let count = cx.pull(0, max, &mut batch);
+        self.count += count as u64;
+        cx.push(0, &mut batch);
+        cx.put_batch(batch);
+        if count > 0 {
+            Progress::Worked
+        } else {
+            Progress::Idle
+        }
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "count" => Ok(self.count.to_string()),
+            "active" => Ok(self.active.to_string()),
+            "limit" => Ok(self.limit.to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "active" => self.active = handler_value(value)?,
+            "limit" => self.limit = handler_value(value)?,
+            "reset" => self.count = 0,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        Ok(())
+    }
+}
+
+impl Typed for Unqueue {
+    type Inputs = Input<Packet, Pull>;
+    type Outputs = Output<Packet, Push>;
+}

@@ -1,0 +1,40 @@
+//! Running texts in tests.
+
+use waypost_graph::{Instance, Instant, Options, Pool, Program, Source};
+
+/// A graph from a text, not yet run.
+pub(crate) fn graph(text: &str) -> Instance {
+    let registry = crate::registry();
+    let program = Program::parse(
+        &Source::new("test", text),
+        &registry,
+        &mut Options::default(),
+    );
+    let program = program.unwrap_or_else(|wrong| {
+        panic!(
+            "{}",
+            wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
+        )
+    });
+    let pool = Pool::builder()
+        .small(4096)
+        .medium(64)
+        .large(16)
+        .build()
+        .expect("memory for a test");
+    let made = program.instances(1, &pool);
+    made.unwrap_or_else(|wrong| {
+        panic!(
+            "{}",
+            wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
+        )
+    })
+    .remove(0)
+}
+
+/// A graph from a text, run at time zero until it is idle.
+pub(crate) fn run(text: &str) -> Instance {
+    let mut graph = graph(text);
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    graph
+}
