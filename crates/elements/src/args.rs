@@ -124,8 +124,15 @@ impl Arg for Ipv4Prefix {
 impl Arg for MacAddr {
     const EXPECTED: &'static str = "an Ethernet address";
 
+    /// As in Click, an octet may be written with one digit.
     fn parse(word: &str) -> Option<Self> {
-        word.parse().ok()
+        let separator = if word.contains('-') { '-' } else { ':' };
+        let octet = |part: &str| match part.len() {
+            1 | 2 => u8::from_str_radix(part, 16).ok(),
+            _ => None,
+        };
+        let octets: Vec<u8> = word.split(separator).map(octet).collect::<Option<_>>()?;
+        Some(Self::new(octets.try_into().ok()?))
     }
 }
 

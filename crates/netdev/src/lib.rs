@@ -27,8 +27,10 @@ mod capabilities;
 mod error;
 mod frame;
 mod meta;
+mod offload;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
 pub use error::DeviceError;
 pub use frame::{LentRx, LentTx, NetDev, RxFrame, TxFrame, Wakeup};
 pub use meta::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};
+pub use offload::complete_checksum;

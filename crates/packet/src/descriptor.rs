@@ -28,6 +28,9 @@ pub(crate) const VLAN: u16 = 1 << 6;
 /// The packet is a super-segment, see `segment_size` and `segment_kind`.
 pub(crate) const SEGMENTATION: u16 = 1 << 7;
 
+/// The network header's source address is to be set where the packet leaves.
+pub(crate) const FIX_SOURCE: u16 = 1 << 8;
+
 /// What a packet's handle points to. The first cache line is all that a forwarding path touches.
 #[repr(C, align(64))]
 pub(crate) struct Descriptor {

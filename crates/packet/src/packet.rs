@@ -10,8 +10,8 @@ use waypost_wire::WallTime;
 
 use crate::allocator::Allocator;
 use crate::descriptor::{
-    CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, COLOURS, Descriptor, HEADROOM, NOTES, SEGMENTATION,
-    SHARED, TIMESTAMP, TRACE, VLAN, heap,
+    CHECKSUM_PARTIAL, CHECKSUM_VERIFIED, COLOURS, Descriptor, FIX_SOURCE, HEADROOM, NOTES,
+    SEGMENTATION, SHARED, TIMESTAMP, TRACE, VLAN, heap,
 };
 use crate::pool::{Class, PoolCore, give_back};
 use crate::sync::Ordering;
@@ -499,6 +499,37 @@ impl Packet {
     #[inline(always)]
     pub fn set_link_destination(&mut self, destination: LinkDestination) {
         self.raw_mut().marks.link = destination as u8;
+    }
+
+    /// Whether the source address of the network header is to be set where the packet leaves, as for an
+    /// ICMP error of a router.
+    #[inline(always)]
+    pub fn fixes_source(&self) -> bool {
+        self.raw().flags & FIX_SOURCE != 0
+    }
+
+    /// Sets whether the source address is to be set where the packet leaves.
+    #[inline(always)]
+    pub fn set_fixes_source(&mut self, fixes: bool) {
+        let it = self.raw_mut();
+        it.flags = if fixes {
+            it.flags | FIX_SOURCE
+        } else {
+            it.flags & !FIX_SOURCE
+        };
+    }
+
+    /// Computes a transport checksum that a host has left unfinished, before the octets it covers are
+    /// cut up; false if the packet says of it what cannot be.
+    pub fn complete_checksum(&mut self) -> bool {
+        let meta = self.frame_meta();
+        let ChecksumState::Partial { start, offset } = meta.checksum else {
+            return true;
+        };
+        let done =
+            waypost_netdev::complete_checksum(self.octets_mut(), start.into(), offset.into());
+        self.raw_mut().flags &= !CHECKSUM_PARTIAL;
+        done
     }
 
     /// The number of the interface through which the packet came in, as its graph counts them.

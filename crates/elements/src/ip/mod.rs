@@ -1,6 +1,52 @@
-//! IP and Ethernet elements.
+//! Elements of IP, ICMP, ARP and Ethernet.
+
+mod arp_querier;
+mod arp_responder;
+mod check_ip_header;
+mod classifier;
+mod dec_ip_ttl;
+mod ether_encap;
+mod expression;
+mod filter;
+mod fragmenter;
+mod icmp_error;
+mod lookup;
+mod mark;
+mod ping;
+mod print;
 
 use waypost_graph::ElementClass;
 
+pub use arp_querier::UNRESOLVED;
+pub use arp_responder::NOT_ASKED;
+pub use check_ip_header::BAD_HEADER;
+pub use classifier::NO_EXPRESSION;
+pub use dec_ip_ttl::{DecIpTtl, TTL_EXPIRED};
+pub use filter::LINK_BROADCAST;
+pub use fragmenter::FRAGMENTATION_NEEDED;
+pub use icmp_error::NO_ERROR_ALLOWED;
+pub use lookup::NO_ROUTE;
+pub use mark::NO_ADDRESS;
+pub use ping::NOT_ECHO;
+
 /// The classes of this folder.
-pub const CLASSES: &[ElementClass] = &[];
+pub const CLASSES: &[ElementClass] = &[
+    arp_querier::CLASS,
+    arp_responder::CLASS,
+    check_ip_header::CLASS,
+    classifier::CLASS,
+    dec_ip_ttl::CLASS,
+    ether_encap::CLASS,
+    filter::DROP_BROADCASTS,
+    filter::FIX_IP_SRC,
+    filter::PAINT_TEE,
+    fragmenter::CLASS,
+    icmp_error::CLASS,
+    lookup::DIRECT,
+    lookup::LINEAR,
+    lookup::RADIX,
+    mark::GET_IP_ADDRESS,
+    mark::MARK_IP_HEADER,
+    ping::CLASS,
+    print::CLASS,
+];

@@ -1,0 +1,322 @@
+//! ARPQuerier: Ethernet headers for IP packets, from neighbours' answers.
+
+use std::net::Ipv4Addr;
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
+    HandlerError, Packet,
+};
+use waypost_ip::neighbor::{Event, GrowingNeighbors, NeighborConfig, Sent, VecNeighborTable};
+use waypost_wire::arp::{ArpHeader, ArpPacket};
+use waypost_wire::{EtherType, EthernetHeader, MacAddr};
+
+use crate::args::TypedArgs;
+
+/// A packet's next hop did not answer, or too many packets waited for it.
+pub const UNRESOLVED: DropReason = DropReason::new("neighbour not resolved");
+/// What came in at input 1 is no ARP packet.
+const NOT_ARP: DropReason = DropReason::new("not an ARP packet");
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "ARPQuerier",
+    ports: "2/1-2",
+    processing: "h/h",
+    flow: "xy/x",
+    doc: "Puts an Ethernet header in front of IP packets, to the neighbour that the destination annotation names. Where it is not
+known, it asks by ARP (RFC 826), and the packets wait for the answer.
+
+Input 0 takes IP packets, input 1 ARP packets, whole frames, of which it learns. Packets leave output 0; requests leave
+output 1, or output 0 too if there is no other.
+
+Arguments: `ARPQuerier(IP, ETH)`: the interface's own addresses. Keywords:
+
+- `BROADCAST`: the network's broadcast address; packets to it go to all.
+- `CAPACITY`: packets that wait, at most; 2048 by default.
+- `ENTRY_CAPACITY`: neighbours that are remembered, at most; 4096 by default.
+
+Neighbours go through the states of RFC 4861 §7.3.2: one that is used is asked again before it is forgotten, and requests
+go out once a second for each.
+
+Deviations: Click's `TIMEOUT`, `POLL_TIMEOUT` and `TABLE` are not there: the times are those of RFC 4861 §10.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::read(
+        "table",
+        "the neighbours, one a line: address, link address, state",
+    ),
+    Handler::sum("queries", "requests that were sent"),
+    Handler::sum("responses", "ARP packets that came in"),
+    Handler::sum("count", "neighbours that are remembered"),
+    Handler::sum("length", "packets that wait"),
+    Handler::write("insert", "sets a neighbour by hand: address, link address"),
+    Handler::write("delete", "forgets a neighbour"),
+    Handler::write("clear", "forgets all neighbours"),
+];
+
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let (address, mac) = (args.mandatory("IP")?, args.mandatory("ETH")?);
+    let packets = args
+        .keyword::<usize>("CAPACITY")?
+        .unwrap_or(2048)
+        .clamp(1, 1 << 16);
+    let neighbors = args
+        .keyword::<usize>("ENTRY_CAPACITY")?
+        .unwrap_or(4096)
+        .clamp(1, 1 << 20);
+    let config = NeighborConfig {
+        packets,
+        neighbors,
+        ..NeighborConfig::default()
+    };
+    Ok(Box::new(ArpQuerier {
+        table: VecNeighborTable::new(GrowingNeighbors, config),
+        address,
+        mac,
+        broadcast: args.keyword("BROADCAST")?,
+        requests_out: if cx.outputs > 1 { 1 } else { 0 },
+        queries: 0,
+        responses: 0,
+    }))
+}
+
+struct ArpQuerier {
+    table: VecNeighborTable<Ipv4Addr, Packet>,
+    address: Ipv4Addr,
+    mac: MacAddr,
+    broadcast: Option<Ipv4Addr>,
+    requests_out: usize,
+    queries: u64,
+    responses: u64,
+}
+
+impl ArpQuerier {
+    /// The link address, where it follows from the address itself.
+    #[inline(always)]
+    fn fixed(&self, to: Ipv4Addr) -> Option<MacAddr> {
+        if to.is_multicast() {
+            return Some(MacAddr::from_ipv4_multicast(to));
+        }
+        (to.is_broadcast() || Some(to) == self.broadcast).then_some(MacAddr::BROADCAST)
+    }
+
+    #[inline(always)]
+    fn encapsulate(&self, mut packet: Packet, to: MacAddr, cx: &mut Cx<'_>) -> Option<Packet> {
+        match packet.prepend(EthernetHeader::LEN) {
+            Some(room) => {
+                room.copy_from_slice(EthernetHeader::new(to, self.mac, EtherType::IPV4).as_bytes());
+                Some(packet)
+            }
+            None => {
+                cx.drop(packet, DropReason::NO_BUFFER);
+                None
+            }
+        }
+    }
+
+    /// Does what the table wants done.
+    fn follow(&mut self, cx: &mut Cx<'_>) {
+        while let Some(event) = self.table.poll_event() {
+            match event {
+                Event::Request { target, to } => self.request(target, to, cx),
+                Event::Release { packet, mac, .. } => {
+                    if let Some(packet) = self.encapsulate(packet, mac, cx) {
+                        cx.emit(0, packet);
+                    }
+                }
+                Event::Drop { packet, .. } => cx.drop(packet, UNRESOLVED),
+            }
+        }
+        cx.set_timer(self.table.poll_timeout());
+    }
+
+    fn request(&mut self, target: Ipv4Addr, to: Option<MacAddr>, cx: &mut Cx<'_>) {
+        let frame = EthernetHeader::new(to.unwrap_or(MacAddr::BROADCAST), self.mac, EtherType::ARP);
+        let request = ArpHeader::request(self.mac, self.address, target);
+        match cx
+            .frames()
+            .copy(&[&frame.as_bytes()[..], &request.as_bytes()[..]].concat())
+        {
+            Some(packet) => {
+                self.queries += 1;
+                cx.emit(self.requests_out, packet);
+            }
+            None => cx.count_drops(1, DropReason::NO_BUFFER),
+        }
+    }
+
+    fn learn(&mut self, batch: &mut Batch, cx: &mut Cx<'_>) {
+        for packet in batch.drain() {
+            let arp = packet
+                .octets()
+                .get(EthernetHeader::LEN..)
+                .and_then(|octets| ArpPacket::parse(octets).ok());
+            match arp {
+                Some(arp) => {
+                    let (now, own) = (cx.now(), self.address);
+                    self.table
+                        .handle_arp(now, arp.header(), self.mac, |address| address == own);
+                    self.responses += 1;
+                    cx.frames().free_packet(packet);
+                }
+                None => cx.drop(packet, NOT_ARP),
+            }
+        }
+    }
+
+    fn send(&mut self, packet: Packet, cx: &mut Cx<'_>) -> Option<Packet> {
+        let to = packet.destination();
+        if let Some(mac) = self.table.lookup(to).or_else(|| self.fixed(to)) {
+            return self.encapsulate(packet, mac, cx);
+        }
+        match self.table.send(cx.now(), to, packet) {
+            Sent::Now { packet, mac } => self.encapsulate(packet, mac, cx),
+            Sent::Held => None,
+            Sent::Dropped { packet, .. } | Sent::Replaced { packet, .. } => {
+                cx.drop(packet, UNRESOLVED);
+                None
+            }
+        }
+    }
+}
+
+impl Element for ArpQuerier {
+    fn push(&mut self, port: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if port == 1 {
+            self.learn(batch, cx);
+        } else {
+            batch.filter_map(|packet| self.send(packet, cx));
+        }
+        self.follow(cx);
+    }
+
+    fn timer(&mut self, cx: &mut Cx<'_>) {
+        self.table.handle_timeout(cx.now());
+        self.follow(cx);
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "table" => {
+                let lines = self.table.iter().map(|it| {
+                    let mac = it.mac.map_or("?".to_owned(), |mac| mac.to_string());
+                    format!("{}\t{mac}\t{:?}", it.addr, it.state)
+                });
+                Ok(lines.collect::<Vec<_>>().join("\n"))
+            }
+            "queries" => Ok(self.queries.to_string()),
+            "responses" => Ok(self.responses.to_string()),
+            "count" => Ok(self.table.len().to_string()),
+            "length" => Ok(self.table.packets().to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
+        let mut words = value.split_whitespace();
+        let address = || HandlerError::new(format!("expected an address, found `{value}`"));
+        match handler {
+            "insert" => {
+                let to = words
+                    .next()
+                    .and_then(|it| it.parse().ok())
+                    .ok_or_else(address)?;
+                let mac = words.next().and_then(|it| it.parse().ok());
+                let mac = mac.ok_or_else(|| {
+                    HandlerError::new(format!("expected a link address in `{value}`"))
+                })?;
+                if !self.table.insert_static(cx.now(), to, mac) {
+                    return Err(HandlerError::new("the table is full"));
+                }
+            }
+            "delete" => {
+                let to = words
+                    .next()
+                    .and_then(|it| it.parse().ok())
+                    .ok_or_else(address)?;
+                if !self.table.remove(to) {
+                    return Err(HandlerError::new(format!("no neighbour {to}")));
+                }
+            }
+            "clear" => {
+                let all: Vec<_> = self.table.iter().map(|it| it.addr).collect();
+                for address in all {
+                    self.table.remove(address);
+                }
+            }
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        self.follow(cx);
+        Ok(())
+    }
+
+    fn note(&self, packet: &Packet) -> Option<String> {
+        let (header, _) = EthernetHeader::split_from(packet.octets()).ok()?;
+        Some(header.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph::Instant;
+
+    use crate::testing::graph;
+
+    #[test]
+    fn asks_holds_and_releases() {
+        let text = "InfiniteSource(DATA \\<45000014000000004001000001010101 0a000002>, LIMIT 3) -> MarkIPHeader
+                -> GetIPAddress(16) -> [0] q :: ARPQuerier(10.0.0.1, 2:0:0:0:0:1);
+            answer :: InfiniteSource(DATA \\<020000000001 020000000002 0806 0001 0800 06 04 0002 020000000002 0a000002 020000000001 0a000001>, LIMIT 0)
+                -> [1] q;
+            q -> c :: Classifier(12/0806 0/ffffffffffff, 12/0800 0/020000000002 6/020000000001);
+            c[0] -> requests :: Discard; c[1] -> packets :: Discard;";
+        let mut graph = graph(text);
+        graph.run_until_idle(Instant::from_secs(1), 100);
+        let read = |graph: &waypost_graph::Instance| {
+            ["requests.count", "packets.count", "q.length"].map(|it| graph.read(it).unwrap())
+        };
+        assert_eq!(
+            read(&graph),
+            ["1", "0", "3"],
+            "one request, and the packets wait"
+        );
+        graph.run_until_idle(graph.next_timer().unwrap(), 100);
+        assert_eq!(read(&graph), ["2", "0", "3"], "asked again");
+        graph.write("answer.limit", "1").unwrap();
+        graph.run_until_idle(Instant::from_secs(3), 100);
+        assert_eq!(read(&graph), ["2", "3", "0"], "released");
+        assert!(
+            graph
+                .read("q.table")
+                .unwrap()
+                .contains("10.0.0.2\t02:00:00:00:00:02")
+        );
+    }
+
+    #[test]
+    fn gives_up_on_a_neighbour_that_does_not_answer() {
+        let text = "InfiniteSource(DATA \\<0a000002>, LIMIT 2) -> GetIPAddress(0) -> q :: ARPQuerier(10.0.0.1, 2:0:0:0:0:1);
+            Idle -> [1] q; q -> Discard;";
+        let mut graph = graph(text);
+        graph.run_until_idle(Instant::from_secs(1), 100);
+        while let Some(next) = graph
+            .next_timer()
+            .filter(|&next| next < Instant::from_secs(60))
+        {
+            graph.run_until_idle(next, 100);
+            if graph.read("q.length").unwrap() == "0" {
+                break;
+            }
+        }
+        assert_eq!(
+            graph.read("q.drop_reasons").unwrap(),
+            "2 neighbour not resolved"
+        );
+    }
+}

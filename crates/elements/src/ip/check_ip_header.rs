@@ -1,0 +1,254 @@
+//! CheckIPHeader: what is an IPv4 packet, and what is not.
+
+use std::net::Ipv4Addr;
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
+    HandlerError, Packet,
+};
+use waypost_wire::{Ipv4Header, Ipv4Packet, Ipv4Prefix};
+
+use crate::args::{Arg, TypedArgs};
+
+/// A packet is no IPv4 packet that a router may forward.
+pub const BAD_HEADER: DropReason = DropReason::new("bad IP header");
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "CheckIPHeader",
+    ports: "1/1-2",
+    processing: "a/ah",
+    flow: "x/x",
+    doc: "Lets pass what is an IPv4 packet: version, header length, total length and header checksum are right (RFC 1812
+§5.2.2), and the source is not among the bad ones. Others go to output 1, or are dropped without one.
+
+It marks the network and the transport header, sets the destination annotation, and cuts off what follows the packet, such
+as Ethernet's padding.
+
+Arguments: `CheckIPHeader(BADSRC)`; keywords:
+
+- `BADSRC`: source addresses that are not let pass; `0.0.0.0 255.255.255.255` by default.
+- `INTERFACES`: addresses with prefixes, of the router's own: their broadcast addresses become bad sources too.
+- `OFFSET`: where the IP header begins; 0 by default.
+- `CHECKSUM`: false does not verify the checksum.
+
+Deviations: Click's `GOODDST`, `VERBOSE` and `DETAILS` are not there; the handler `drop_details` always tells.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::sum("bad", "packets that did not pass"),
+    Handler::read("drop_details", "packets that did not pass, by reason"),
+];
+
+fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let mut bad_sources = vec![Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
+    if let Some(text) = args.take_or_positional("BADSRC") {
+        bad_sources = words::<Ipv4Addr>("BADSRC", &text)?;
+    }
+    if let Some(text) = args.take("INTERFACES") {
+        for word in text.split_whitespace() {
+            let interface = word
+                .split_once('/')
+                .and_then(|(_, length)| length.parse().ok());
+            let address = word
+                .split('/')
+                .next()
+                .and_then(|it| it.parse::<Ipv4Addr>().ok());
+            let prefix = address
+                .zip(interface)
+                .and_then(|(address, length)| Ipv4Prefix::new_truncated(address, length).ok());
+            let prefix = prefix
+                .ok_or_else(|| ConfigError::expected("INTERFACES such as 10.0.0.1/24", word))?;
+            bad_sources.push(prefix.last());
+        }
+    }
+    let (offset, verify) = (
+        args.keyword("OFFSET")?.unwrap_or(0),
+        args.keyword("CHECKSUM")?.unwrap_or(true),
+    );
+    Ok(Box::new(CheckIpHeader {
+        bad_sources: bad_sources.into(),
+        offset,
+        verify,
+        bad: [0; Fault::ALL.len()],
+    }))
+}
+
+fn words<T: Arg>(keyword: &str, text: &str) -> Result<Vec<T>, ConfigError> {
+    let parse = |word: &str| {
+        T::parse(word)
+            .ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
+    };
+    text.split_whitespace().map(parse).collect()
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Truncated,
+    Version,
+    HeaderLength,
+    TotalLength,
+    Checksum,
+    Source,
+}
+
+impl Fault {
+    const ALL: [Self; 6] = [
+        Self::Truncated,
+        Self::Version,
+        Self::HeaderLength,
+        Self::TotalLength,
+        Self::Checksum,
+        Self::Source,
+    ];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Truncated => "shorter than a header",
+            Self::Version => "not version 4",
+            Self::HeaderLength => "bad header length",
+            Self::TotalLength => "bad total length",
+            Self::Checksum => "bad checksum",
+            Self::Source => "bad source",
+        }
+    }
+}
+
+struct CheckIpHeader {
+    bad_sources: Box<[Ipv4Addr]>,
+    offset: usize,
+    verify: bool,
+    bad: [u64; Fault::ALL.len()],
+}
+
+impl CheckIpHeader {
+    #[inline(always)]
+    fn check(&self, packet: &mut Packet) -> Result<(), Fault> {
+        let octets = packet.octets().get(self.offset..).ok_or(Fault::Truncated)?;
+        let (header, _) = Ipv4Header::split_from(octets).map_err(|_| Fault::Truncated)?;
+        if header.version() != 4 {
+            return Err(Fault::Version);
+        }
+        let (header_len, total_len) = (header.header_len(), usize::from(header.total_length()));
+        if header_len < Ipv4Header::LEN || header_len > octets.len() {
+            return Err(Fault::HeaderLength);
+        }
+        if total_len < header_len || total_len > octets.len() {
+            return Err(Fault::TotalLength);
+        }
+        if self.verify {
+            let right = if header_len == Ipv4Header::LEN {
+                header.has_valid_checksum()
+            } else {
+                Ipv4Packet::parse(octets).is_ok_and(|packet| packet.has_valid_checksum())
+            };
+            if !right {
+                return Err(Fault::Checksum);
+            }
+        }
+        if self.bad_sources.contains(&header.source()) {
+            return Err(Fault::Source);
+        }
+        let destination = header.destination();
+        packet.truncate(self.offset + total_len);
+        packet.set_network_offset(self.offset);
+        packet.set_transport_offset(self.offset + header_len);
+        packet.set_destination(destination);
+        Ok(())
+    }
+}
+
+impl Element for CheckIpHeader {
+    fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        let mut bad = self.bad;
+        batch.filter_map(|mut packet| match self.check(&mut packet) {
+            Ok(()) => Some(packet),
+            Err(fault) => {
+                bad[fault as usize] += 1;
+                cx.emit_or_drop(1, packet, BAD_HEADER);
+                None
+            }
+        });
+        self.bad = bad;
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "bad" => Ok(self.bad.iter().sum::<u64>().to_string()),
+            "drop_details" => {
+                let lines = Fault::ALL
+                    .iter()
+                    .zip(self.bad)
+                    .map(|(fault, count)| format!("{count} {}", fault.text()));
+                Ok(lines.collect::<Vec<_>>().join("\n"))
+            }
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn note(&self, packet: &Packet) -> Option<String> {
+        let packet = Ipv4Packet::parse(packet.network()?).ok()?;
+        Some(packet.header().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(octets: &[u8]) -> Result<(), Fault> {
+        let check = CheckIpHeader {
+            bad_sources: [Ipv4Addr::UNSPECIFIED].into(),
+            offset: 0,
+            verify: true,
+            bad: [0; Fault::ALL.len()],
+        };
+        let mut packet = Packet::on_heap(octets).unwrap();
+        check.check(&mut packet)?;
+        assert_eq!(packet.len(), 28, "the padding is cut off");
+        assert_eq!(packet.destination(), Ipv4Addr::new(10, 0, 0, 2));
+        assert_eq!(packet.transport().unwrap().len(), 8);
+        Ok(())
+    }
+
+    fn packet() -> Vec<u8> {
+        let mut header = Ipv4Header::new(
+            waypost_wire::IpProtocol::UDP,
+            Ipv4Addr::new(10, 0, 0, 1),
+            Ipv4Addr::new(10, 0, 0, 2),
+            8,
+        );
+        header.fill_checksum();
+        [&header.as_bytes()[..], &[0; 8], &[0; 18]].concat()
+    }
+
+    #[test]
+    fn each_fault_is_found() {
+        assert_eq!(faults(&packet()), Ok(()));
+        let broken = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut octets = packet();
+            change(&mut octets);
+            faults(&octets).unwrap_err()
+        };
+        assert_eq!(broken(&|octets| octets.truncate(19)), Fault::Truncated);
+        assert_eq!(broken(&|octets| octets[0] = 0x65), Fault::Version);
+        assert_eq!(broken(&|octets| octets[0] = 0x44), Fault::HeaderLength);
+        assert_eq!(broken(&|octets| octets[3] = 200), Fault::TotalLength);
+        assert_eq!(broken(&|octets| octets[3] = 10), Fault::TotalLength);
+        assert_eq!(broken(&|octets| octets[10] ^= 1), Fault::Checksum);
+        let zero_source = |octets: &mut Vec<u8>| {
+            octets[12..16].fill(0);
+            octets[10..12].fill(0);
+            let sum = waypost_wire::Checksum::new()
+                .add_bytes(&octets[..20])
+                .finish();
+            octets[10..12].copy_from_slice(&sum.to_be_bytes());
+        };
+        assert_eq!(broken(&zero_source), Fault::Source);
+    }
+}

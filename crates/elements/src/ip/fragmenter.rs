@@ -1,0 +1,169 @@
+//! IPFragmenter: packets cut to what a link carries.
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
+    HandlerError, Packet,
+};
+use waypost_ip::fragment::{FragmentError, Fragments};
+use waypost_netdev::SegmentationKind;
+use waypost_wire::{Ipv4Packet, UdpHeader};
+
+use crate::args::TypedArgs;
+
+/// A packet is too long for the link, and must not be cut.
+pub const FRAGMENTATION_NEEDED: DropReason = DropReason::new("fragmentation needed");
+
+pub(crate) const CLASS: ElementClass = ElementClass {
+    name: "IPFragmenter",
+    ports: "1/1-2",
+    processing: "h/h",
+    flow: "x/x",
+    doc: "Cuts packets into fragments that a link carries (RFC 791 §3.2). A packet that is too long and says \"don't fragment\"
+goes to output 1, or is dropped without one. The network header must be marked and be the packet's first.
+
+Arguments: `IPFragmenter(MTU)`. Keywords: `HONOR_DF`: false cuts packets that say \"don't fragment\" too.
+
+A super-segment whose segments fit is passed on as it is: whoever sends it splits it.
+
+Deviations: Click's `VERBOSE` and `HEADROOM` are not there.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::sum("fragments", "fragments that were made"),
+    Handler::sum("drops", "packets that were too long and could not be cut"),
+    Handler::read("mtu", "octets that the link carries"),
+];
+
+fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let mtu = args.mandatory::<usize>("MTU")?;
+    if mtu < waypost_ip::fragment::MIN_MTU {
+        let least = waypost_ip::fragment::MIN_MTU;
+        return Err(ConfigError::expected(
+            &format!("an MTU of at least {least} octets"),
+            &mtu.to_string(),
+        ));
+    }
+    let honours = args.keyword("HONOR_DF")?.unwrap_or(true);
+    Ok(Box::new(IpFragmenter {
+        mtu,
+        honours,
+        fragments: 0,
+        drops: 0,
+    }))
+}
+
+struct IpFragmenter {
+    mtu: usize,
+    honours: bool,
+    fragments: u64,
+    drops: u64,
+}
+
+impl IpFragmenter {
+    /// Whether the segments of a super-segment fit.
+    fn segments_fit(&self, packet: &Packet) -> bool {
+        let (Some(segmentation), Some(transport)) =
+            (packet.frame_meta().segmentation, packet.transport())
+        else {
+            return false;
+        };
+        let header = match segmentation.kind {
+            SegmentationKind::Udp => UdpHeader::LEN,
+            _ => transport
+                .get(12)
+                .map_or(0, |octet| usize::from(octet >> 4) * 4),
+        };
+        packet.len() - transport.len() + header + usize::from(segmentation.size) <= self.mtu
+    }
+
+    fn cut(
+        &mut self,
+        packet: &mut Packet,
+        batch: &mut Batch,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), FragmentError> {
+        // A checksum over octets that part company has to be finished now.
+        packet.complete_checksum();
+        // The caller has parsed it before.
+        let Ok(whole) = Ipv4Packet::parse(packet.octets()) else {
+            return Ok(());
+        };
+        let fragments = if self.honours {
+            Fragments::new(&whole, self.mtu)?
+        } else {
+            Fragments::ignoring_dont_fragment(&whole, self.mtu)?
+        };
+        for fragment in fragments {
+            let made = cx.frames().packet_for(fragment.len()).and_then(|mut made| {
+                let room = made.append(fragment.len())?;
+                let (header, payload) = room.split_at_mut_checked(fragment.header().len())?;
+                header.copy_from_slice(fragment.header());
+                payload.copy_from_slice(whole.payload().get(fragment.payload())?);
+                made.copy_annotations(packet);
+                made.set_network_offset(0);
+                made.set_transport_offset(fragment.header().len());
+                Some(made)
+            });
+            match made {
+                Some(made) => {
+                    self.fragments += 1;
+                    if let Err(made) = batch.push(made) {
+                        cx.push(0, batch);
+                        // It was emptied just now.
+                        drop(batch.push(made));
+                    }
+                }
+                None => cx.count_drops(1, DropReason::NO_BUFFER),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Element for IpFragmenter {
+    fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if batch.iter().all(|packet| packet.len() <= self.mtu) {
+            return;
+        }
+        let mut out = cx.take_batch();
+        for mut packet in batch.drain() {
+            let passes = packet.len() <= self.mtu || self.segments_fit(&packet);
+            let cut = if passes {
+                None
+            } else {
+                Some(self.cut(&mut packet, &mut out, cx))
+            };
+            match cut {
+                None => {
+                    if let Err(packet) = out.push(packet) {
+                        cx.push(0, &mut out);
+                        // It was emptied just now.
+                        drop(out.push(packet));
+                    }
+                }
+                Some(Ok(())) => cx.frames().free_packet(packet),
+                Some(Err(_)) => {
+                    self.drops += 1;
+                    cx.emit_or_drop(1, packet, FRAGMENTATION_NEEDED);
+                }
+            }
+        }
+        cx.push(0, &mut out);
+        cx.put_batch(out);
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "fragments" => Ok(self.fragments.to_string()),
+            "drops" => Ok(self.drops.to_string()),
+            "mtu" => Ok(self.mtu.to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+}

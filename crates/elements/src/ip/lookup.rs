@@ -1,0 +1,285 @@
+//! LinearIPLookup, RadixIPLookup, DirectIPLookup: the longest prefix that holds an address.
+//!
+//! Click has one class for each data structure. Here one table, whose look-ups are batched and whose
+//! memory follows the routes, serves all three.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
+    HandlerError, Packet,
+};
+use waypost_ip::fib::{Fib, NextHop};
+use waypost_wire::Ipv4Prefix;
+
+use crate::args::Arg;
+
+/// No route leads to a packet's destination.
+pub const NO_ROUTE: DropReason = DropReason::new("no route");
+
+pub(crate) const LINEAR: ElementClass = ElementClass {
+    name: "LinearIPLookup",
+    ..RADIX
+};
+pub(crate) const DIRECT: ElementClass = ElementClass {
+    name: "DirectIPLookup",
+    ..RADIX
+};
+pub(crate) const RADIX: ElementClass = ElementClass {
+    name: "RadixIPLookup",
+    ports: "1/-",
+    processing: "h/h",
+    flow: "x/x",
+    doc: "Hands packets to the output of the route with the longest prefix that holds their destination annotation, and sets
+the annotation to the route's gateway, if it has one. Packets without a route are dropped.
+
+Arguments: routes, each `ADDR/LENGTH [GATEWAY] OUTPUT`; a gateway of 0.0.0.0 or `-` is none. Of two routes for one prefix
+the later counts.
+
+`LinearIPLookup`, `RadixIPLookup` and `DirectIPLookup` are the same here: Click's three data structures are one.
+
+Deviations: the handler `ctrl` is not there; `add` replaces a route as `set` does.",
+    handlers: HANDLERS,
+    build,
+};
+
+const HANDLERS: &[Handler] = &[
+    Handler::read("table", "the routes, one a line: prefix, gateway, output"),
+    Handler::read(
+        "lookup",
+        "the output and gateway for the address given behind the handler's name",
+    ),
+    Handler::write("add", "adds a route, as among the arguments"),
+    Handler::write("set", "adds a route, or replaces that of its prefix"),
+    Handler::write("remove", "removes the route of a prefix"),
+    Handler::write("flush", "removes all routes"),
+];
+
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let mut table = Lookup {
+        fib: Fib::new(),
+        hops: Vec::new(),
+        known: HashMap::new(),
+        outputs: cx.outputs,
+    };
+    for text in args.take_rest() {
+        table.add(&text).map_err(ConfigError::new)?;
+    }
+    Ok(Box::new(table))
+}
+
+/// Where a route leads: the gateway, if any, and the output.
+type Hop = (Option<Ipv4Addr>, u8);
+
+struct Lookup {
+    fib: Fib,
+    hops: Vec<Hop>,
+    known: HashMap<Hop, NextHop>,
+    outputs: usize,
+}
+
+impl Lookup {
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (prefix, gateway, output) = match *words.as_slice() {
+            [prefix, output] => (prefix, None, output),
+            [prefix, gateway, output] => (prefix, Some(gateway), output),
+            _ => {
+                return Err(format!(
+                    "expected a route `ADDR/LENGTH [GATEWAY] OUTPUT`, found `{text}`"
+                ));
+            }
+        };
+        let prefix = prefix_of(prefix)?;
+        let gateway = match gateway {
+            None | Some("-") => None,
+            Some(word) => {
+                let address = Ipv4Addr::parse(word)
+                    .ok_or_else(|| format!("expected a gateway's address, found `{word}`"))?;
+                Some(address).filter(|address| !address.is_unspecified())
+            }
+        };
+        let parsed = output
+            .parse::<usize>()
+            .ok()
+            .filter(|&output| output < self.outputs.min(256));
+        let output = parsed.ok_or_else(|| {
+            format!(
+                "expected an output below {}, found `{output}`",
+                self.outputs
+            )
+        })?;
+        let hop = (gateway, output as u8);
+        let next = match self.known.get(&hop) {
+            Some(&next) => next,
+            None => {
+                let next =
+                    NextHop::new(self.hops.len() as u32).ok_or("too many different next hops")?;
+                self.hops.push(hop);
+                self.known.insert(hop, next);
+                next
+            }
+        };
+        self.fib
+            .insert(prefix, next)
+            .map(|_| ())
+            .map_err(|full| full.to_string())
+    }
+
+    fn remove(&mut self, text: &str) -> Result<(), String> {
+        let word = text.split_whitespace().next().unwrap_or_default();
+        let prefix = prefix_of(word)?;
+        self.fib
+            .remove(prefix)
+            .map(|_| ())
+            .ok_or_else(|| format!("no route for {prefix}"))
+    }
+
+    fn hop(&self, next: NextHop) -> Hop {
+        self.hops
+            .get(next.index() as usize)
+            .copied()
+            .unwrap_or((None, 0))
+    }
+}
+
+fn prefix_of(word: &str) -> Result<Ipv4Prefix, String> {
+    let cut = word.split_once('/').and_then(|(address, length)| {
+        let length = length
+            .parse()
+            .ok()
+            .or_else(|| Some(Ipv4Addr::parse(length)?.to_bits().leading_ones() as u8))?;
+        Ipv4Prefix::new_truncated(Ipv4Addr::parse(address)?, length).ok()
+    });
+    let found = if word.contains('/') {
+        cut
+    } else {
+        Ipv4Prefix::parse(word)
+    };
+    found.ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))
+}
+
+impl Element for Lookup {
+    fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        let mut addresses = [Ipv4Addr::UNSPECIFIED; Batch::CAPACITY];
+        let mut hops = [None; Batch::CAPACITY];
+        let count = batch.len();
+        for (packet, place) in batch.iter().zip(&mut addresses) {
+            *place = packet.destination();
+        }
+        self.fib
+            .lookup_batch(&addresses[..count], &mut hops[..count]);
+        let mut outputs = [0; Batch::CAPACITY];
+        let mut lost = false;
+        for ((packet, hop), output) in batch.iter_mut().zip(hops).zip(&mut outputs) {
+            match hop {
+                Some(next) => {
+                    let (gateway, port) = self.hop(next);
+                    if let Some(gateway) = gateway {
+                        packet.set_destination(gateway);
+                    }
+                    *output = port;
+                }
+                None => lost = true,
+            }
+        }
+        if lost {
+            let (mut read, mut kept) = (0, 0);
+            batch.filter_map(|packet| {
+                let at = read;
+                read += 1;
+                if hops[at].is_none() {
+                    cx.drop(packet, NO_ROUTE);
+                    return None;
+                }
+                outputs[kept] = outputs[at];
+                kept += 1;
+                Some(packet)
+            });
+        }
+        cx.distribute(batch, &outputs);
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, argument: &str) -> Result<String, HandlerError> {
+        let show = |(gateway, output): Hop| {
+            format!(
+                "{}\t{output}",
+                gateway.map_or("-".to_owned(), |it| it.to_string())
+            )
+        };
+        match handler {
+            "table" => {
+                let mut lines = Vec::new();
+                self.fib.for_each(|prefix, next| {
+                    lines.push(format!("{prefix}\t{}", show(self.hop(next))))
+                });
+                Ok(lines.join("\n"))
+            }
+            "lookup" => {
+                let expected = || {
+                    HandlerError::new(format!(
+                        "expected an address behind `lookup`, found `{argument}`"
+                    ))
+                };
+                let address = Ipv4Addr::parse(argument).ok_or_else(expected)?;
+                Ok(match self.fib.lookup(address).map(|next| self.hop(next)) {
+                    Some((Some(gateway), output)) => format!("{output} {gateway}"),
+                    Some((None, output)) => output.to_string(),
+                    None => "-1".to_owned(),
+                })
+            }
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "add" | "set" => self.add(value).map_err(HandlerError::new),
+            "remove" => self.remove(value).map_err(HandlerError::new),
+            "flush" => {
+                (self.fib, self.hops) = (Fib::new(), Vec::new());
+                self.known.clear();
+                Ok(())
+            }
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn note(&self, packet: &Packet) -> Option<String> {
+        Some(format!("next hop {}", packet.destination()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::graph;
+
+    #[test]
+    fn the_longest_prefix_wins_and_handlers_change_routes() {
+        for class in ["LinearIPLookup", "RadixIPLookup", "DirectIPLookup"] {
+            let mut graph = graph(&format!(
+                "Idle -> r :: {class}(10.0.0.0/8 0, 10.1.0.0/16 1.2.3.4 1, 10.1.2.3/32 0, 0.0.0.0/0 9.9.9.9 2);
+                 r[0] -> Discard; r[1] -> Discard; r[2] -> Discard;"
+            ));
+            let lookup = |graph: &waypost_graph::Instance, address: &str| {
+                graph.read(&format!("r.lookup {address}")).unwrap()
+            };
+            assert_eq!(lookup(&graph, "10.9.9.9"), "0");
+            assert_eq!(lookup(&graph, "10.1.9.9"), "1 1.2.3.4");
+            assert_eq!(lookup(&graph, "10.1.2.3"), "0");
+            assert_eq!(lookup(&graph, "11.0.0.1"), "2 9.9.9.9");
+            graph.write("r.remove", "0.0.0.0/0").unwrap();
+            assert_eq!(lookup(&graph, "11.0.0.1"), "-1");
+            graph.write("r.set", "10.1.0.0/255.255.0.0 0").unwrap();
+            assert_eq!(lookup(&graph, "10.1.9.9"), "0");
+            assert!(graph.write("r.add", "10.1.0.0/16 7").is_err());
+            assert!(graph.write("r.remove", "77.0.0.0/8").is_err());
+            assert_eq!(graph.read("r.table").unwrap().lines().count(), 3);
+        }
+    }
+}
