@@ -4,28 +4,31 @@
 //! A trie of entries of 32 bits by strides of 16, 8 and 8 bits, as DIR-24-8 (Gupta, Lin and McKeown,
 //! INFOCOM 1998) with its first table paged: 2¹⁶ entries (256 KiB) for the first half of an address, and
 //! chunks of 256 entries (1 KiB) under those that have routes longer than /16, again under those longer
-//! than /24. Each entry holds its answer, so no look-up ever goes back up. A batch is looked up level by
-//! level without branches, and the misses of all its addresses overlap.
+//! than /24. Each entry holds its answer, so no look-up ever goes back up. While
+//! the table fits the cache, a batch reads on at once; beyond, it is looked up level by level without
+//! branches, so that the misses of all its addresses overlap.
 //!
-//! Why 16-8-8: measured side by side on one core of a two-core Xeon (Cascade Lake, 1 MiB second cache,
-//! pages of 4 KiB, other work on the machine), batches of 256 uniform addresses over routes with the
-//! lengths of BGP, in ns an address:
+//! Why 16-8-8: bare look-ups of each form side by side in one run, 256 uniform addresses at a time, routes
+//! with the lengths of BGP; median ns an address on one core of a two-core Xeon at 2.5 GHz (Cascade Lake,
+//! second cache 1 MiB, third 36 MiB shared with others), pages of 4 KiB:
 //!
-//! | | 10 routes | 1000 | 100 000 | 1 000 000 | bytes at 10 / 1000 / 1 000 000 |
+//! | | 10 routes | 1000 | 100 000 | 1 000 000 | MB at 10, 1000, 1 000 000 |
 //! |---|---|---|---|---|---|
-//! | 16-8-8 | 1.8 | 2.9 | 14 | 14 | 0.3 / 1.2 / 59 MB |
-//! | DIR-24-8, one array | 7.5 | 7.9 | 12 | 13 | 67 MB each |
-//! | 12-12-8 | 1.2 | 7.0 | 14 | 16 | 0.2 / 14 / 59 MB |
-//! | 8-8-8-8 | 1.2 | 5.4 | 14 | 14 | 0.01 / 1.1 / 59 MB |
-//! | 16-8-8, chunks as bitmap and ranks | 0.9 | 2.8 | 19 | 23 | 0.3 / 0.3 / 11 MB |
+//! | DIR-24-8, one array | 8.9 | 9.9 | 17.6 | 13.3 | 67, 67, 67 |
+//! | 16-8-8 | 3.0 | 5.7 | 15.7 | 14.1 | 0.3, 1.2, 59 |
+//! | 12-12-8 | 2.2 | 9.2 | 18.8 | 14.3 | 0.2, 14, 59 |
+//! | 8-8-8-8 | 1.9 | 6.2 | 19.7 | 15.7 | 0.02, 1.1, 59 |
+//! | 16-8-8, chunks as bitmap and ranks | 1.8 | 4.6 | 25.0 | 20.0 | 0.3, 0.3, 11 |
 //!
-//! The one array costs its misses even when nearly empty; 16-8-8 loses little against it on a full table,
-//! where one miss to memory decides, and needs no memory for routes that are not there.
+//! The one array misses the cache even when nearly empty. On a full table one miss decides, which 16-8-8
+//! has like the array, and the form of a quarter of the size has twice. The example `fib_bench` measures
+//! this table beside the bare array.
 //!
 //! # Changes
-//! A route touches the entries that it covers: at most 256 for lengths 9 to 16 and 17 to 24 and 25 to 32,
-//! and those of all chunks below them; a /8 over a full table some 65 000. /0 touches none: it is the
-//! answer of entries without one. Chunks that say no more than one entry could are given back and reused.
+//! A route touches the entries that it covers: at most 256 in the chunk of its length, and those of all
+//! chunks below; on the machine above, over a million routes, half of all changes take less than 1 µs, a
+//! /16 1.5 µs, a /8 (65 000 entries) 0.2 ms, a /2 12 ms. /0 touches none: it is the answer of entries
+//! without one. Chunks that say no more than one entry could are given back and reused.
 //!
 //! # Readers on other threads
 //! The table has two parts: cells, which look-ups read, and routes, which only changes read. A change
@@ -35,55 +38,21 @@
 //! until every reader has passed; nothing of the methods here would change.
 
 mod cells;
+mod next_hop;
+mod path;
 mod routes;
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
-use core::num::NonZeroU32;
 
 use waypost_wire::Ipv4Prefix;
 
-use cells::{CHUNK, Cells, Entry, MAX_CHUNKS, TOP};
-use routes::{Branch, Node, branch};
+pub use next_hop::NextHop;
 
-/// The number of a next hop, in a table that is the caller's.
-///
-/// `Option<NextHop>` takes 4 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(transparent)]
-pub struct NextHop(NonZeroU32);
-
-impl NextHop {
-    /// The greatest index: 24 bits.
-    pub const MAX_INDEX: u32 = (1 << 24) - 1;
-
-    /// The next hop with this index; `None` above [`MAX_INDEX`](Self::MAX_INDEX).
-    pub const fn new(index: u32) -> Option<Self> {
-        if index > Self::MAX_INDEX {
-            return None;
-        }
-        Self::from_stored(index + 1)
-    }
-
-    /// The index.
-    #[inline]
-    pub const fn index(self) -> u32 {
-        self.0.get() - 1
-    }
-
-    const fn stored(self) -> u32 {
-        self.0.get()
-    }
-
-    #[inline]
-    const fn from_stored(stored: u32) -> Option<Self> {
-        match NonZeroU32::new(stored) {
-            Some(stored) => Some(Self(stored)),
-            None => None,
-        }
-    }
-}
+use cells::{Cells, Entry, MAX_CHUNKS, TOP};
+use path::Path;
+use routes::{Node, branch};
 
 /// What a [`Fib`] may hold at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -421,52 +390,6 @@ impl Fib {
             0 => Some(&mut self.root),
             _ => self.nodes.get_mut(chunk as usize),
         }
-    }
-}
-
-/// Where a prefix lies in the trie.
-struct Path {
-    octets: [u8; 4],
-    length: u8,
-    /// The octet in which the prefix ends; `None` for /0.
-    level: Option<usize>,
-}
-
-impl Path {
-    fn new(prefix: Ipv4Prefix) -> Self {
-        let length = prefix.length();
-        Self {
-            octets: prefix.network().octets(),
-            length,
-            level: length.checked_sub(1).map(|last| usize::from(last / 8)),
-        }
-    }
-
-    /// The chunk of the top to start from.
-    fn top(&self, level: usize) -> u32 {
-        if level == 0 {
-            0
-        } else {
-            u32::from(self.octets[0])
-        }
-    }
-
-    fn branch(&self, level: usize) -> Branch {
-        branch(self.octets[level], self.length - 8 * level as u8)
-    }
-
-    /// The entries that the prefix covers in the chunk of its level, as chunk, first entry and count; for
-    /// a prefix of up to 8 bits, all entries of several chunks of the top.
-    fn span(&self, level: usize, chunk: u32) -> impl Iterator<Item = (u32, u8, usize)> + use<> {
-        let first = self.octets[level];
-        let count = 1 << (8 * (level + 1) - usize::from(self.length));
-        let (chunks, first, count) = if level == 0 {
-            let top = u32::from(first);
-            (top..top + count as u32, 0, CHUNK)
-        } else {
-            (chunk..chunk + 1, first, count)
-        };
-        chunks.map(move |chunk| (chunk, first, count))
     }
 }
 

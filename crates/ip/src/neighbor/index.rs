@@ -163,16 +163,19 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
     #[inline]
     fn home(&self, addr: A) -> usize {
         const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        let mix = |hash: u64, part: u64| {
+            let product = u128::from(part ^ hash) * u128::from(FACTOR);
+            (product >> 64) as u64 ^ product as u64
+        };
         let octets = addr.octets();
-        let mut hash = self.seed;
-        for part in octets.as_ref().chunks(8) {
-            let mut word = [0; 8];
-            for (to, from) in word.iter_mut().zip(part) {
-                *to = *from;
-            }
-            let product = u128::from(u64::from_le_bytes(word) ^ hash) * u128::from(FACTOR);
-            hash = (product >> 64) as u64 ^ product as u64;
-        }
+        let (parts, rest) = octets.as_ref().as_chunks::<8>();
+        let hash = parts
+            .iter()
+            .fold(self.seed, |hash, part| mix(hash, u64::from_ne_bytes(*part)));
+        let hash = match rest.first_chunk::<4>() {
+            Some(part) => mix(hash, u64::from(u32::from_ne_bytes(*part))),
+            None => hash,
+        };
         hash as usize & self.mask
     }
 }
