@@ -4,6 +4,8 @@
 //! dropped. If its process is killed, a small watcher does it: it waits for the end of a pipe.
 #![forbid(unsafe_code)]
 
+pub mod crossing;
+
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;

@@ -139,9 +139,9 @@ fn udp_receive(address: &str, count: u64) -> io::Result<()> {
             .first_chunk()
             .map_or(0, |octets| u64::from_be_bytes(*octets));
         if buffer[..len] == datagram(number) {
-            right += 1
+            right += 1;
         } else {
-            wrong += 1
+            wrong += 1;
         }
     }
     say(&format!("received {right} right {wrong} wrong"))

@@ -289,7 +289,7 @@ mod tests {
         graph.run_until_idle(graph.next_timer().unwrap(), 100);
         assert_eq!(read(&graph), ["2", "0", "3"], "asked again");
         graph.write("answer.limit", "1").unwrap();
-        graph.run_until_idle(Instant::from_secs(3), 100);
+        graph.run_until_idle(Instant::from_millis(2500), 100);
         assert_eq!(read(&graph), ["2", "3", "0"], "released");
         assert!(
             graph

@@ -24,6 +24,12 @@ pub(crate) struct Arguments {
     /// Show rates, element by element, while the graph runs
     #[arg(long)]
     watch: bool,
+    /// Print `running` once all elements are made and the graph runs
+    #[arg(long)]
+    announce: bool,
+    /// Follow packets from this element on, and print their way when the graph has stopped
+    #[arg(long, value_name = "ELEMENT[:COUNT]")]
+    trace: Option<String>,
     /// Print statistics when the graph has stopped
     #[arg(long)]
     statistics: bool,
@@ -145,14 +151,29 @@ fn pin(worker: usize) {
 
 /// `waypost graph run`
 pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
-    let started = arguments.how.start(&arguments.text, |_| Ok(()))?;
+    let followed = arguments.trace.as_deref().map(followed).transpose()?;
+    let started = arguments
+        .how
+        .start(&arguments.text, |instance| match &followed {
+            Some((element, count)) => follow(instance, element, *count),
+            None => Ok(()),
+        })?;
     obey_signals(&started)?;
+    if arguments.announce {
+        out::line("running");
+    }
     let watcher = arguments
         .watch
         .then(|| watch::start(started.running.handle().clone()));
     let instances = started.running.wait();
     if let Some(watcher) = watcher {
         watcher.stop();
+    }
+    if followed.is_some() {
+        instances
+            .iter()
+            .flat_map(Instance::trace_steps)
+            .for_each(out::line);
     }
     if arguments.statistics {
         out::text(statistics::table(&sum(&instances)));
@@ -187,14 +208,7 @@ pub(crate) fn trace(arguments: TraceArguments) -> Result<(), Failure> {
         )));
     }
     let started = arguments.how.start(&arguments.text, |instance| {
-        if instance.trace(&arguments.from, arguments.count) {
-            Ok(())
-        } else {
-            Err(Failure::new(format!(
-                "no element `{}`; `waypost graph flatten` shows all names",
-                arguments.from
-            )))
-        }
+        follow(instance, &arguments.from, arguments.count)
     })?;
     obey_signals(&started)?;
     let handle = started.running.handle().clone();
@@ -207,6 +221,29 @@ pub(crate) fn trace(arguments: TraceArguments) -> Result<(), Failure> {
         instance.trace_steps().iter().for_each(out::line);
     }
     Ok(())
+}
+
+/// An element, and how many packets to follow from there on.
+fn followed(text: &str) -> Result<(String, u32), Failure> {
+    match text.rsplit_once(':') {
+        None => Ok((text.to_owned(), 1)),
+        Some((element, count)) => match count.parse() {
+            Ok(count) => Ok((element.to_owned(), count)),
+            Err(_) => Err(Failure::new(format!(
+                "--trace {text}: expected a number behind `:`"
+            ))),
+        },
+    }
+}
+
+fn follow(instance: &mut Instance, element: &str, count: u32) -> Result<(), Failure> {
+    if instance.trace(element, count) {
+        Ok(())
+    } else {
+        Err(Failure::new(format!(
+            "no element `{element}`; `waypost graph flatten` shows all names"
+        )))
+    }
 }
 
 /// The sums of what all workers have counted.

@@ -1,0 +1,62 @@
+// An IPv4 router between two Ethernet interfaces, after the standard router of Click's authors.
+//
+//   waypost graph run router.click A=eth0 A_IP=10.1.0.1 A_NET=10.1.0.0/24 A_MAC=… B=eth1 B_IP=… B_NET=… B_MAC=…
+//
+// The kernel must not route between the two interfaces itself: they have no addresses in the kernel.
+
+define($A eth0, $A_IP 10.1.0.1, $A_NET 10.1.0.0/24, $A_MAC 02:00:00:00:0a:01, $A_MTU 1500,
+       $B eth1, $B_IP 10.2.0.1, $B_NET 10.2.0.0/24, $B_MAC 02:00:00:00:0b:01, $B_MTU 1500,
+       $METHOD AF_PACKET);
+
+// What one interface needs: frames come in at input 0, IP packets to send at input 1;
+// IP packets that came in leave output 0, frames to send leave output 1.
+elementclass Interface {
+    $ip, $mac, $paint |
+    kinds :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800, -);
+    neighbors :: ARPQuerier($ip, $mac);
+    input [0] -> kinds;
+    kinds [0] -> ARPResponder($ip $mac) -> [1] output;   // requests
+    kinds [1] -> [1] neighbors;                          // answers
+    kinds [2] -> Paint($paint) -> Strip(14) -> [0] output;
+    kinds [3] -> others :: Discard;                      // IPv6 and whatever else
+    input [1] -> [0] neighbors -> [1] output;
+}
+
+// What a packet passes before it leaves through an interface.
+elementclass Leave {
+    $ip, $paint, $mtu |
+    input -> DropBroadcasts -> same :: PaintTee($paint) -> FixIPSrc($ip) -> ttl :: DecIPTTL
+        -> fit :: IPFragmenter($mtu) -> [0] output;
+    same [1] -> redirect :: ICMPError($ip, redirect, host) -> [1] output;
+    ttl [1] -> expired :: ICMPError($ip, timeexceeded) -> [1] output;
+    fit [1] -> toobig :: ICMPError($ip, unreachable, needfrag, MTU $mtu) -> [1] output;
+}
+
+a :: Interface($A_IP, $A_MAC, 1);
+b :: Interface($B_IP, $B_MAC, 2);
+
+from_a :: FromDevice($A, METHOD $METHOD, PROMISC true) -> [0] a;
+from_b :: FromDevice($B, METHOD $METHOD, PROMISC true) -> [0] b;
+a [1] -> to_a :: ToDevice($A, METHOD $METHOD);
+b [1] -> to_b :: ToDevice($B, METHOD $METHOD);
+
+routes :: RadixIPLookup($A_IP/32 0, $B_IP/32 0, $A_NET 1, $B_NET 2, 0.0.0.0/0 3);
+
+check :: CheckIPHeader(INTERFACES $A_IP/24 $B_IP/24);
+a [0] -> check;
+b [0] -> check;
+check -> routes;
+
+// To the router itself: it answers pings, and knows no ports.
+routes [0] -> echo :: ICMPPingResponder -> routes;
+echo [1] -> unknown :: IPClassifier(udp or tcp, -);
+unknown [0] -> ICMPError($A_IP, unreachable, port) -> routes;
+unknown [1] -> ICMPError($A_IP, unreachable, protocol) -> routes;
+
+leave_a :: Leave($A_IP, 1, $A_MTU);
+leave_b :: Leave($B_IP, 2, $B_MTU);
+routes [1] -> leave_a; leave_a [0] -> [1] a; leave_a [1] -> routes;
+routes [2] -> leave_b; leave_b [0] -> [1] b; leave_b [1] -> routes;
+
+// No route.
+routes [3] -> ICMPError($A_IP, unreachable, net) -> routes;
