@@ -1,0 +1,39 @@
+//! `cargo xtask tidy`: the rules of the project that no compiler knows.
+
+mod crates;
+mod elements;
+mod files;
+
+use crate::Outcome;
+use crate::workspace::Workspace;
+
+/// The command.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    if let Some(argument) = arguments.first() {
+        return Err(format!("`tidy` takes no arguments, found `{argument}`").into());
+    }
+    check(workspace)
+}
+
+/// Holds every rule, and names every place where one is broken.
+pub(crate) fn check(workspace: &Workspace) -> Outcome {
+    let mut broken = crates::check(workspace);
+    let files = files::read_all(&workspace.root)?;
+    broken.extend(files.iter().flat_map(files::check));
+    broken.extend(elements::check(workspace)?);
+    for complaint in &broken {
+        println!("{complaint}");
+    }
+    match broken.len() {
+        0 => {
+            println!(
+                "{} packages and {} files are tidy",
+                workspace.packages.len(),
+                files.len()
+            );
+            Ok(())
+        }
+        1 => Err("one rule is broken".into()),
+        count => Err(format!("rules are broken at {count} places").into()),
+    }
+}
