@@ -1,6 +1,6 @@
 //! Two hosts and a router between them: the router is `examples/router.click`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{Host, Net, Running, program};
 
@@ -15,6 +15,8 @@ pub struct Crossing {
     pub router: Host,
     /// Dropped last: the hosts are of it.
     pub net: Net,
+    /// Where the programs lie, if not beside the running one.
+    built: Option<PathBuf>,
 }
 
 /// The left host's address.
@@ -40,7 +42,23 @@ impl Crossing {
             right,
             router,
             net,
+            built: None,
         })
+    }
+
+    /// Runs the programs of this folder, in place of those beside the running one.
+    #[must_use]
+    pub fn built_in(mut self, folder: &str) -> Self {
+        self.built = Some(folder.into());
+        self
+    }
+
+    fn program(&self, name: &str) -> Result<String, String> {
+        let path = match &self.built {
+            Some(folder) => folder.join(name),
+            None => program(name)?,
+        };
+        Ok(path.display().to_string())
     }
 
     /// Starts the graph, with further arguments for `waypost graph run`, and waits until it runs.
@@ -49,9 +67,7 @@ impl Crossing {
     /// It was not built, or did not start.
     pub fn route(&self, arguments: &[&str]) -> Result<Running, String> {
         let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/router.click");
-        let mut command = self
-            .router
-            .command(&program("waypost")?.display().to_string());
+        let mut command = self.router.command(&self.program("waypost")?);
         command
             .args(["graph", "run"])
             .arg(text)
@@ -69,7 +85,7 @@ impl Crossing {
     /// # Errors
     /// An end failed.
     pub fn tcp(&self, octets: u64) -> Result<(String, String), String> {
-        let peer = program("waypost-peer")?.display().to_string();
+        let peer = self.program("waypost-peer")?;
         let address = format!("{RIGHT}:5001");
         let mut receiver = self
             .right
@@ -93,7 +109,7 @@ impl Crossing {
     /// # Errors
     /// An end failed.
     pub fn udp(&self, datagrams: u64) -> Result<(u64, u64), String> {
-        let peer = program("waypost-peer")?.display().to_string();
+        let peer = self.program("waypost-peer")?;
         let address = format!("{RIGHT}:5002");
         let words = ["udp-receive", &address, &datagrams.to_string()];
         let mut receiver = self.right.spawn(self.right.command(&peer).args(words))?;

@@ -91,7 +91,12 @@ fn datagrams_and_a_stream_arrive_as_they_were_sent() {
     let Some(crossing) = crossing() else { return };
     let _router = crossing.route(&[]).unwrap();
     // The router asks for both hosts' link addresses: only few packets wait for the answer.
-    let met = stdout(crossing.left.run(&format!("ping -c 1 -W 5 {RIGHT}")).unwrap());
+    let met = stdout(
+        crossing
+            .left
+            .run(&format!("ping -c 1 -W 5 {RIGHT}"))
+            .unwrap(),
+    );
     assert!(met.contains("1 received"), "{met}");
     assert_eq!(crossing.udp(2000).unwrap(), (2000, 0));
     let (sent, received) = crossing.tcp(256 << 20).unwrap();

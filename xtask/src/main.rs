@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // a program for the terminal
 
+mod demo;
 mod prerequisites;
 mod suggest;
 mod test;
@@ -28,6 +29,11 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        help: "two Linux hosts talk through a router that is a graph; --keep leaves it up",
+        run: demo::run,
+    },
     Command {
         name: "test",
         help: "every check of the project; --long adds the long ones, --help tells more",

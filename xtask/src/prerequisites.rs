@@ -36,40 +36,10 @@ const PROGRAMS: &[Program] = &[
         needed_by: "network namespaces and veth pairs",
     },
     Program {
-        name: "ethtool",
-        package: "ethtool",
-        need: Need::Test,
-        needed_by: "setting and reading the offloads of veth peers",
-    },
-    Program {
         name: "ping",
         package: "iputils-ping",
         need: Need::Test,
         needed_by: "end-to-end tests: echo across a router",
-    },
-    Program {
-        name: "traceroute",
-        package: "traceroute",
-        need: Need::Test,
-        needed_by: "end-to-end tests: expired TTLs and unreachables",
-    },
-    Program {
-        name: "iperf3",
-        package: "iperf3",
-        need: Need::Test,
-        needed_by: "end-to-end tests: TCP and UDP at rate",
-    },
-    Program {
-        name: "tshark",
-        package: "tshark",
-        need: Need::Test,
-        needed_by: "end-to-end tests: no malformed packet, no bad checksum",
-    },
-    Program {
-        name: "dnsmasq",
-        package: "dnsmasq-base",
-        need: Need::Test,
-        needed_by: "the asynchronous example, which asks a real DNS server",
     },
     Program {
         name: "c++",

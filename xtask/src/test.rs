@@ -165,6 +165,11 @@ fn stages_of(plan: &Plan) -> Vec<Stage> {
             },
         ),
         Stage::new(
+            "build",
+            "the programs that end-to-end tests run",
+            |workspace| run_command(workspace.cargo("build").args(["--workspace", "--bins"])),
+        ),
+        Stage::new(
             "test",
             "unit, integration, documentation and end-to-end tests",
             move |workspace| test_workspace(workspace, missing),

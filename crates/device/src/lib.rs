@@ -12,14 +12,18 @@
 //!
 //! DPDK is not among them: AF_XDP gives user space the same frames without taking the card away from
 //! the kernel, and whoever needs DPDK can add a `NetDev` for it.
-#![deny(unsafe_op_in_unsafe_fn)]
+#![deny(unsafe_code)]
 
+#[allow(unsafe_code)]
 pub mod af_packet;
 mod error;
+#[allow(unsafe_code)]
 mod namespace;
 pub mod pcap;
 mod statistics;
+#[allow(unsafe_code)]
 mod sys;
+#[allow(unsafe_code)]
 pub mod tap;
 mod transmit;
 mod vnet;

@@ -37,18 +37,18 @@ pub(crate) fn choose(
         for body_id in &at.overloads {
             candidates.push(*body_id);
             let body = &bodies.bodies[*body_id];
-            if (body.inputs, body.outputs) == (input_count, output_count) {
-                if let Ok(values) = assign(&body.parameters, args) {
-                    let wrong = wrong_ports(body, node, inputs, outputs);
-                    return if wrong.is_empty() {
-                        Ok(Chosen::Body {
-                            body: *body_id,
-                            values,
-                        })
-                    } else {
-                        Err(wrong)
-                    };
-                }
+            if (body.inputs, body.outputs) == (input_count, output_count)
+                && let Ok(values) = assign(&body.parameters, args)
+            {
+                let wrong = wrong_ports(body, node, inputs, outputs);
+                return if wrong.is_empty() {
+                    Ok(Chosen::Body {
+                        body: *body_id,
+                        values,
+                    })
+                } else {
+                    Err(wrong)
+                };
             }
         }
         match at.extends.clone() {

@@ -172,7 +172,7 @@ impl Expander {
                     let key = (Rc::as_ptr(scope), name.to_owned());
                     if self.active.contains(&key) {
                         self.failure
-                            .get_or_insert(Failure::Recursive(name.to_owned()));
+                            .get_or_insert_with(|| Failure::Recursive(name.to_owned()));
                         return Some(String::new());
                     }
                     self.active.push(key);

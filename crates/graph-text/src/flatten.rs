@@ -323,14 +323,13 @@ impl Flattener<'_, '_> {
                     &node.place,
                 );
             }
-            Some(Failure::Recursive(name)) => {
-                if self.told.insert((name.clone(), u32::MAX)) {
-                    let message = format!("the definition of `${name}` needs `${name}` itself");
-                    let diagnostic = Diagnostic::error(Code::RecursiveDefinition, message);
-                    self.found
-                        .push(diagnostic.at(node.place.clone(), "needed by this element"));
-                }
+            Some(Failure::Recursive(name)) if self.told.insert((name.clone(), u32::MAX)) => {
+                let message = format!("the definition of `${name}` needs `${name}` itself");
+                let diagnostic = Diagnostic::error(Code::RecursiveDefinition, message);
+                self.found
+                    .push(diagnostic.at(node.place.clone(), "needed by this element"));
             }
+            Some(Failure::Recursive(_)) => {}
         }
         let late = self
             .options

@@ -31,10 +31,10 @@ pub(crate) struct Resolved {
 /// Looks up the names of a text and of the libraries it requires.
 pub(crate) fn resolve(ast: &Ast, options: &mut Options<'_>) -> Resolved {
     let limits = options.limits.clone();
-    let libraries = match &mut options.libraries {
-        Some(libraries) => Some(&mut **libraries as &mut dyn Libraries),
-        None => None,
-    };
+    let libraries = options
+        .libraries
+        .as_mut()
+        .map(|libraries| &mut **libraries as &mut dyn Libraries);
     let mut resolver = Resolver {
         options: Loading {
             libraries,

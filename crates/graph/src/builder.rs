@@ -275,7 +275,7 @@ impl Builder {
             assert!(
                 N == <C::Class as Class>::COUNT && N <= 256,
                 "one output for each class"
-            )
+            );
         };
         let (input, outputs) =
             self.add_boxed(name, class_of::<C>(), Box::new(LiftClassifier(classifier)));

@@ -46,7 +46,7 @@ impl Engine {
         let (path, argument) = handler
             .trim()
             .split_once(char::is_whitespace)
-            .unwrap_or((handler.trim(), ""));
+            .unwrap_or_else(|| (handler.trim(), ""));
         let Some((element, handler)) = path.rsplit_once('.') else {
             return self.read_router(path);
         };

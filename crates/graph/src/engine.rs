@@ -123,6 +123,8 @@ pub(crate) struct Engine {
     pub(crate) next_timer: Option<Instant>,
     pub(crate) router_config: Arc<str>,
     trash: Batch,
+    /// Boxed: batches are handed around, and not to be moved.
+    #[allow(clippy::vec_box)]
     spare: Vec<Box<Batch>>,
     depth: usize,
 }

@@ -320,6 +320,10 @@ struct Files(Vec<(usize, AsyncFd<OwnedFd>)>);
 impl Files {
     /// Whether a device that the graph waits for is ready, or has to be polled; leaves the task's waker
     /// with those that are not.
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        reason = "a shared borrow across an await is not `Send`"
+    )]
     fn poll_ready(&mut self, instance: &mut Instance, cx: &mut Context<'_>) -> bool {
         let mut any = false;
         for (slot, readiness) in instance.readiness() {

@@ -31,6 +31,7 @@
 extern crate alloc;
 
 mod allocator;
+mod annotations;
 mod batch;
 mod descriptor;
 mod frame;
@@ -43,10 +44,11 @@ mod shared;
 mod sync;
 
 pub use allocator::Allocator;
+pub use annotations::LinkDestination;
 pub use batch::{Batch, Drain};
 pub use frame::{IntoPacket, PoolTx, SendPacket};
 pub use memory::{HeapMemory, Memory};
-pub use packet::{LinkDestination, Notes, Packet};
+pub use packet::{Notes, Packet};
 pub use pool::{Class, Pool, PoolBuilder, PoolError, PoolStatistics};
 pub use rcu::{Rcu, RcuReader, RcuWriter};
 pub use ring::mpsc;

@@ -205,7 +205,7 @@ impl Element for ArpQuerier {
         match handler {
             "table" => {
                 let lines = self.table.iter().map(|it| {
-                    let mac = it.mac.map_or("?".to_owned(), |mac| mac.to_string());
+                    let mac = it.mac.map_or_else(|| "?".to_owned(), |mac| mac.to_string());
                     format!("{}\t{mac}\t{:?}", it.addr, it.state)
                 });
                 Ok(lines.collect::<Vec<_>>().join("\n"))

@@ -209,14 +209,14 @@ impl Element for Lookup {
         let show = |(gateway, output): Hop| {
             format!(
                 "{}\t{output}",
-                gateway.map_or("-".to_owned(), |it| it.to_string())
+                gateway.map_or_else(|| "-".to_owned(), |it| it.to_string())
             )
         };
         match handler {
             "table" => {
                 let mut lines = Vec::new();
                 self.fib.for_each(|prefix, next| {
-                    lines.push(format!("{prefix}\t{}", show(self.hop(next))))
+                    lines.push(format!("{prefix}\t{}", show(self.hop(next))));
                 });
                 Ok(lines.join("\n"))
             }

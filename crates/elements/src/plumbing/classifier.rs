@@ -73,9 +73,7 @@ impl Word {
             2 => octets
                 .get(self.offset..self.offset + 2)
                 .map(|it| u64::from(u16::from_be_bytes([it[0], it[1]]))),
-            len => octets
-                .get(self.offset..self.offset + len)
-                .map(|it| number(it)),
+            len => octets.get(self.offset..self.offset + len).map(number),
         };
         found.is_some_and(|found| found & self.mask == self.value)
     }
@@ -156,7 +154,7 @@ fn clause(text: &str) -> Result<Clause, ConfigError> {
         .split_once('%')
         .map_or((rest, None), |(value, mask)| (value, Some(mask)));
     let digits: Vec<char> = value.chars().collect();
-    if digits.is_empty() || digits.len() % 2 != 0 || offset > 65_535 {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) || offset > 65_535 {
         return Err(expected().help("octets are written with two digits each"));
     }
     let (mut values, mut masks) = (Vec::new(), Vec::new());

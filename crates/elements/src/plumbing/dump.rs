@@ -222,7 +222,9 @@ impl Element for ToDump {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_nanos() as u64);
         for packet in batch.iter() {
-            let time = packet.timestamp().unwrap_or(WallTime::from_unix_nanos(now));
+            let time = packet
+                .timestamp()
+                .unwrap_or_else(|| WallTime::from_unix_nanos(now));
             match self.writer.write(time, packet.octets(), packet.len(), None) {
                 Ok(()) => self.count += 1,
                 Err(_) => cx.count_drops(1, NOT_WRITTEN),

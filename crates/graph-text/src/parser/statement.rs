@@ -22,7 +22,7 @@ impl Parser<'_> {
                 Token::Char('}') | Token::DoubleBar if block != Block::File => return statements,
                 Token::Char(')') if block == Block::Group => return statements,
                 Token::Ident | Token::Char('[' | '{' | '(') | Token::Arrow | Token::DoubleArrow => {
-                    statements.extend(self.chain(block != Block::File))
+                    statements.extend(self.chain(block != Block::File));
                 }
                 Token::ElementClass => statements.extend(self.element_class()),
                 Token::Require => statements.extend(self.require()),
