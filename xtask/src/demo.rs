@@ -83,7 +83,7 @@ fn scene(built: &str, keep: bool) -> Outcome {
     println!(
         "\n  {LEFT} ── eth0 [left] ══ port0 [router: examples/router.click] port1 ══ [right] eth0 ── {RIGHT}\n"
     );
-    let watch = ["--watch", "--statistics", "--trace", "from_a"];
+    let watch = ["--watch", "--statistics", "--trace", "a/kinds:2"];
     let router = crossing.route(&watch)?;
 
     println!("left pings right:");
