@@ -11,8 +11,7 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Counts packets and octets that pass.
 
-Handlers `rate`, `byte_rate` and `bit_rate` speak of the time since they were last read, in packets, octets and bits a
-second.
+Rates are those between the first and the last packet since the counter was reset.
 
 Deviations: Click's rates are moving averages; its `COUNT_CALL` and `BYTE_COUNT_CALL` are not there.",
     handlers: HANDLERS,
@@ -22,9 +21,18 @@ Deviations: Click's rates are moving averages; its `COUNT_CALL` and `BYTE_COUNT_
 const HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets that passed"),
     Handler::sum("byte_count", "octets of those packets"),
-    Handler::sum("rate", "packets a second since the counter was reset"),
-    Handler::sum("byte_rate", "octets a second since the counter was reset"),
-    Handler::sum("bit_rate", "bits a second since the counter was reset"),
+    Handler::sum(
+        "rate",
+        "packets a second between the first and the last of them",
+    ),
+    Handler::sum(
+        "byte_rate",
+        "octets a second between the first and the last of them",
+    ),
+    Handler::sum(
+        "bit_rate",
+        "bits a second between the first and the last of them",
+    ),
     Handler::write("reset", "counts from 0 again"),
     Handler::write("reset_counts", "counts from 0 again"),
 ];
