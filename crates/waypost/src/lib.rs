@@ -20,3 +20,8 @@ pub use waypost_ip as ip;
 pub use waypost_netdev as netdev;
 pub use waypost_packet as packet;
 pub use waypost_wire as wire;
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
