@@ -35,8 +35,10 @@ pub(super) fn run(workspace: &Workspace, each: Duration) -> Outcome {
     let program = build.join(&triple).join("release/fuzz");
 
     let mut failed = Vec::new();
-    for entry in fs::read_dir(workspace.root.join("fuzz/corpus"))? {
-        let seeds = entry?.path();
+    let folders = fs::read_dir(workspace.root.join("fuzz/corpus"))?;
+    let mut folders: Vec<_> = folders.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for seeds in folders {
         let Some(target) = seeds
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
@@ -55,6 +57,7 @@ pub(super) fn run(workspace: &Workspace, each: Duration) -> Outcome {
             "-timeout=10",
             "-rss_limit_mb=2048",
             "-print_final_stats=1",
+            "-verbosity=0",
         ]);
         if let Err(error) = run_command(&mut fuzz) {
             println!("{error}");
