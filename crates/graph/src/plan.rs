@@ -108,8 +108,16 @@ impl Plan {
             if edge.pull {
                 slots[edge.to.slot].inputs[edge.to.port] = Some(edge.from);
             } else {
-                slots[edge.from.slot].outputs[edge.from.port] =
-                    Output::new(Some(edge.to), edge.on_full);
+                let slot = &mut slots[edge.from.slot];
+                let own = slot
+                    .element()
+                    .map_or(OnFull::Block, |element| element.on_full(edge.from.port));
+                let on_full = if edge.on_full == OnFull::Block {
+                    own
+                } else {
+                    edge.on_full
+                };
+                slot.outputs[edge.from.port] = Output::new(Some(edge.to), on_full);
             }
         }
         Instance::new(

@@ -9,7 +9,7 @@ use crate::out::{self, Failure};
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    text: text::Arguments,
+    text: text::Text,
     /// Draw as SVG, without the need for Graphviz
     #[arg(long)]
     svg: bool,

@@ -19,9 +19,9 @@ pub(crate) enum Command {
     /// Follow packets: run a graph, and print the way of the first packets through an element
     Trace(run::TraceArguments),
     /// Say everything that is wrong with a text
-    Check(text::Arguments),
+    Check(text::Text),
     /// Print a text with its compounds expanded
-    Flatten(text::Arguments),
+    Flatten(text::Text),
     /// Draw a graph: in the DOT language, or as SVG
     Dot(dot::Arguments),
     /// List the element classes, or explain one

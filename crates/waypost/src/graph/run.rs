@@ -15,7 +15,7 @@ use crate::out::{self, Failure};
 #[command(disable_help_flag = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    text: text::Arguments,
+    text: text::Text,
     #[command(flatten)]
     how: How,
     /// Read these handlers when the graph has stopped, as `element.handler`
@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
 #[command(disable_help_flag = true)]
 pub(crate) struct TraceArguments {
     #[command(flatten)]
-    text: text::Arguments,
+    text: text::Text,
     #[command(flatten)]
     how: How,
     /// Follow packets from this element on
@@ -92,7 +92,7 @@ struct Started {
 impl How {
     fn start(
         &self,
-        text: &text::Arguments,
+        text: &text::Text,
         prepare: impl Fn(&mut Instance) -> Result<(), Failure>,
     ) -> Result<Started, Failure> {
         let registry = waypost_elements::registry();

@@ -11,7 +11,7 @@ use crate::out::{self, Failure};
 
 /// Where a text comes from.
 #[derive(Args, Debug)]
-pub(crate) struct Arguments {
+pub(crate) struct Text {
     /// The text's file (`-`: standard input), and variables for it, as `VAR=value`
     #[arg(value_name = "FILE | VAR=value")]
     words: Vec<String>,
@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     expression: Option<String>,
 }
 
-impl Arguments {
+impl Text {
     /// The text, and the variables given with it.
     fn source(&self) -> Result<(Source, Vec<(String, String)>), Failure> {
         let (mut file, mut variables) = (None, Vec::new());
@@ -107,7 +107,7 @@ fn read(file: &str) -> Result<Source, Failure> {
 }
 
 /// `waypost graph check`
-pub(crate) fn check(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn check(arguments: &Text) -> Result<(), Failure> {
     let registry = waypost_elements::registry();
     let program = arguments.program(&registry)?;
     let graph = program.graph().graph();
@@ -119,7 +119,7 @@ pub(crate) fn check(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// `waypost graph flatten`
-pub(crate) fn print_flat(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn print_flat(arguments: &Text) -> Result<(), Failure> {
     let registry = waypost_elements::registry();
     out::text(arguments.program(&registry)?.graph().graph());
     Ok(())
