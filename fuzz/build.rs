@@ -1,4 +1,4 @@
-//! Makes the compiler expect `cfg(fuzzing)`, which `cargo xtask test --long` sets.
+//! Makes the compiler expect `cfg(fuzzing)`, which a build for live fuzzing sets.
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rustc-check-cfg=cfg(fuzzing)");

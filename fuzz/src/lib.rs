@@ -1,7 +1,7 @@
 //! Fuzz targets: functions that any bytes may be given to, and that never panic.
 //!
 //! Each has a folder `corpus/NAME` with a few inputs to start from and every input that once made it panic;
-//! `cargo test` replays them. `cargo xtask test --long` runs each target live.
+//! `cargo test` replays them. The program of this package runs a target live: see `src/main.rs`.
 #![forbid(unsafe_code)]
 
 mod arguments;

@@ -1,5 +1,16 @@
 //! Runs a fuzz target on files: `fuzz TARGET FILE…`. Built with `--cfg fuzzing`, it is libFuzzer's program,
-//! and the environment names the target: `FUZZ_TARGET=wire fuzz CORPUS`.
+//! and the environment names the target. The stable compiler and a C++ compiler are enough:
+//!
+//! ```console
+//! $ triple=$(rustc -vV | sed -n 's/^host: //p')    # named, it keeps the flags away from build scripts
+//! $ edges=-Cllvm-args=-sanitizer-coverage
+//! $ RUSTFLAGS="--cfg fuzzing -Cdebug-assertions -Coverflow-checks -Cpasses=sancov-module $edges-level=4 \
+//!     $edges-inline-8bit-counters $edges-pc-table $edges-trace-compares" \
+//!     cargo build --package fuzz --release --target $triple --target-dir target/fuzz
+//! $ mkdir -p target/fuzz/found
+//! $ FUZZ_TARGET=wire target/fuzz/$triple/release/fuzz -max_total_time=60 \
+//!     -artifact_prefix=fuzz/corpus/wire/ target/fuzz/found fuzz/corpus/wire
+//! ```
 #![forbid(unsafe_code)]
 #![cfg_attr(fuzzing, no_main)]
 

@@ -117,24 +117,27 @@ fn datagram(number: u64) -> [u8; DATAGRAM] {
     octets
 }
 
+/// The receiver answers each so many datagrams, and the sender waits for it: no buffer on the way overflows.
+const WINDOW: u64 = 16;
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
 fn udp_receive(address: &str, count: u64) -> io::Result<()> {
     let socket = UdpSocket::bind(address)?;
     say("listening")?;
     let (mut right, mut wrong, mut buffer) = (0_u64, 0_u64, [0; 2048]);
-    while right < count {
-        let len = match socket.recv(&mut buffer) {
-            Ok(len) => len,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                ) =>
-            {
-                break;
-            }
+    while right + wrong < count {
+        let (len, sender) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if is_late(&error) => break,
             Err(error) => return Err(error),
         };
-        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(2 * PATIENCE))?;
         let number = buffer
             .first_chunk()
             .map_or(0, |octets| u64::from_be_bytes(*octets));
@@ -143,6 +146,9 @@ fn udp_receive(address: &str, count: u64) -> io::Result<()> {
         } else {
             wrong += 1;
         }
+        if number % WINDOW == WINDOW - 1 {
+            socket.send_to(&number.to_be_bytes(), sender)?;
+        }
     }
     say(&format!("received {right} right {wrong} wrong"))
 }
@@ -150,11 +156,15 @@ fn udp_receive(address: &str, count: u64) -> io::Result<()> {
 fn udp_send(address: &str, count: u64) -> io::Result<()> {
     let socket = UdpSocket::bind("0.0.0.0:0")?;
     socket.connect(address)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     for number in 0..count {
         socket.send(&datagram(number))?;
-        // Not faster than a slow receiver empties its buffer.
-        if number % 16 == 15 {
-            std::thread::sleep(Duration::from_millis(1));
+        if number % WINDOW == WINDOW - 1 {
+            // Without an answer something was lost: the receiver tells how much.
+            match socket.recv(&mut [0; 8]) {
+                Err(error) if !is_late(&error) => return Err(error),
+                _ => {}
+            }
         }
     }
     say(&format!("sent {count}"))

@@ -6,16 +6,51 @@
 //! monomorphised for it. [`FrameMeta`] says what a frame's octets do not: checksum and segmentation
 //! state, a stripped VLAN tag, a time stamp. [`Capabilities`] says what a device can complete.
 //!
+//! A device of one's own is a few lines; this one gives back what is sent, one frame at a time:
+//!
 //! ```
-//! use waypost_netdev::{FrameMeta, NetDev, Pair, RxFrame, TxFrame};
+//! use waypost_netdev::{Capabilities, DeviceError, FrameMeta, LentRx, LentTx, Medium, NetDev, Offloads, RxFrame, TxFrame};
 //! use waypost_wire::Instant;
 //!
-//! let pair = Pair::<8>::new(1514);
-//! let (mut left, mut right) = pair.ends();
-//! left.transmit(Instant::ZERO, 1, |slot| slot.send(60, FrameMeta::default(), |octets| octets.fill(7)))?;
-//! let count = right.receive(Instant::ZERO, 32, |frame| assert_eq!(frame.octets(), [7; 60]))?;
-//! assert_eq!(count, 1);
-//! # Ok::<(), waypost_netdev::DeviceError>(())
+//! struct Mirror {
+//!     octets: [u8; 1514],
+//!     sent: Option<(usize, FrameMeta)>,
+//! }
+//!
+//! impl NetDev for Mirror {
+//!     type RxFrame<'a> = LentRx<'a>;
+//!     type TxFrame<'a> = LentTx<'a>;
+//!
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities { medium: Medium::Ip, mtu: 1514, offloads: Offloads::default() }
+//!     }
+//!
+//!     fn receive(&mut self, _: Instant, max: usize, mut each: impl FnMut(LentRx<'_>)) -> Result<usize, DeviceError> {
+//!         let Some((len, meta)) = self.sent.take().filter(|_| max > 0) else { return Ok(0) };
+//!         each(LentRx::new(&mut self.octets[..len], meta));
+//!         Ok(1)
+//!     }
+//!
+//!     fn transmit(&mut self, now: Instant, max: usize, mut each: impl FnMut(LentTx<'_>)) -> Result<usize, DeviceError> {
+//!         if max.min(self.room(now)) == 0 {
+//!             return Ok(0);
+//!         }
+//!         each(LentTx::new(&mut self.octets, &mut self.sent));
+//!         Ok(usize::from(self.sent.is_some()))
+//!     }
+//!
+//!     fn room(&mut self, _: Instant) -> usize {
+//!         usize::from(self.sent.is_none())
+//!     }
+//! }
+//!
+//! let mut mirror = Mirror { octets: [0; 1514], sent: None };
+//! let now = Instant::ZERO;
+//! let sent = mirror.transmit(now, 8, |slot| slot.send(60, FrameMeta::default(), |octets| octets.fill(7)))?;
+//! assert_eq!((sent, mirror.room(now)), (1, 0));
+//! let count = mirror.receive(now, 8, |frame| assert_eq!(frame.octets(), [7; 60]))?;
+//! assert_eq!((count, mirror.room(now)), (1, 1));
+//! # Ok::<(), DeviceError>(())
 //! ```
 //!
 //! Invariants: no std, no alloc, no clock (the time is an argument), no device of an operating system
