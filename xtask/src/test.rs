@@ -1,7 +1,10 @@
 //! `cargo xtask test`: every check of the project, from fast to slow.
 
+mod fuzz;
 mod no_std;
 mod stages;
+
+use std::time::Duration;
 
 use crate::prerequisites::{self, Missing, Need};
 use crate::workspace::{Workspace, run as run_command};
@@ -14,7 +17,8 @@ Every check of the project, from fast to slow.
 
 Usage: cargo xtask test [OPTIONS]
 
-  --long            also the long runs: properties with many cases
+  --long            also the long runs: properties with many cases, live fuzzing
+  --minutes N       how long each fuzz target runs (with --long; default 2)
   --only STAGE,...  only these stages
   --list            name the stages and end
 ";
@@ -22,6 +26,7 @@ Usage: cargo xtask test [OPTIONS]
 /// What the command line asks for.
 struct Plan {
     long: bool,
+    minutes_per_target: u64,
     only: Vec<String>,
     list: bool,
     missing: Missing,
@@ -73,6 +78,7 @@ impl Plan {
     ) -> Result<Option<Self>, Box<dyn std::error::Error>> {
         let mut plan = Self {
             long: false,
+            minutes_per_target: 2,
             only: Vec::new(),
             list: false,
             missing,
@@ -83,6 +89,13 @@ impl Plan {
                 "--long" => plan.long = true,
                 "--list" => plan.list = true,
                 "--help" | "-h" => return Ok(None),
+                "--minutes" => {
+                    let value = arguments.next().map(|value| value.parse());
+                    let Some(Ok(minutes)) = value else {
+                        return Err("--minutes: expected a whole number of minutes".into());
+                    };
+                    plan.minutes_per_target = minutes;
+                }
                 "--only" => {
                     let Some(value) = arguments.next() else {
                         return Err(
@@ -92,7 +105,7 @@ impl Plan {
                     plan.only.extend(value.split(',').map(str::to_owned));
                 }
                 other => {
-                    let known = ["--long", "--only", "--list", "--help"];
+                    let known = ["--long", "--minutes", "--only", "--list", "--help"];
                     let hint = suggest::hint(other, known);
                     return Err(format!("unknown option `{other}`{hint}").into());
                 }
@@ -105,6 +118,7 @@ impl Plan {
 /// The stages of a run, in order. The tests come last, so that what they print stands at the end.
 fn stages_of(plan: &Plan) -> Vec<Stage> {
     let missing = plan.missing;
+    let minutes = plan.minutes_per_target;
     let mut needs = vec![Need::Test];
     if plan.long {
         needs.push(Need::Long);
@@ -173,6 +187,11 @@ fn stages_of(plan: &Plan) -> Vec<Stage> {
                         .env("INSTA_UPDATE", "no"),
                 )
             },
+        ));
+        stages.push(Stage::new(
+            "fuzz",
+            "each fuzz target, live",
+            move |workspace| fuzz::run(workspace, Duration::from_secs(60 * minutes)),
         ));
     }
     stages
