@@ -308,6 +308,14 @@ impl Builder {
         }
     }
 
+    /// Forgets what an output's kind says, for elements that take any packet.
+    pub fn plain<K: Kind, M>(&mut self, output: Output<K, M>) -> Output<Packet, M> {
+        Output {
+            end: output.end,
+            kinds: PhantomData,
+        }
+    }
+
     /// The graph, for one worker.
     ///
     /// # Errors

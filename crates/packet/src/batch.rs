@@ -4,6 +4,8 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
 
+use waypost_wire::prefetch::prefetch_read;
+
 use crate::packet::Packet;
 
 /// Up to [`CAPACITY`](Self::CAPACITY) packets, in order.
@@ -50,6 +52,18 @@ impl Batch {
     pub(crate) fn push_within_capacity(&mut self, packet: Packet) {
         self.packets[self.len].write(packet);
         self.len += 1;
+    }
+
+    /// Asks the cache for what a look at each packet's first octets needs: for packets that come from
+    /// another core. First for all descriptors, which say where the octets lie.
+    #[inline]
+    pub fn prefetch(&self) {
+        for packet in self.iter() {
+            prefetch_read(packet.raw());
+        }
+        for packet in self.iter() {
+            prefetch_read(packet.octets());
+        }
     }
 
     /// Takes the last packet.

@@ -4,10 +4,11 @@ use std::net::Ipv4Addr;
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Packet,
+    HandlerError, Input, Output, Packet, Typed,
 };
 use waypost_wire::{Ipv4Header, Ipv4Packet, Ipv4Prefix};
 
+use super::Ipv4;
 use crate::args::{Arg, TypedArgs};
 
 /// A packet is no IPv4 packet that a router may forward.
@@ -42,7 +43,7 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let mut bad_sources = vec![Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
+    let mut bad_sources = BAD_SOURCES.to_vec();
     if let Some(text) = args.take_or_positional("BADSRC") {
         bad_sources = words::<Ipv4Addr>("BADSRC", &text)?;
     }
@@ -74,6 +75,9 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         bad: [0; Fault::ALL.len()],
     }))
 }
+
+/// Addresses that no packet comes from (RFC 1122 §3.2.1.3).
+const BAD_SOURCES: [Ipv4Addr; 2] = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
 
 fn words<T: Arg>(keyword: &str, text: &str) -> Result<Vec<T>, ConfigError> {
     let parse = |word: &str| {
@@ -115,11 +119,25 @@ impl Fault {
     }
 }
 
-struct CheckIpHeader {
+/// Lets pass what is an IPv4 packet, as the class `CheckIPHeader` says.
+#[derive(Clone, Debug)]
+pub struct CheckIpHeader {
     bad_sources: Box<[Ipv4Addr]>,
     offset: usize,
     verify: bool,
     bad: [u64; Fault::ALL.len()],
+}
+
+impl Default for CheckIpHeader {
+    /// The header at the packet's first octet, its checksum verified, 0.0.0.0 and 255.255.255.255 bad sources.
+    fn default() -> Self {
+        Self {
+            bad_sources: BAD_SOURCES.into(),
+            offset: 0,
+            verify: true,
+            bad: [0; Fault::ALL.len()],
+        }
+    }
 }
 
 impl CheckIpHeader {
@@ -197,17 +215,18 @@ impl Element for CheckIpHeader {
     }
 }
 
+impl Typed for CheckIpHeader {
+    type Inputs = Input<Packet>;
+    /// What passed, and what did not.
+    type Outputs = (Output<Ipv4>, Output<Packet>);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn faults(octets: &[u8]) -> Result<(), Fault> {
-        let check = CheckIpHeader {
-            bad_sources: [Ipv4Addr::UNSPECIFIED].into(),
-            offset: 0,
-            verify: true,
-            bad: [0; Fault::ALL.len()],
-        };
+        let check = CheckIpHeader::default();
         let mut packet = Packet::on_heap(octets).unwrap();
         check.check(&mut packet)?;
         assert_eq!(packet.len(), 28, "the padding is cut off");

@@ -6,6 +6,7 @@ use waypost_graph::{
 };
 use waypost_wire::Ipv4Header;
 
+use super::Ipv4;
 use crate::args::{TypedArgs, handler_value};
 
 /// A packet has no hop left to go.
@@ -115,6 +116,7 @@ impl Element for DecIpTtl {
 }
 
 impl Typed for DecIpTtl {
-    type Inputs = Input<Packet>;
-    type Outputs = (Output<Packet>, Output<Packet>);
+    type Inputs = Input<Ipv4>;
+    /// What may go on, and what had no hop left.
+    type Outputs = (Output<Ipv4>, Output<Ipv4>);
 }

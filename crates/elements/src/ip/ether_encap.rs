@@ -1,7 +1,10 @@
 //! EtherEncap: an Ethernet header in front.
 
-use waypost_graph::{Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass};
-use waypost_wire::{EtherType, EthernetHeader};
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Input, Output, Packet,
+    Typed,
+};
+use waypost_wire::{EtherType, EthernetHeader, MacAddr};
 
 use crate::args::TypedArgs;
 
@@ -24,12 +27,26 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let ethertype = u16::from_str_radix(digits, 16)
         .map_err(|_| ConfigError::expected("ETHERTYPE in hexadecimal, such as 0x0800", &text))?;
     let (source, destination) = (args.mandatory("SRC")?, args.mandatory("DST")?);
-    let header = *EthernetHeader::new(destination, source, EtherType(ethertype)).as_bytes();
-    Ok(Box::new(EtherEncap { header }))
+    Ok(Box::new(EtherEncap::new(
+        EtherType(ethertype),
+        source,
+        destination,
+    )))
 }
 
-struct EtherEncap {
+/// Puts an Ethernet header in front of packets.
+#[derive(Clone, Copy, Debug)]
+pub struct EtherEncap {
     header: [u8; EthernetHeader::LEN],
+}
+
+impl EtherEncap {
+    /// The header to put in front.
+    pub fn new(ethertype: EtherType, source: MacAddr, destination: MacAddr) -> Self {
+        Self {
+            header: *EthernetHeader::new(destination, source, ethertype).as_bytes(),
+        }
+    }
 }
 
 impl Element for EtherEncap {
@@ -44,4 +61,9 @@ impl Element for EtherEncap {
             None
         });
     }
+}
+
+impl Typed for EtherEncap {
+    type Inputs = Input<Packet>;
+    type Outputs = Output<Packet>;
 }

@@ -8,11 +8,12 @@ use std::net::Ipv4Addr;
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Packet,
+    HandlerError, Input, Output, Packet, Typed,
 };
 use waypost_ip::fib::{Fib, NextHop};
 use waypost_wire::Ipv4Prefix;
 
+use super::Ipv4;
 use crate::args::Arg;
 
 /// No route leads to a packet's destination.
@@ -57,29 +58,77 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let mut table = Lookup {
-        fib: Fib::new(),
-        hops: Vec::new(),
-        known: HashMap::new(),
-        outputs: cx.outputs,
-    };
+    let mut lookup = IpLookup::<0>::with_outputs(cx.outputs);
     for text in args.take_rest() {
-        table.add(&text).map_err(ConfigError::new)?;
+        lookup.add(&text).map_err(ConfigError::new)?;
     }
-    Ok(Box::new(table))
+    Ok(Box::new(lookup))
 }
 
 /// Where a route leads: the gateway, if any, and the output.
 type Hop = (Option<Ipv4Addr>, u8);
 
-struct Lookup {
+/// Hands packets to the output of the route with the longest prefix that holds their destination,
+/// as the class `RadixIPLookup` says. It has `OUTPUTS` outputs, 256 at most.
+#[derive(Debug)]
+pub struct IpLookup<const OUTPUTS: usize> {
     fib: Fib,
     hops: Vec<Hop>,
     known: HashMap<Hop, NextHop>,
+    /// As many as a text has connected, where they are not `OUTPUTS`.
     outputs: usize,
 }
 
-impl Lookup {
+impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
+    fn default() -> Self {
+        const { assert!(OUTPUTS <= 256, "a route's output is an octet") };
+        Self::with_outputs(OUTPUTS)
+    }
+}
+
+impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
+    fn with_outputs(outputs: usize) -> Self {
+        Self {
+            fib: Fib::new(),
+            hops: Vec::new(),
+            known: HashMap::new(),
+            outputs,
+        }
+    }
+
+    /// Adds a route, or replaces that of its prefix.
+    ///
+    /// # Errors
+    /// There is no such output, or the table is full; in words. Nothing has changed.
+    pub fn route(
+        &mut self,
+        prefix: Ipv4Prefix,
+        gateway: Option<Ipv4Addr>,
+        output: u8,
+    ) -> Result<(), String> {
+        if usize::from(output) >= self.outputs {
+            return Err(format!(
+                "expected an output below {}, found {output}",
+                self.outputs
+            ));
+        }
+        let hop = (gateway, output);
+        let next = match self.known.get(&hop) {
+            Some(&next) => next,
+            None => {
+                let next =
+                    NextHop::new(self.hops.len() as u32).ok_or("too many different next hops")?;
+                self.hops.push(hop);
+                self.known.insert(hop, next);
+                next
+            }
+        };
+        self.fib
+            .insert(prefix, next)
+            .map(|_| ())
+            .map_err(|full| full.to_string())
+    }
+
     fn add(&mut self, text: &str) -> Result<(), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (prefix, gateway, output) = match *words.as_slice() {
@@ -110,21 +159,7 @@ impl Lookup {
                 self.outputs
             )
         })?;
-        let hop = (gateway, output as u8);
-        let next = match self.known.get(&hop) {
-            Some(&next) => next,
-            None => {
-                let next =
-                    NextHop::new(self.hops.len() as u32).ok_or("too many different next hops")?;
-                self.hops.push(hop);
-                self.known.insert(hop, next);
-                next
-            }
-        };
-        self.fib
-            .insert(prefix, next)
-            .map(|_| ())
-            .map_err(|full| full.to_string())
+        self.route(prefix, gateway, output as u8)
     }
 
     fn remove(&mut self, text: &str) -> Result<(), String> {
@@ -160,7 +195,7 @@ fn prefix_of(word: &str) -> Result<Ipv4Prefix, String> {
     found.ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))
 }
 
-impl Element for Lookup {
+impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         let mut addresses = [Ipv4Addr::UNSPECIFIED; Batch::CAPACITY];
         let mut hops = [None; Batch::CAPACITY];
@@ -253,6 +288,11 @@ impl Element for Lookup {
     fn note(&self, packet: &Packet) -> Option<String> {
         Some(format!("next hop {}", packet.destination()))
     }
+}
+
+impl<const OUTPUTS: usize> Typed for IpLookup<OUTPUTS> {
+    type Inputs = Input<Ipv4>;
+    type Outputs = [Output<Ipv4>; OUTPUTS];
 }
 
 #[cfg(test)]

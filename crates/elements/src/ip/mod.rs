@@ -15,19 +15,26 @@ mod mark;
 mod ping;
 mod print;
 
-use waypost_graph::ElementClass;
+use waypost_graph::{ElementClass, kind};
 
 pub use arp_querier::UNRESOLVED;
 pub use arp_responder::NOT_ASKED;
-pub use check_ip_header::BAD_HEADER;
+pub use check_ip_header::{BAD_HEADER, CheckIpHeader};
 pub use classifier::NO_EXPRESSION;
 pub use dec_ip_ttl::{DecIpTtl, TTL_EXPIRED};
+pub use ether_encap::EtherEncap;
 pub use filter::LINK_BROADCAST;
 pub use fragmenter::FRAGMENTATION_NEEDED;
 pub use icmp_error::NO_ERROR_ALLOWED;
-pub use lookup::NO_ROUTE;
+pub use lookup::{IpLookup, NO_ROUTE};
 pub use mark::NO_ADDRESS;
 pub use ping::NOT_ECHO;
+
+kind! {
+    /// An IPv4 packet whose header was checked and is marked as the network header, and whose
+    /// destination annotation is set: what [`CheckIpHeader`] lets pass.
+    pub Ipv4
+}
 
 /// The classes of this folder.
 pub const CLASSES: &[ElementClass] = &[
