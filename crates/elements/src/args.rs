@@ -175,6 +175,40 @@ impl Arg for Octets {
     }
 }
 
+impl Octets {
+    /// Octets as they are written in a text.
+    pub(crate) fn show(octets: &[u8]) -> String {
+        let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        format!("\\<{digits}>")
+    }
+}
+
+/// A bandwidth in octets a second.
+pub(crate) struct Bandwidth(pub(crate) f64);
+
+impl Arg for Bandwidth {
+    const EXPECTED: &'static str = "a bandwidth such as `100kbps`, `1.5Mbps` or `64000Bps`";
+
+    /// A bare number is octets a second, as in Click.
+    fn parse(word: &str) -> Option<Self> {
+        let (word, scale) = ["bps", "b/s", "baud"]
+            .iter()
+            .find_map(|unit| Some((word.strip_suffix(unit)?, 0.125)))
+            .or_else(|| {
+                let octets = ["Bps", "B/s"].iter();
+                octets
+                    .map(|unit| word.strip_suffix(unit))
+                    .find_map(|it| Some((it?, 1.0)))
+            })
+            .unwrap_or((word, 1.0));
+        let prefixes = [("k", 1e3), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("", 1.0)];
+        let (number, prefix) = prefixes.into_iter().find_map(|(prefix, scale)| {
+            Some((f64::parse(word.strip_suffix(prefix)?.trim())?, scale))
+        })?;
+        (number >= 0.0).then_some(Self(number * prefix * scale))
+    }
+}
+
 /// A value written to a handler.
 pub(crate) fn handler_value<T: Arg>(value: &str) -> Result<T, HandlerError> {
     let value = value.trim();

@@ -2,11 +2,12 @@
 
 use std::net::Ipv4Addr;
 
-use waypost_graph::{Batch, Cx, DropReason, Element, ElementClass};
+use waypost_graph::{Batch, Cx, DropReason, Element, ElementClass, Handler, HandlerError};
 use waypost_packet::LinkDestination;
 use waypost_wire::{ChecksumDelta, Ipv4Header};
 
 use crate::args::TypedArgs;
+use crate::plumbing::{COLOR, read_colour, second, write_colour};
 
 /// A packet came to all, or to a group, of its link: a router does not forward it.
 pub const LINK_BROADCAST: DropReason = DropReason::new("link broadcast");
@@ -40,8 +41,10 @@ pub(crate) const PAINT_TEE: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Hands packets to output 0, and those whose paint annotation is the argument to output 1 as well.
 
-Argument: `PaintTee(COLOR)`.",
-    handlers: &[],
+Argument: `PaintTee(COLOR)`.
+
+Deviations: Click's `ANNO` is not there: there is one paint.",
+    handlers: COLOR,
     build: |args, _| Ok(Box::new(PaintTee { colour: args.mandatory("COLOR")? })),
 };
 
@@ -92,10 +95,22 @@ impl Element for PaintTee {
             .iter_mut()
             .filter(|packet| packet.paint() == self.colour)
         {
-            match packet.share(cx.frames()) {
+            match second(packet, cx) {
                 Some(second) => cx.emit(1, second),
                 None => cx.count_drops(1, DropReason::NO_BUFFER),
             }
         }
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        COLOR
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        read_colour(self.colour, handler)
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        write_colour(&mut self.colour, handler, value)
     }
 }

@@ -5,7 +5,7 @@ use waypost_graph::{
     Packet, Progress, Spread, Typed,
 };
 
-use crate::args::{Octets, TypedArgs};
+use crate::args::{Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "InfiniteSource",
@@ -24,7 +24,8 @@ Arguments: `InfiniteSource(DATA, LIMIT, BURST, ACTIVE)`; all are keywords too.
 - `STOP`: true stops the graph when `LIMIT` is reached.
 
 Deviations: Click's default for `BURST` is 1 and its default `DATA` a sentence. With `LIMIT`, the first of several
-workers alone makes packets; without, each does.",
+workers alone makes packets; without, each does. `TIMESTAMP` is understood and changes nothing: packets that are made here
+carry no time. `END_CALL` is not there.",
     handlers: HANDLERS,
     build,
 };
@@ -33,6 +34,9 @@ const HANDLERS: &[Handler] = &[
     Handler::sum("count", "how many packets were made"),
     Handler::read_write("active", "whether packets are made"),
     Handler::read_write("limit", "how many packets are made, -1 for no end"),
+    Handler::read_write("burst", "packets made at a time, -1 for a batch"),
+    Handler::read_write("data", "what each packet holds, as `\\<01 02>`"),
+    Handler::read_write("length", "octets of each packet: cuts or fills `data`"),
     Handler::write("reset", "counts from 0 again"),
 ];
 
@@ -42,17 +46,23 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         .map_or_else(|| vec![0; 64], |data| data.0);
     let mut source = InfiniteSource::new(&[]);
     source.limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
-    source.burst = args
-        .optional::<i64>("BURST")?
-        .filter(|&burst| burst > 0)
-        .map_or(usize::MAX, |burst| burst as usize);
+    source.burst = burst(args.optional("BURST")?.unwrap_or(-1));
     source.active = args.optional("ACTIVE")?.unwrap_or(true);
     source.stop = args.keyword("STOP")?.unwrap_or(false);
+    let _: Option<bool> = args.keyword("TIMESTAMP")?;
     if let Some(len) = args.keyword::<u16>("LENGTH")? {
         data.resize(len.into(), 0);
     }
     source.data = data.into();
     Ok(Box::new(source))
+}
+
+/// How many packets a burst has; a number below 1 is as many as a batch holds.
+fn burst(packets: i64) -> usize {
+    match usize::try_from(packets) {
+        Ok(packets @ 1..) => packets,
+        _ => usize::MAX,
+    }
 }
 
 /// Makes packets as fast as they are wanted.
@@ -175,14 +185,25 @@ impl Element for InfiniteSource {
             "count" => Ok(self.count.to_string()),
             "active" => Ok(self.active.to_string()),
             "limit" => Ok(self.limit.to_string()),
+            "burst" if self.burst == usize::MAX => Ok("-1".to_owned()),
+            "burst" => Ok(self.burst.to_string()),
+            "data" => Ok(Octets::show(&self.data)),
+            "length" => Ok(self.data.len().to_string()),
             _ => Err(HandlerError::unknown(handler)),
         }
     }
 
     fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
         match handler {
-            "active" => self.active = crate::args::handler_value(value)?,
-            "limit" => self.limit = crate::args::handler_value(value)?,
+            "active" => self.active = handler_value(value)?,
+            "limit" => self.limit = handler_value(value)?,
+            "burst" => self.burst = burst(handler_value(value)?),
+            "data" => self.data = handler_value::<Octets>(value)?.0.into(),
+            "length" => {
+                let mut data = std::mem::take(&mut self.data).into_vec();
+                data.resize(handler_value::<u16>(value)?.into(), 0);
+                self.data = data.into();
+            }
             "reset" => self.count = 0,
             _ => return Err(HandlerError::unknown(handler)),
         }

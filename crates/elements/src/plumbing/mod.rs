@@ -26,11 +26,13 @@ pub use device::{DEVICE_FAILED, NO_FRAME, TOO_LONG};
 pub use dump::NOT_WRITTEN;
 pub use flow::Null;
 pub use infinite_source::InfiniteSource;
+pub(crate) use paint::{COLOR, read_colour, write_colour};
 pub use paint::{NO_SUCH_PAINT, OTHER_PAINT};
 pub use queue::{QUEUE_FULL, QUEUE_RESET, Queue, QueueFull};
 pub use sink::Discard;
 pub use strip::{NO_HEADROOM, TOO_SHORT};
 pub use switch::SWITCHED_OFF;
+pub(crate) use tee::second;
 pub use unqueue::Unqueue;
 
 /// The classes of this folder.

@@ -4,6 +4,7 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler, HandlerError,
 };
 
+use super::tee::second;
 use crate::args::{TypedArgs, handler_value};
 
 /// A packet's paint is none of the outputs.
@@ -21,7 +22,7 @@ pub(crate) const PAINT: ElementClass = ElementClass {
 Argument: `Paint(COLOR)`, 0 to 255.
 
 Deviations: Click's `ANNO` is not there: there is one paint.",
-    handlers: HANDLERS,
+    handlers: COLOR,
     build: |args, _| {
         Ok(Box::new(Paint {
             colour: args.mandatory("COLOR")?,
@@ -36,8 +37,10 @@ pub(crate) const CHECK_PAINT: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Packets whose paint annotation is the argument go to output 0, others to output 1, or are dropped without one.
 
-Argument: `CheckPaint(COLOR)`.",
-    handlers: HANDLERS,
+Argument: `CheckPaint(COLOR)`.
+
+Deviations: Click's `ANNO` is not there: there is one paint.",
+    handlers: COLOR,
     build: |args, _| Ok(Box::new(CheckPaint { colour: args.mandatory("COLOR")? })),
 };
 
@@ -46,12 +49,15 @@ pub(crate) const PAINT_SWITCH: ElementClass = ElementClass {
     ports: "1/-",
     processing: "h/h",
     flow: "x/x",
-    doc: "Hands each packet to the output that its paint annotation names; packets without such an output are dropped.",
+    doc: "Hands each packet to the output that its paint annotation names; packets without such an output are dropped.
+A packet whose paint is 255 goes to all outputs.
+
+Deviations: Click's `ANNO` is not there: there is one paint.",
     handlers: &[],
     build: paint_switch,
 };
 
-const HANDLERS: &[Handler] = &[Handler::read_write("color", "the colour")];
+pub(crate) const COLOR: &[Handler] = &[Handler::read_write("color", "the colour")];
 
 fn paint_switch(_: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     Ok(Box::new(PaintSwitch))
@@ -70,7 +76,7 @@ impl Element for Paint {
     }
 
     fn handlers(&self) -> &'static [Handler] {
-        HANDLERS
+        COLOR
     }
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
@@ -100,7 +106,7 @@ impl Element for CheckPaint {
     }
 
     fn handlers(&self) -> &'static [Handler] {
-        HANDLERS
+        COLOR
     }
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
@@ -114,10 +120,22 @@ impl Element for CheckPaint {
 
 struct PaintSwitch;
 
+/// The paint of packets for all outputs.
+const ALL: u8 = 255;
+
 impl Element for PaintSwitch {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        batch.filter_map(|packet| match packet.paint() {
+        batch.filter_map(|mut packet| match packet.paint() {
             0 => Some(packet),
+            ALL => {
+                for output in 1..cx.outputs() {
+                    match second(&mut packet, cx) {
+                        Some(second) => cx.emit(output, second),
+                        None => cx.count_drops(1, DropReason::NO_BUFFER),
+                    }
+                }
+                Some(packet)
+            }
             paint => {
                 cx.emit_or_drop(paint.into(), packet, NO_SUCH_PAINT);
                 None
@@ -126,14 +144,18 @@ impl Element for PaintSwitch {
     }
 }
 
-fn read_colour(colour: u8, handler: &str) -> Result<String, HandlerError> {
+pub(crate) fn read_colour(colour: u8, handler: &str) -> Result<String, HandlerError> {
     match handler {
         "color" => Ok(colour.to_string()),
         _ => Err(HandlerError::unknown(handler)),
     }
 }
 
-fn write_colour(colour: &mut u8, handler: &str, value: &str) -> Result<(), HandlerError> {
+pub(crate) fn write_colour(
+    colour: &mut u8,
+    handler: &str,
+    value: &str,
+) -> Result<(), HandlerError> {
     match handler {
         "color" => *colour = handler_value(value)?,
         _ => return Err(HandlerError::unknown(handler)),

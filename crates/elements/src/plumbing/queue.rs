@@ -11,15 +11,16 @@ use crate::args::{TypedArgs, handler_value};
 
 /// A queue had no room for a packet.
 pub const QUEUE_FULL: DropReason = DropReason::new("queue full");
-/// A queue was emptied by hand.
+/// A queue was emptied, or made smaller, by hand.
 pub const QUEUE_RESET: DropReason = DropReason::new("queue reset");
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "Queue",
-    ports: "1",
-    processing: "h/l",
+    ports: "1/1-2",
+    processing: "h/lh",
     flow: "x/x",
-    doc: "Holds packets, first in, first out, from being pushed until they are pulled.
+    doc: "Holds packets, first in, first out, from being pushed until they are pulled. Those lost for want of room leave output 1,
+if there is one.
 
 Arguments: `Queue(CAPACITY)`, 1000 packets by default. `ON_FULL` (keyword) says what happens when it is full:
 
@@ -38,7 +39,10 @@ const HANDLERS: &[Handler] = &[
         merge: Merge::Lines,
         ..Handler::read("highwater_length", "most packets that ever waited")
     },
-    Handler::read_write("capacity", "most packets that may wait"),
+    Handler::read_write(
+        "capacity",
+        "most packets that may wait; without room for those that do, the last are thrown away",
+    ),
     Handler::sum("drops", "packets lost for want of room"),
     Handler::write(
         "reset_counts",
@@ -113,7 +117,7 @@ impl Queue {
 
     fn lose(&mut self, packet: Packet, cx: &mut Cx<'_>) {
         self.drops += 1;
-        cx.drop(packet, QUEUE_FULL);
+        cx.emit_or_drop(1, packet, QUEUE_FULL);
     }
 }
 
@@ -189,11 +193,15 @@ impl Element for Queue {
         match handler {
             "capacity" => {
                 let capacity = handler_value(value)?;
-                if !(1..=CAPACITY_MAX).contains(&capacity) || capacity < self.packets.len() {
-                    let least = self.packets.len().max(1);
+                if !(1..=CAPACITY_MAX).contains(&capacity) {
                     return Err(HandlerError::new(format!(
-                        "expected a capacity from {least} to {CAPACITY_MAX}"
+                        "expected a capacity from 1 to {CAPACITY_MAX}"
                     )));
+                }
+                while self.packets.len() > capacity
+                    && let Some(packet) = self.packets.pop_back()
+                {
+                    cx.drop(packet, QUEUE_RESET);
                 }
                 self.packets.reserve(capacity - self.packets.len());
                 self.capacity = capacity;

@@ -5,7 +5,7 @@ use waypost_graph::{
     Progress, Spread,
 };
 
-use crate::args::{Octets, TypedArgs, handler_value};
+use crate::args::{Bandwidth, Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "RatedSource",
@@ -22,6 +22,7 @@ Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 - `ACTIVE`: false makes none.
 - `LENGTH`: cuts or fills `DATA` to so many octets.
 - `STOP`: true stops the graph when `LIMIT` is reached.
+- `BANDWIDTH`: bits a second, `100kbps` or the like, in place of `RATE`; octets a second without a unit.
 
 Deviations: only pushes. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
     handlers: HANDLERS,
@@ -33,6 +34,8 @@ const HANDLERS: &[Handler] = &[
     Handler::read_write("rate", "packets a second"),
     Handler::read_write("active", "whether packets are made"),
     Handler::read_write("limit", "how many packets are made, -1 for no end"),
+    Handler::read_write("data", "what each packet holds, as `\\<01 02>`"),
+    Handler::read_write("length", "octets of each packet: cuts or fills `data`"),
     Handler::write("reset", "counts from 0 again"),
 ];
 
@@ -42,12 +45,16 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let mut data = args
         .optional::<Octets>("DATA")?
         .map_or_else(|| vec![0; 64], |data| data.0);
-    let rate = args.optional::<u32>("RATE")?.unwrap_or(10);
+    let mut rate = args.optional::<u32>("RATE")?.unwrap_or(10);
     let limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
     let active = args.optional("ACTIVE")?.unwrap_or(true);
     let stop = args.keyword("STOP")?.unwrap_or(false);
     if let Some(len) = args.keyword::<u16>("LENGTH")? {
         data.resize(len.into(), 0);
+    }
+    if let Some(bandwidth) = args.keyword::<Bandwidth>("BANDWIDTH")? {
+        let packets = bandwidth.0 / data.len().max(1) as f64;
+        rate = packets as u32;
     }
     Ok(Box::new(RatedSource {
         data: data.into(),
@@ -164,6 +171,8 @@ impl Element for RatedSource {
             "rate" => Ok(self.rate.to_string()),
             "active" => Ok(self.active.to_string()),
             "limit" => Ok(self.limit.to_string()),
+            "data" => Ok(Octets::show(&self.data)),
+            "length" => Ok(self.data.len().to_string()),
             _ => Err(HandlerError::unknown(handler)),
         }
     }
@@ -174,6 +183,12 @@ impl Element for RatedSource {
             "limit" => self.limit = handler_value(value)?,
             "rate" => self.rate = handler_value(value)?,
             "reset" => self.count = 0,
+            "data" => self.data = handler_value::<Octets>(value)?.0.into(),
+            "length" => {
+                let mut data = std::mem::take(&mut self.data).into_vec();
+                data.resize(handler_value::<u16>(value)?.into(), 0);
+                self.data = data.into();
+            }
             _ => return Err(HandlerError::unknown(handler)),
         }
         // From now on at the rate as it is now.

@@ -1,6 +1,8 @@
 //! Tee: each packet to all outputs.
 
-use waypost_graph::{Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass};
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Packet,
+};
 
 use crate::args::TypedArgs;
 
@@ -34,20 +36,22 @@ impl Element for Tee {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         for output in 1..cx.outputs() {
             for packet in batch.iter_mut() {
-                let second = match packet.share(cx.frames()) {
-                    None => cx.frames().copy(packet.octets()).map(|mut copy| {
-                        copy.copy_annotations(packet);
-                        copy
-                    }),
-                    second => second,
-                };
-                match second {
+                match second(packet, cx) {
                     Some(second) => cx.emit(output, second),
                     None => cx.count_drops(1, DropReason::NO_BUFFER),
                 }
             }
         }
     }
+}
+
+/// The packet once more: its octets are shared if they can be, and copied if not.
+pub(crate) fn second(packet: &mut Packet, cx: &mut Cx<'_>) -> Option<Packet> {
+    packet.share(cx.frames()).or_else(|| {
+        let mut copy = cx.frames().copy(packet.octets())?;
+        copy.copy_annotations(packet);
+        Some(copy)
+    })
 }
 
 #[cfg(test)]

@@ -26,14 +26,14 @@ const HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets that passed"),
     Handler::read_write("active", "whether packets are pulled"),
     Handler::read_write("limit", "how many packets are pulled, -1 for no end"),
+    Handler::read_write("burst", "packets pulled at a time, -1 for a batch"),
     Handler::write("reset", "counts from 0 again"),
+    Handler::write("reset_counts", "counts from 0 again"),
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let burst = args
-        .optional::<i64>("BURST")?
-        .filter(|&burst| burst > 0)
-        .map_or(usize::MAX, |burst| burst as usize);
+    let burst = burst(args.optional("BURST")?.unwrap_or(-1))
+        .ok_or_else(|| ConfigError::expected(BURST, "0"))?;
     let limit = args.keyword::<i64>("LIMIT")?.unwrap_or(-1);
     Ok(Box::new(Unqueue {
         burst,
@@ -41,6 +41,16 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         active: args.keyword("ACTIVE")?.unwrap_or(true),
         count: 0,
     }))
+}
+
+const BURST: &str = "a BURST of 1 or more, or -1";
+
+/// How many packets a burst has; a negative number is as many as there are.
+fn burst(packets: i64) -> Option<usize> {
+    match packets {
+        0 => None,
+        packets => Some(usize::try_from(packets).unwrap_or(usize::MAX)),
+    }
 }
 
 /// Pulls, and pushes.
@@ -100,6 +110,8 @@ impl Element for Unqueue {
             "count" => Ok(self.count.to_string()),
             "active" => Ok(self.active.to_string()),
             "limit" => Ok(self.limit.to_string()),
+            "burst" if self.burst == usize::MAX => Ok("-1".to_owned()),
+            "burst" => Ok(self.burst.to_string()),
             _ => Err(HandlerError::unknown(handler)),
         }
     }
@@ -108,7 +120,11 @@ impl Element for Unqueue {
         match handler {
             "active" => self.active = handler_value(value)?,
             "limit" => self.limit = handler_value(value)?,
-            "reset" => self.count = 0,
+            "burst" => {
+                self.burst = burst(handler_value(value)?)
+                    .ok_or_else(|| HandlerError::new(format!("expected {BURST}")))?;
+            }
+            "reset" | "reset_counts" => self.count = 0,
             _ => return Err(HandlerError::unknown(handler)),
         }
         Ok(())

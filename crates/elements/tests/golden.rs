@@ -1,0 +1,13 @@
+//! Golden vectors: for every element class, a text, the frames that go in, and what comes out: frames, octet
+//! by octet, annotations, counts, and losses with their reasons. Black-box: all goes through texts and
+//! handlers, in virtual time.
+
+#[path = "golden/harness.rs"]
+mod harness;
+
+#[path = "golden/plumbing.rs"]
+mod plumbing;
+#[path = "golden/schedulers.rs"]
+mod schedulers;
+#[path = "golden/sources.rs"]
+mod sources;
