@@ -29,7 +29,7 @@ elementclass Leave {
         -> fit :: IPFragmenter($mtu) -> [0] output;
     same [1] -> redirect :: ICMPError($ip, redirect, host) -> [1] output;
     ttl [1] -> expired :: ICMPError($ip, timeexceeded) -> [1] output;
-    fit [1] -> toobig :: ICMPError($ip, unreachable, needfrag, MTU $mtu) -> [1] output;
+    fit [1] -> toobig :: ICMPError($ip, unreachable, needfrag, PMTU $mtu) -> [1] output;
 }
 
 a :: Interface($A_IP, $A_MAC, 1);

@@ -5,6 +5,10 @@
 #[path = "golden/harness.rs"]
 mod harness;
 
+#[path = "golden/header.rs"]
+mod header;
+#[path = "golden/icmp.rs"]
+mod icmp;
 #[path = "golden/plumbing.rs"]
 mod plumbing;
 #[path = "golden/schedulers.rs"]

@@ -9,7 +9,7 @@ use waypost_graph::{
 use waypost_wire::{Ipv4Header, Ipv4Packet, Ipv4Prefix};
 
 use super::Ipv4;
-use crate::args::{Arg, TypedArgs};
+use crate::args::{Arg, TypedArgs, handler_value};
 
 /// A packet is no IPv4 packet that a router may forward.
 pub const BAD_HEADER: DropReason = DropReason::new("bad IP header");
@@ -20,69 +20,93 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     processing: "a/ah",
     flow: "x/x",
     doc: "Lets pass what is an IPv4 packet: version, header length, total length and header checksum are right (RFC 1812
-§5.2.2), and the source is not among the bad ones. Others go to output 1, or are dropped without one.
+§5.2.2), and the source is not among the bad ones (RFC 1812 §5.3.7). Others go to output 1, or are dropped without one.
 
 It marks the network and the transport header, sets the destination annotation, and cuts off what follows the packet, such
 as Ethernet's padding.
 
-Arguments: `CheckIPHeader(BADSRC)`; keywords:
+Arguments: `CheckIPHeader(OFFSET)`, or, as of old, `CheckIPHeader(BADSRC, OFFSET)`, where 0.0.0.0 and 255.255.255.255 are
+bad sources too. Keywords:
 
-- `BADSRC`: source addresses that are not let pass; `0.0.0.0 255.255.255.255` by default.
-- `INTERFACES`: addresses with prefixes, of the router's own: their broadcast addresses become bad sources too.
 - `OFFSET`: where the IP header begins; 0 by default.
+- `BADSRC`: source addresses that are not let pass; none by default.
+- `GOODDST`: destinations whose packets are let pass from any source.
+- `INTERFACES`: the router's own addresses with their prefixes. Their broadcast addresses, 0.0.0.0 and 255.255.255.255 are
+  bad sources then, and the addresses themselves good destinations.
 - `CHECKSUM`: false does not verify the checksum.
+- `VERBOSE`, `DETAILS`: change nothing.
 
-Deviations: Click's `GOODDST`, `VERBOSE` and `DETAILS` are not there; the handler `drop_details` always tells.",
+Deviations: no message is printed about bad packets, whatever `VERBOSE` says; the handler `drop_details` tells of them,
+whatever `DETAILS` says.",
     handlers: HANDLERS,
     build,
 };
 
 const HANDLERS: &[Handler] = &[
-    Handler::sum("bad", "packets that did not pass"),
+    Handler::sum("drops", "packets that did not pass"),
     Handler::read("drop_details", "packets that did not pass, by reason"),
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let mut bad_sources = BAD_SOURCES.to_vec();
-    if let Some(text) = args.take_or_positional("BADSRC") {
-        bad_sources = words::<Ipv4Addr>("BADSRC", &text)?;
-    }
+    let (mut bad_sources, mut good_destinations) = (Vec::new(), Vec::new());
     if let Some(text) = args.take("INTERFACES") {
         for word in text.split_whitespace() {
-            let interface = word
-                .split_once('/')
-                .and_then(|(_, length)| length.parse().ok());
-            let address = word
-                .split('/')
-                .next()
-                .and_then(|it| it.parse::<Ipv4Addr>().ok());
-            let prefix = address
-                .zip(interface)
-                .and_then(|(address, length)| Ipv4Prefix::new_truncated(address, length).ok());
-            let prefix = prefix
-                .ok_or_else(|| ConfigError::expected("INTERFACES such as 10.0.0.1/24", word))?;
-            bad_sources.push(prefix.last());
+            let (address, broadcast) = interface(word)?;
+            bad_sources.push(broadcast);
+            good_destinations.push(address);
+        }
+        bad_sources.extend(BAD_SOURCES);
+    }
+    if let Some(text) = args.take("BADSRC") {
+        bad_sources.extend(words("BADSRC", &text)?);
+    }
+    if let Some(text) = args.take("GOODDST") {
+        good_destinations.extend(words("GOODDST", &text)?);
+    }
+    let mut offset = args.keyword("OFFSET")?.unwrap_or(0);
+    let verify = args.keyword("CHECKSUM")?.unwrap_or(true);
+    // Nothing hangs on them.
+    let _: [Option<bool>; 2] = [args.keyword("VERBOSE")?, args.keyword("DETAILS")?];
+    if let Some(first) = args.take_positional() {
+        let second = args.take_positional();
+        match (usize::parse(first.trim()), second) {
+            (Some(only), None) => offset = only,
+            (_, second) => {
+                bad_sources.extend(words("BADSRC", &first)?);
+                bad_sources.extend(BAD_SOURCES);
+                if let Some(word) = second {
+                    offset = handler_value(&word).map_err(|it| ConfigError::new(it.to_string()))?;
+                }
+            }
         }
     }
-    let (offset, verify) = (
-        args.keyword("OFFSET")?.unwrap_or(0),
-        args.keyword("CHECKSUM")?.unwrap_or(true),
-    );
     Ok(Box::new(CheckIpHeader {
         bad_sources: bad_sources.into(),
+        good_destinations: good_destinations.into(),
         offset,
         verify,
         bad: [0; Fault::ALL.len()],
     }))
 }
 
+/// An interface's address, and the broadcast address of its network.
+fn interface(word: &str) -> Result<(Ipv4Addr, Ipv4Addr), ConfigError> {
+    let parsed = word.split_once('/').and_then(|(address, length)| {
+        let address: Ipv4Addr = address.parse().ok()?;
+        let prefix = Ipv4Prefix::new_truncated(address, length.parse().ok()?).ok()?;
+        Some((address, prefix.last()))
+    });
+    parsed.ok_or_else(|| ConfigError::expected("INTERFACES such as 10.0.0.1/24", word))
+}
+
 /// Addresses that no packet comes from (RFC 1122 §3.2.1.3).
 const BAD_SOURCES: [Ipv4Addr; 2] = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
 
-fn words<T: Arg>(keyword: &str, text: &str) -> Result<Vec<T>, ConfigError> {
+fn words(keyword: &str, text: &str) -> Result<Vec<Ipv4Addr>, ConfigError> {
     let parse = |word: &str| {
-        T::parse(word)
-            .ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
+        Ipv4Addr::parse(word).ok_or_else(|| {
+            ConfigError::expected(&format!("{} for {keyword}", Ipv4Addr::EXPECTED), word)
+        })
     };
     text.split_whitespace().map(parse).collect()
 }
@@ -123,6 +147,7 @@ impl Fault {
 #[derive(Clone, Debug)]
 pub struct CheckIpHeader {
     bad_sources: Box<[Ipv4Addr]>,
+    good_destinations: Box<[Ipv4Addr]>,
     offset: usize,
     verify: bool,
     bad: [u64; Fault::ALL.len()],
@@ -133,6 +158,7 @@ impl Default for CheckIpHeader {
     fn default() -> Self {
         Self {
             bad_sources: BAD_SOURCES.into(),
+            good_destinations: Box::default(),
             offset: 0,
             verify: true,
             bad: [0; Fault::ALL.len()],
@@ -165,10 +191,12 @@ impl CheckIpHeader {
                 return Err(Fault::Checksum);
             }
         }
-        if self.bad_sources.contains(&header.source()) {
+        let destination = header.destination();
+        if self.bad_sources.contains(&header.source())
+            && !self.good_destinations.contains(&destination)
+        {
             return Err(Fault::Source);
         }
-        let destination = header.destination();
         packet.truncate(self.offset + total_len);
         packet.set_network_offset(self.offset);
         packet.set_transport_offset(self.offset + header_len);
@@ -197,7 +225,7 @@ impl Element for CheckIpHeader {
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
-            "bad" => Ok(self.bad.iter().sum::<u64>().to_string()),
+            "drops" => Ok(self.bad.iter().sum::<u64>().to_string()),
             "drop_details" => {
                 let lines = Fault::ALL
                     .iter()

@@ -1,12 +1,12 @@
 //! EtherEncap: an Ethernet header in front.
 
 use waypost_graph::{
-    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Input, Output, Packet,
-    Typed,
+    Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
+    HandlerError, Input, Output, Packet, Typed,
 };
 use waypost_wire::{EtherType, EthernetHeader, MacAddr};
 
-use crate::args::TypedArgs;
+use crate::args::{TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "EtherEncap",
@@ -15,17 +15,38 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Puts an Ethernet header in front of packets.
 
-Arguments: `EtherEncap(ETHERTYPE, SRC, DST)`.",
-    handlers: &[],
+Arguments: `EtherEncap(ETHERTYPE, SRC, DST)`. `ETHERTYPE` is decimal, or hexadecimal where it begins with `0` or has letters.",
+    handlers: HANDLERS,
     build,
 };
 
+const HANDLERS: &[Handler] = &[
+    Handler::read_write(
+        "ethertype",
+        "the type of what follows, as among the arguments",
+    ),
+    Handler::read_write("src", "the source address"),
+    Handler::read_write("dst", "the destination address"),
+];
+
+const ETHERTYPE: &str = "an ETHERTYPE such as 0x0800";
+
+/// A number as in C, but that hexadecimal ones are known by a leading 0 or a letter too.
+fn ethertype(text: &str) -> Option<u16> {
+    let prefixed = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    match prefixed {
+        Some(digits) => u16::from_str_radix(digits, 16).ok(),
+        None if text.starts_with('0') => u16::from_str_radix(text, 16).ok(),
+        None => text.parse().ok().or_else(|| {
+            let letters = text.contains(|it: char| it.is_ascii_alphabetic());
+            u16::from_str_radix(text, 16).ok().filter(|_| letters)
+        }),
+    }
+}
+
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    // Click writes this number in hexadecimal with or without its prefix.
     let text = args.take_mandatory("ETHERTYPE")?;
-    let digits = text.strip_prefix("0x").unwrap_or(&text);
-    let ethertype = u16::from_str_radix(digits, 16)
-        .map_err(|_| ConfigError::expected("ETHERTYPE in hexadecimal, such as 0x0800", &text))?;
+    let ethertype = ethertype(&text).ok_or_else(|| ConfigError::expected(ETHERTYPE, &text))?;
     let (source, destination) = (args.mandatory("SRC")?, args.mandatory("DST")?);
     Ok(Box::new(EtherEncap::new(
         EtherType(ethertype),
@@ -47,6 +68,10 @@ impl EtherEncap {
             header: *EthernetHeader::new(destination, source, ethertype).as_bytes(),
         }
     }
+
+    fn parsed(&self) -> EthernetHeader {
+        EthernetHeader::from_bytes(self.header)
+    }
 }
 
 impl Element for EtherEncap {
@@ -60,6 +85,37 @@ impl Element for EtherEncap {
             cx.drop(packet, DropReason::NO_BUFFER);
             None
         });
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        let header = self.parsed();
+        match handler {
+            "ethertype" => Ok(format!("0x{:04x}", header.ethertype().0)),
+            "src" => Ok(header.source().to_string()),
+            "dst" => Ok(header.destination().to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        let now = self.parsed();
+        let (mut kind, mut source, mut destination) =
+            (now.ethertype(), now.source(), now.destination());
+        match handler {
+            "ethertype" => {
+                let wrong = || HandlerError::new(format!("expected {ETHERTYPE}, found `{value}`"));
+                kind = EtherType(ethertype(value.trim()).ok_or_else(wrong)?);
+            }
+            "src" => source = handler_value(value)?,
+            "dst" => destination = handler_value(value)?,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        *self = Self::new(kind, source, destination);
+        Ok(())
     }
 }
 

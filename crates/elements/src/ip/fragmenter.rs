@@ -21,11 +21,13 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     doc: "Cuts packets into fragments that a link carries (RFC 791 §3.2). A packet that is too long and says \"don't fragment\"
 goes to output 1, or is dropped without one. The network header must be marked and be the packet's first.
 
-Arguments: `IPFragmenter(MTU)`. Keywords: `HONOR_DF`: false cuts packets that say \"don't fragment\" too.
+Arguments: `IPFragmenter(MTU, HONOR_DF)`, keywords too. `HONOR_DF`: false cuts packets that say \"don't fragment\" too.
 
 A super-segment whose segments fit is passed on as it is: whoever sends it splits it.
 
-Deviations: Click's `VERBOSE` and `HEADROOM` are not there.",
+Deviations: the MTU is at least 68 (RFC 791 §3.2), where Click takes 8. Fragments of a packet that said \"don't fragment\" still
+say so, and keep its identification. `VERBOSE` and `HEADROOM` are understood and change nothing: nothing is printed, and
+there is always headroom.",
     handlers: HANDLERS,
     build,
 };
@@ -45,7 +47,9 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
             &mtu.to_string(),
         ));
     }
-    let honours = args.keyword("HONOR_DF")?.unwrap_or(true);
+    let honours = args.optional("HONOR_DF")?.unwrap_or(true);
+    let _: Option<bool> = args.optional("VERBOSE")?;
+    let _: Option<usize> = args.keyword("HEADROOM")?;
     Ok(Box::new(IpFragmenter {
         mtu,
         honours,

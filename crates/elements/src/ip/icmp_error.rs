@@ -10,7 +10,7 @@ use waypost_ip::icmp::{Origin, write_error};
 use waypost_packet::LinkDestination;
 use waypost_wire::{Icmpv4Header, Ipv4Packet};
 
-use crate::args::TypedArgs;
+use crate::args::{TypedArgs, handler_value};
 
 /// No message may be sent about a packet (RFC 1812 §4.3.2.7).
 pub const NO_ERROR_ALLOWED: DropReason = DropReason::new("no ICMP error may be sent");
@@ -25,29 +25,39 @@ destination annotation is set, and so is the annotation by which `FixIPSrc` give
 which it leaves. Where no message may be sent (about errors, fragments but the first, broadcasts, and so on), the packet is
 dropped.
 
-Arguments: `ICMPError(SRC, TYPE, CODE)`: the router's address; type and code, as numbers or names: `unreachable` (`net`,
-`host`, `protocol`, `port`, `needfrag`, `filterprohibited`), `redirect` (`net`, `host`), `timeexceeded` (`transit`,
-`reassembly`), `parameterproblem`. Keywords:
+Arguments: `ICMPError(SRC, TYPE, CODE, BADADDRS)`: the router's address; type and code, as numbers or names: `unreachable`
+(`net`, `host`, `protocol`, `port`, `needfrag`, `filterprohibited`), `redirect` (`net`, `host`), `timeexceeded` (`transit`,
+`reassembly`), `parameterproblem` (`erroratptr`, `missingopt`, `length`), `sourcequench`; the code is 0 by default. Keywords:
 
-- `BADADDRS`: addresses for which no message is sent.
-- `MTU`: the next hop's, told with `needfrag` (RFC 1191); 1500 by default.
-- `SET_FIX_ANNO`: false leaves the source address as it is.
+- `BADADDRS`: addresses from and to which packets are answered by no message.
+- `PMTU`: octets that the next hop's link carries, told with `needfrag` (RFC 1191); 0, which is unknown, by default.
+- `MTU`: octets of a message, at most; 576 by default.
+- `USE_FIX_ANNO`, `SET_FIX_ANNO`: false leaves the source address as it is.
 
 A `redirect` names the packet's destination annotation as the gateway.
 
-Deviations: Click's `PMTU` and `USE_FIX_ANNO` are `MTU` and `SET_FIX_ANNO` too; a message quotes as much as fits 576 octets.",
+Deviations: no message is longer than 576 octets (RFC 1812 §4.3.2.3), whatever `MTU` says. Messages have a TTL of 64 and
+precedence 6 (RFC 1812 §4.3.2.5), where Click has 200 and 0. The pointer of a `parameterproblem` is 0, since no
+element says where the fault is. A source route is not taken back. Packets from reserved addresses are not answered either. There
+is no limit of rate, as in Click.",
     handlers: HANDLERS,
     build,
 };
 
-const HANDLERS: &[Handler] = &[Handler::sum("count", "messages that were made")];
+const HANDLERS: &[Handler] = &[
+    Handler::sum("count", "messages that were made"),
+    Handler::read_write("src", "the router's address"),
+    Handler::read_write("mtu", "octets of a message, at most"),
+    Handler::read_write("pmtu", "octets that the next hop's link carries"),
+];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let source = args.mandatory("SRC")?;
     let kind = args.take_mandatory("TYPE")?;
     let code = args.take_or_positional("CODE").unwrap_or_default();
-    let kind =
-        number(&kind, TYPES).ok_or_else(|| ConfigError::expected("an ICMP error's TYPE", &kind))?;
+    let kind = number(&kind, TYPES)
+        .filter(|it| TYPES.iter().any(|(_, known)| known == it))
+        .ok_or_else(|| ConfigError::expected("an ICMP error's TYPE", &kind))?;
     let code = if code.is_empty() {
         Some(0)
     } else {
@@ -55,15 +65,15 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     };
     let code =
         code.ok_or_else(|| ConfigError::new(format!("expected a CODE of ICMP type {kind}")))?;
+    let bad = args.take_or_positional("BADADDRS").unwrap_or_default();
     let mtu = args
-        .keyword("MTU")?
-        .or(args.keyword("PMTU")?)
-        .unwrap_or(1500);
+        .keyword::<usize>("MTU")?
+        .unwrap_or(waypost_ip::icmp::MAX_ERROR_LEN);
+    let pmtu = args.keyword("PMTU")?.unwrap_or(0);
     let fix = args
         .keyword("SET_FIX_ANNO")?
         .or(args.keyword("USE_FIX_ANNO")?)
         .unwrap_or(true);
-    let bad = args.take("BADADDRS").unwrap_or_default();
     let bad = bad.split_whitespace().map(|word| {
         word.parse()
             .map_err(|_| ConfigError::expected("an address in BADADDRS", word))
@@ -73,6 +83,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         kind,
         code,
         mtu,
+        pmtu,
         fix,
         bad: bad.collect::<Result<_, _>>()?,
         count: 0,
@@ -107,6 +118,7 @@ fn codes(kind: u8) -> &'static [(&'static str, u8)] {
         ],
         REDIRECT => &[("net", 0), ("host", 1), ("tosnet", 2), ("toshost", 3)],
         TIME_EXCEEDED => &[("transit", 0), ("reassembly", 1)],
+        PARAMETER_PROBLEM => &[("erroratptr", 0), ("missingopt", 1), ("length", 2)],
         _ => &[],
     }
 }
@@ -125,7 +137,8 @@ struct IcmpError {
     source: Ipv4Addr,
     kind: u8,
     code: u8,
-    mtu: u16,
+    mtu: usize,
+    pmtu: u16,
     fix: bool,
     bad: Box<[Ipv4Addr]>,
     count: u64,
@@ -134,7 +147,7 @@ struct IcmpError {
 impl IcmpError {
     fn header(&self, packet: &Packet) -> Icmpv4Header {
         let rest = match (self.kind, self.code) {
-            (UNREACHABLE, NEED_FRAGMENTATION) => u32::from(self.mtu).to_be_bytes(),
+            (UNREACHABLE, NEED_FRAGMENTATION) => u32::from(self.pmtu).to_be_bytes(),
             (REDIRECT, _) => packet.destination().octets(),
             _ => [0; 4],
         };
@@ -165,7 +178,7 @@ impl IcmpError {
             .packet_for(waypost_ip::icmp::MAX_ERROR_LEN)
             .ok_or(DropReason::NO_BUFFER)?;
         let room = message
-            .append(waypost_ip::icmp::MAX_ERROR_LEN)
+            .append(waypost_ip::icmp::MAX_ERROR_LEN.min(self.mtu))
             .ok_or(DropReason::NO_BUFFER)?;
         let len = write_error(room, &about, self.header(packet), &origin)
             .map_err(|_| NO_ERROR_ALLOWED)?;
@@ -201,7 +214,20 @@ impl Element for IcmpError {
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
             "count" => Ok(self.count.to_string()),
+            "src" => Ok(self.source.to_string()),
+            "mtu" => Ok(self.mtu.to_string()),
+            "pmtu" => Ok(self.pmtu.to_string()),
             _ => Err(HandlerError::unknown(handler)),
         }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "src" => self.source = handler_value(value)?,
+            "mtu" => self.mtu = handler_value(value)?,
+            "pmtu" => self.pmtu = handler_value(value)?,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        Ok(())
     }
 }

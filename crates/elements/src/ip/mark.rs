@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use waypost_graph::{Batch, Cx, DropReason, Element, ElementClass};
+use waypost_graph::{Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass};
 use waypost_wire::Ipv4Header;
 
 use crate::args::TypedArgs;
@@ -33,12 +33,24 @@ pub(crate) const GET_IP_ADDRESS: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Sets the destination annotation to the four octets at an offset of the packet; 16 is an IP header's destination.
 
-Argument: `GetIPAddress(OFFSET)`. A packet that ends before is dropped.
+Argument: `GetIPAddress(OFFSET)`. A packet that ends before is dropped. In place of an offset there may be the keyword `IP`:
+`src` or `dst`, which are that address of the marked network header.
 
-Deviations: Click's `ANNO` and named fields are not there.",
+Deviations: Click's `ANNO` is not there.",
     handlers: &[],
-    build: |args, _| Ok(Box::new(GetIpAddress { offset: args.mandatory("OFFSET")? })),
+    build: get_ip_address,
 };
+
+fn get_ip_address(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let named = args.take("IP");
+    let at = match named.as_deref() {
+        None => At::Packet(args.mandatory("OFFSET")?),
+        Some("src") => At::Network(12),
+        Some("dst") => At::Network(16),
+        Some(word) => return Err(ConfigError::expected("IP src or dst", word)),
+    };
+    Ok(Box::new(GetIpAddress { at }))
+}
 
 struct MarkIpHeader {
     offset: usize,
@@ -62,18 +74,27 @@ impl Element for MarkIpHeader {
 }
 
 struct GetIpAddress {
-    offset: usize,
+    at: At,
+}
+
+/// Where the address is: so far from the packet's beginning, or from its network header's.
+#[derive(Clone, Copy)]
+enum At {
+    Packet(usize),
+    Network(usize),
 }
 
 impl Element for GetIpAddress {
     #[inline]
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        let offset = self.offset;
+        let at = self.at;
         batch.filter_map(|mut packet| {
-            let address = packet
-                .octets()
-                .get(offset..)
-                .and_then(|octets| octets.first_chunk::<4>().copied());
+            let (octets, offset) = match at {
+                At::Packet(offset) => (Some(packet.octets()), offset),
+                At::Network(offset) => (packet.network(), offset),
+            };
+            let address =
+                octets.and_then(|octets| octets.get(offset..)?.first_chunk::<4>().copied());
             match address {
                 Some(address) => {
                     packet.set_destination(Ipv4Addr::from(address));

@@ -12,8 +12,8 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     ports: "1/1-2",
     processing: "a/ah",
     flow: "x/x",
-    doc: "Makes of ICMP echo requests the replies (RFC 792, RFC 1122 §3.2.2.6), and sets their destination annotation. Everything
-else goes to output 1, or is dropped without one. The network header must be marked.",
+    doc: "Makes of ICMP echo requests the replies (RFC 792, RFC 1122 §3.2.2.6), sets their destination annotation and clears their paint.
+Everything else goes to output 1, or is dropped without one. The network header must be marked.",
     handlers: &[],
     build: |_, _| Ok(Box::new(IcmpPingResponder)),
 };
@@ -35,6 +35,7 @@ fn answer(packet: &mut Packet) -> bool {
     }
     let to = request.header().destination();
     packet.set_destination(to);
+    packet.set_paint(0);
     true
 }
 
