@@ -1,7 +1,6 @@
 //! Typed arguments: what the words of a configuration string mean.
 
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 use waypost_graph::{Args, ConfigError, HandlerError};
 use waypost_wire::{Duration, Ipv4Prefix, MacAddr};
@@ -114,10 +113,19 @@ impl Arg for Ipv4Addr {
 impl Arg for Ipv4Prefix {
     const EXPECTED: &'static str = "an IPv4 address or prefix";
 
+    /// As in Click, octets at the end may be left out in front of a length, which may be a mask, and what
+    /// is beyond the length does not count: `10.1/16`, `0/0`, `10.1.2.3/255.255.0.0`.
     fn parse(word: &str) -> Option<Self> {
-        Self::from_str(word)
-            .ok()
-            .or_else(|| Self::from_str(&format!("{word}/32")).ok())
+        let Some((address, length)) = word.split_once('/') else {
+            return Self::new_truncated(Ipv4Addr::parse(word)?, 32).ok();
+        };
+        let missing = 3_usize.checked_sub(address.matches('.').count())?;
+        let address = Ipv4Addr::parse(&format!("{address}{}", ".0".repeat(missing)))?;
+        let length = length.parse().ok().or_else(|| {
+            let mask = Ipv4Addr::parse(length)?.to_bits();
+            (mask.count_ones() == mask.leading_ones()).then_some(mask.leading_ones() as u8)
+        })?;
+        Self::new_truncated(address, length).ok()
     }
 }
 

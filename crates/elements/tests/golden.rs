@@ -5,10 +5,16 @@
 #[path = "golden/harness.rs"]
 mod harness;
 
+#[path = "golden/arp.rs"]
+mod arp;
+#[path = "golden/fragment.rs"]
+mod fragment;
 #[path = "golden/header.rs"]
 mod header;
 #[path = "golden/icmp.rs"]
 mod icmp;
+#[path = "golden/lookup.rs"]
+mod lookup;
 #[path = "golden/plumbing.rs"]
 mod plumbing;
 #[path = "golden/schedulers.rs"]

@@ -8,12 +8,14 @@ use waypost_graph::{
 };
 use waypost_ip::neighbor::{Event, GrowingNeighbors, NeighborConfig, Sent, VecNeighborTable};
 use waypost_wire::arp::{ArpHeader, ArpPacket};
-use waypost_wire::{EtherType, EthernetHeader, MacAddr};
+use waypost_wire::{Duration, EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
 
-use crate::args::TypedArgs;
+use crate::args::{Arg, TypedArgs, handler_value};
 
 /// A packet's next hop did not answer, or too many packets waited for it.
 pub const UNRESOLVED: DropReason = DropReason::new("neighbour not resolved");
+/// A packet's destination annotation was never set.
+const NO_DESTINATION: DropReason = DropReason::new("no destination annotation");
 /// What came in at input 1 is no ARP packet.
 const NOT_ARP: DropReason = DropReason::new("not an ARP packet");
 
@@ -28,16 +30,26 @@ known, it asks by ARP (RFC 826), and the packets wait for the answer.
 Input 0 takes IP packets, input 1 ARP packets, whole frames, of which it learns. Packets leave output 0; requests leave
 output 1, or output 0 too if there is no other.
 
-Arguments: `ARPQuerier(IP, ETH)`: the interface's own addresses. Keywords:
+Arguments: `ARPQuerier(IP, ETH)`: the interface's own addresses; with a prefix, as 10.0.0.1/24, its last address is the
+network's broadcast address. Keywords:
 
-- `BROADCAST`: the network's broadcast address; packets to it go to all.
+- `BROADCAST`: the network's broadcast address; packets to it, and to 255.255.255.255, go to all.
 - `CAPACITY`: packets that wait, at most; 2048 by default.
-- `ENTRY_CAPACITY`: neighbours that are remembered, at most; 4096 by default.
+- `ENTRY_CAPACITY`: neighbours that are remembered, at most; 4096 by default; 0 for as many as can be.
+- `ENTRY_PACKET_CAPACITY`: packets that wait for one neighbour, at most; 8 by default; 0 for as many as `CAPACITY`. One more
+  takes the place of the oldest.
+- `POLL_TIMEOUT`: how long after its last answer a neighbour to which packets go is asked again; 30 seconds by default; 0 for
+  as long as `TIMEOUT`.
+- `TIMEOUT`: how long after its last answer a neighbour is forgotten; 1230 seconds by default; 0 for never.
+- `BROADCAST_POLL`: true asks neighbours again by broadcast, and not each at its own address.
+
+Packets to groups go to the group's link address (RFC 1112 §6.4); packets without a destination, 0.0.0.0, are dropped.
 
 Neighbours go through the states of RFC 4861 §7.3.2: one that is used is asked again before it is forgotten, and requests
-go out once a second for each.
+go out once a second for each, three times; then the packets that wait for it are dropped.
 
-Deviations: Click's `TIMEOUT`, `POLL_TIMEOUT` and `TABLE` are not there: the times are those of RFC 4861 §10.",
+Deviations: Click has other times and capacities by default, asks up to ten times a second, and goes on asking as long as
+packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor is the handler `stats`.",
     handlers: HANDLERS,
     build,
 };
@@ -54,32 +66,68 @@ const HANDLERS: &[Handler] = &[
     Handler::write("insert", "sets a neighbour by hand: address, link address"),
     Handler::write("delete", "forgets a neighbour"),
     Handler::write("clear", "forgets all neighbours"),
+    Handler::read_write("ipaddr", "the interface's own address"),
+    Handler::read_write(
+        "broadcast",
+        "the network's broadcast address, 0.0.0.0 for none",
+    ),
 ];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let (address, mac) = (args.mandatory("IP")?, args.mandatory("ETH")?);
-    let packets = args
-        .keyword::<usize>("CAPACITY")?
-        .unwrap_or(2048)
-        .clamp(1, 1 << 16);
-    let neighbors = args
-        .keyword::<usize>("ENTRY_CAPACITY")?
-        .unwrap_or(4096)
-        .clamp(1, 1 << 20);
+    let (Interface(address, network), mac) = (args.mandatory("IP")?, args.mandatory("ETH")?);
+    // In Click 0 is no bound.
+    let bound = |given: Option<usize>, default, most: usize| match given {
+        Some(0) => most,
+        given => given.unwrap_or(default).min(most),
+    };
+    let packets = bound(args.keyword("CAPACITY")?, 2048, 1 << 16);
+    let times = NeighborConfig::default();
     let config = NeighborConfig {
         packets,
-        neighbors,
-        ..NeighborConfig::default()
+        packets_each: bound(args.keyword("ENTRY_PACKET_CAPACITY")?, 8, packets),
+        neighbors: bound(args.keyword("ENTRY_CAPACITY")?, 4096, 1 << 20),
+        ..times
+    };
+    let set = |given: Option<Duration>, default| match given {
+        Some(Duration::ZERO) => NEVER,
+        given => given.unwrap_or(default),
+    };
+    let timeout = set(
+        args.keyword("TIMEOUT")?,
+        times.reachable_time + times.stale_time,
+    );
+    let poll = set(args.keyword("POLL_TIMEOUT")?, times.reachable_time).min(timeout);
+    let config = NeighborConfig {
+        reachable_time: poll,
+        stale_time: timeout - poll,
+        ..config
     };
     Ok(Box::new(ArpQuerier {
         table: VecNeighborTable::new(GrowingNeighbors, config),
         address,
         mac,
-        broadcast: args.keyword("BROADCAST")?,
+        broadcast: args.keyword("BROADCAST")?.or(network),
+        broadcast_poll: args.keyword("BROADCAST_POLL")?.unwrap_or(false),
         requests_out: if cx.outputs > 1 { 1 } else { 0 },
         queries: 0,
         responses: 0,
     }))
+}
+
+/// Longer than any graph runs.
+const NEVER: Duration = Duration::from_secs(1 << 32);
+
+/// An interface's address, and the broadcast address that follows from its prefix, if it has one.
+struct Interface(Ipv4Addr, Option<Ipv4Addr>);
+
+impl Arg for Interface {
+    const EXPECTED: &'static str = "an IPv4 address, or one with its prefix's length";
+
+    fn parse(word: &str) -> Option<Self> {
+        let address = Ipv4Addr::parse(word.split_once('/').map_or(word, |(address, _)| address))?;
+        let prefix = Ipv4Prefix::parse(word)?;
+        Some(Self(address, (prefix.length() < 31).then(|| prefix.last())))
+    }
 }
 
 struct ArpQuerier {
@@ -87,6 +135,7 @@ struct ArpQuerier {
     address: Ipv4Addr,
     mac: MacAddr,
     broadcast: Option<Ipv4Addr>,
+    broadcast_poll: bool,
     requests_out: usize,
     queries: u64,
     responses: u64,
@@ -133,7 +182,10 @@ impl ArpQuerier {
     }
 
     fn request(&mut self, target: Ipv4Addr, to: Option<MacAddr>, cx: &mut Cx<'_>) {
-        let frame = EthernetHeader::new(to.unwrap_or(MacAddr::BROADCAST), self.mac, EtherType::ARP);
+        let to = to
+            .filter(|_| !self.broadcast_poll)
+            .unwrap_or(MacAddr::BROADCAST);
+        let frame = EthernetHeader::new(to, self.mac, EtherType::ARP);
         let request = ArpHeader::request(self.mac, self.address, target);
         match cx
             .frames()
@@ -170,6 +222,10 @@ impl ArpQuerier {
         let to = packet.destination();
         if let Some(mac) = self.table.lookup(to).or_else(|| self.fixed(to)) {
             return self.encapsulate(packet, mac, cx);
+        }
+        if to.is_unspecified() {
+            cx.drop(packet, NO_DESTINATION);
+            return None;
         }
         match self.table.send(cx.now(), to, packet) {
             Sent::Now { packet, mac } => self.encapsulate(packet, mac, cx),
@@ -214,6 +270,8 @@ impl Element for ArpQuerier {
             "responses" => Ok(self.responses.to_string()),
             "count" => Ok(self.table.len().to_string()),
             "length" => Ok(self.table.packets().to_string()),
+            "ipaddr" => Ok(self.address.to_string()),
+            "broadcast" => Ok(self.broadcast.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string()),
             _ => Err(HandlerError::unknown(handler)),
         }
     }
@@ -227,7 +285,7 @@ impl Element for ArpQuerier {
                     .next()
                     .and_then(|it| it.parse().ok())
                     .ok_or_else(address)?;
-                let mac = words.next().and_then(|it| it.parse().ok());
+                let mac = words.next().and_then(MacAddr::parse);
                 let mac = mac.ok_or_else(|| {
                     HandlerError::new(format!("expected a link address in `{value}`"))
                 })?;
@@ -249,6 +307,11 @@ impl Element for ArpQuerier {
                 for address in all {
                     self.table.remove(address);
                 }
+            }
+            "ipaddr" => self.address = handler_value(value)?,
+            "broadcast" => {
+                self.broadcast =
+                    Some(handler_value(value)?).filter(|it: &Ipv4Addr| !it.is_unspecified());
             }
             _ => return Err(HandlerError::unknown(handler)),
         }

@@ -20,7 +20,10 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     doc: "Answers ARP requests (RFC 826) for addresses that it stands for. Everything else goes to output 1, or is dropped without
 one.
 
-Arguments: entries, each `ADDR… ETH`: addresses, or prefixes, and the link address that is answered for them.",
+Arguments: entries, each `ADDR… ETH`: addresses, or prefixes, and the link address that is answered for them. Of the entries
+that hold an address that with the longest prefix counts, and of two such the later.
+
+Deviations: one who asks for its own address, to announce it, is not answered.",
     handlers: HANDLERS,
     build,
 };

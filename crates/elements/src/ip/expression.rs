@@ -1,7 +1,5 @@
 //! Expressions over the headers of an IP packet.
 
-use std::net::Ipv4Addr;
-
 use waypost_wire::{IpProtocol, Ipv4Header, Ipv4Prefix};
 
 use crate::args::Arg;
@@ -339,12 +337,8 @@ impl Parser {
 
     fn address(&mut self, side: Side) -> Result<Expression, String> {
         let word = self.next();
-        let cut = word.split_once('/').and_then(|(address, length)| {
-            Ipv4Prefix::new_truncated(address.parse::<Ipv4Addr>().ok()?, length.parse().ok()?).ok()
-        });
-        let prefix = cut.or_else(|| Ipv4Prefix::parse(&word));
-        let prefix =
-            prefix.ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))?;
+        let prefix = Ipv4Prefix::parse(&word)
+            .ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))?;
         Ok(Expression::Address(side, prefix))
     }
 
@@ -437,6 +431,8 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn packet(protocol: IpProtocol, transport: &[u8]) -> Vec<u8> {

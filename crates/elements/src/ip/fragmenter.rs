@@ -4,10 +4,11 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Packet,
 };
-use waypost_ip::fragment::{FragmentError, Fragments};
+use waypost_ip::fragment::Fragments;
 use waypost_netdev::SegmentationKind;
 use waypost_wire::{Ipv4Packet, UdpHeader};
 
+use super::BAD_HEADER;
 use crate::args::TypedArgs;
 
 /// A packet is too long for the link, and must not be cut.
@@ -87,18 +88,16 @@ impl IpFragmenter {
         packet: &mut Packet,
         batch: &mut Batch,
         cx: &mut Cx<'_>,
-    ) -> Result<(), FragmentError> {
+    ) -> Result<(), DropReason> {
         // A checksum over octets that part company has to be finished now.
         packet.complete_checksum();
-        // The caller has parsed it before.
-        let Ok(whole) = Ipv4Packet::parse(packet.octets()) else {
-            return Ok(());
-        };
+        let whole = Ipv4Packet::parse(packet.octets()).map_err(|_| BAD_HEADER)?;
         let fragments = if self.honours {
-            Fragments::new(&whole, self.mtu)?
+            Fragments::new(&whole, self.mtu)
         } else {
-            Fragments::ignoring_dont_fragment(&whole, self.mtu)?
+            Fragments::ignoring_dont_fragment(&whole, self.mtu)
         };
+        let fragments = fragments.map_err(|_| FRAGMENTATION_NEEDED)?;
         for fragment in fragments {
             let made = cx.frames().packet_for(fragment.len()).and_then(|mut made| {
                 let room = made.append(fragment.len())?;
@@ -148,9 +147,9 @@ impl Element for IpFragmenter {
                     }
                 }
                 Some(Ok(())) => cx.frames().free_packet(packet),
-                Some(Err(_)) => {
+                Some(Err(reason)) => {
                     self.drops += 1;
-                    cx.emit_or_drop(1, packet, FRAGMENTATION_NEEDED);
+                    cx.emit_or_drop(1, packet, reason);
                 }
             }
         }

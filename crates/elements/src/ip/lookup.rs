@@ -40,7 +40,7 @@ the later counts.
 
 `LinearIPLookup`, `RadixIPLookup` and `DirectIPLookup` are the same here: Click's three data structures are one.
 
-Deviations: the handler `ctrl` is not there; `add` replaces a route as `set` does.",
+Deviations: `add` replaces a route as `set` does, which Click's documentation says it should not, though it does.",
     handlers: HANDLERS,
     build,
 };
@@ -54,6 +54,10 @@ const HANDLERS: &[Handler] = &[
     Handler::write("add", "adds a route, as among the arguments"),
     Handler::write("set", "adds a route, or replaces that of its prefix"),
     Handler::write("remove", "removes the route of a prefix"),
+    Handler::write(
+        "ctrl",
+        "does all of several lines, or nothing: `add` or `set` and a route, `remove` and a prefix",
+    ),
     Handler::write("flush", "removes all routes"),
 ];
 
@@ -67,6 +71,9 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
 
 /// Where a route leads: the gateway, if any, and the output.
 type Hop = (Option<Ipv4Addr>, u8);
+
+/// A prefix whose route was changed, and its route before, if it had one.
+type Undo = (Ipv4Prefix, Option<NextHop>);
 
 /// Hands packets to the output of the route with the longest prefix that holds their destination,
 /// as the class `RadixIPLookup` says. It has `OUTPUTS` outputs, 256 at most.
@@ -112,7 +119,11 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
                 self.outputs
             ));
         }
-        let hop = (gateway, output);
+        self.put(prefix, (gateway, output)).map(|_| ())
+    }
+
+    /// Adds a route, or replaces that of its prefix, and says which.
+    fn put(&mut self, prefix: Ipv4Prefix, hop: Hop) -> Result<Option<NextHop>, String> {
         let next = match self.known.get(&hop) {
             Some(&next) => next,
             None => {
@@ -125,11 +136,11 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         };
         self.fib
             .insert(prefix, next)
-            .map(|_| ())
             .map_err(|full| full.to_string())
     }
 
-    fn add(&mut self, text: &str) -> Result<(), String> {
+    /// Adds the route of a text, and says for what prefix, and what route was there before.
+    fn add(&mut self, text: &str) -> Result<Undo, String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (prefix, gateway, output) = match *words.as_slice() {
             [prefix, output] => (prefix, None, output),
@@ -159,16 +170,48 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
                 self.outputs
             )
         })?;
-        self.route(prefix, gateway, output as u8)
+        let before = self.put(prefix, (gateway, output as u8))?;
+        Ok((prefix, before))
     }
 
-    fn remove(&mut self, text: &str) -> Result<(), String> {
+    fn remove(&mut self, text: &str) -> Result<Undo, String> {
         let word = text.split_whitespace().next().unwrap_or_default();
         let prefix = prefix_of(word)?;
-        self.fib
-            .remove(prefix)
-            .map(|_| ())
-            .ok_or_else(|| format!("no route for {prefix}"))
+        match self.fib.remove(prefix) {
+            Some(before) => Ok((prefix, Some(before))),
+            None => Err(format!("no route for {prefix}")),
+        }
+    }
+
+    /// Does what several lines say; if one cannot be done, none is.
+    fn control(&mut self, text: &str) -> Result<(), String> {
+        let mut done = Vec::new();
+        for line in text.lines().map(str::trim).filter(|it| !it.is_empty()) {
+            let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let result = match word {
+                "add" | "set" => self.add(rest),
+                "remove" => self.remove(rest),
+                _ => Err(format!("expected `add`, `set` or `remove`, found `{word}`")),
+            };
+            match result {
+                Ok(undo) => done.push(undo),
+                Err(error) => {
+                    self.undo(done);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn undo(&mut self, done: Vec<Undo>) {
+        for (prefix, before) in done.into_iter().rev() {
+            match before {
+                // It was there: there is room for it.
+                Some(next) => drop(self.fib.insert(prefix, next)),
+                None => drop(self.fib.remove(prefix)),
+            }
+        }
     }
 
     fn hop(&self, next: NextHop) -> Hop {
@@ -180,19 +223,8 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
 }
 
 fn prefix_of(word: &str) -> Result<Ipv4Prefix, String> {
-    let cut = word.split_once('/').and_then(|(address, length)| {
-        let length = length
-            .parse()
-            .ok()
-            .or_else(|| Some(Ipv4Addr::parse(length)?.to_bits().leading_ones() as u8))?;
-        Ipv4Prefix::new_truncated(Ipv4Addr::parse(address)?, length).ok()
-    });
-    let found = if word.contains('/') {
-        cut
-    } else {
-        Ipv4Prefix::parse(word)
-    };
-    found.ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))
+    Ipv4Prefix::parse(word)
+        .ok_or_else(|| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED))
 }
 
 impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
@@ -274,8 +306,9 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
 
     fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
         match handler {
-            "add" | "set" => self.add(value).map_err(HandlerError::new),
-            "remove" => self.remove(value).map_err(HandlerError::new),
+            "add" | "set" => self.add(value).map(|_| ()).map_err(HandlerError::new),
+            "remove" => self.remove(value).map(|_| ()).map_err(HandlerError::new),
+            "ctrl" => self.control(value).map_err(HandlerError::new),
             "flush" => {
                 (self.fib, self.hops) = (Fib::new(), Vec::new());
                 self.known.clear();
