@@ -62,7 +62,9 @@ pub(crate) struct Source {
 impl Step for Source {
     fn push(&mut self, buffers: &mut Buffers) {
         for at in 0..self.batch {
-            let Some(buffer) = buffers.free.pop() else { return };
+            let Some(buffer) = buffers.free.pop() else {
+                return;
+            };
             // SAFETY: a buffer on the free list is nobody else's, and a frame fits behind the headroom.
             unsafe {
                 (*buffer).start = HEADROOM as u16;
@@ -112,9 +114,7 @@ pub(crate) struct Discard;
 impl Step for Discard {
     fn push(&mut self, buffers: &mut Buffers) {
         let count = std::mem::take(&mut buffers.count);
-        buffers
-            .free
-            .extend_from_slice(&buffers.places[..count]);
+        buffers.free.extend_from_slice(&buffers.places[..count]);
     }
 }
 
@@ -194,7 +194,10 @@ impl Step for Lookup {
             unsafe {
                 use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
                 _mm_prefetch::<_MM_HINT_T0>(
-                    self.first.as_ptr().wrapping_add((*address >> 8) as usize).cast(),
+                    self.first
+                        .as_ptr()
+                        .wrapping_add((*address >> 8) as usize)
+                        .cast(),
                 );
             }
         }

@@ -139,15 +139,15 @@ impl Report {
         let machine = &self.machine;
         println!(
             "bench {}: {}, {} cores, Linux {}, load {}; medians of {} turns",
-            self.bench,
-            machine.processor,
-            machine.cores,
-            machine.kernel,
-            machine.load,
-            self.turns
+            self.bench, machine.processor, machine.cores, machine.kernel, machine.load, self.turns
         );
         println!("for each packet; the ratio is to {}\n", self.ratio_to);
-        let width = self.rows.iter().map(|row| row.name.len()).max().unwrap_or(0);
+        let width = self
+            .rows
+            .iter()
+            .map(|row| row.name.len())
+            .max()
+            .unwrap_or(0);
         println!(
             "{:width$}  batch       ns   cycles  ratio  quartiles (ns)",
             ""

@@ -21,12 +21,8 @@ impl Testpmd {
     /// Starts one over two null devices with frames of 60 octets, which are written if `write`. It
     /// waits on the first core and forwards on the second.
     pub(crate) fn null(cores: (usize, usize), write: bool) -> Result<Self, String> {
-        let devices = [0, 1].map(|at| {
-            format!(
-                "--vdev=net_null{at},size=60,copy={}",
-                i32::from(write)
-            )
-        });
+        let devices =
+            [0, 1].map(|at| format!("--vdev=net_null{at},size=60,copy={}", i32::from(write)));
         Self::start(cores, &devices)
     }
 
@@ -37,7 +33,13 @@ impl Testpmd {
             .args(["-oL", "dpdk-testpmd"])
             .arg(format!("-l{},{}", cores.0, cores.1))
             .arg(format!("--main-lcore={}", cores.0))
-            .args(["--no-huge", "-m192", "--no-pci", "--no-telemetry", "--no-shconf"])
+            .args([
+                "--no-huge",
+                "-m192",
+                "--no-pci",
+                "--no-telemetry",
+                "--no-shconf",
+            ])
             .arg(format!("--file-prefix=waypost-{}", std::process::id()))
             .args(devices)
             .args(["--", "-i", "--nb-cores=1", "--record-core-cycles"])

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // a program for the terminal
 
+mod bench;
 mod demo;
 mod prerequisites;
 mod suggest;
@@ -38,6 +39,11 @@ const COMMANDS: &[Command] = &[
         name: "test",
         help: "every check of the project; --long adds the long ones, --help tells more",
         run: test::run,
+    },
+    Command {
+        name: "bench",
+        help: "how fast it is, beside its peers in the same run: `bench graph`; --help tells more",
+        run: bench::run,
     },
     Command {
         name: "ci",

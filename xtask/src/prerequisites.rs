@@ -11,6 +11,8 @@ pub(crate) enum Need {
     Test,
     /// By the long runs only.
     Long,
+    /// By the benches.
+    Bench,
 }
 
 struct Program {
@@ -46,6 +48,12 @@ const PROGRAMS: &[Program] = &[
         package: "g++",
         need: Need::Long,
         needed_by: "building the fuzzer's driver",
+    },
+    Program {
+        name: "dpdk-testpmd",
+        package: "dpdk-dev",
+        need: Need::Bench,
+        needed_by: "a peer of the benches",
     },
 ];
 

@@ -27,10 +27,7 @@ const WARM_UP: usize = 1 << 16;
 /// Measures all of it.
 pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
     let cores = machine::cores();
-    let (&first, &last) = cores
-        .first()
-        .zip(cores.last())
-        .ok_or("no core to run on")?;
+    let (&first, &last) = cores.first().zip(cores.last()).ok_or("no core to run on")?;
     machine::pin(last);
     let mut bench = Bench::default();
     for (group, write) in [
@@ -48,7 +45,8 @@ pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
         bench.testpmd(group, (first, last), write);
     }
     for (count, size) in [(1_000, "1k"), (1_000_000, "1M")] {
-        let group = format!("IPv4: check, look-up of one of 64Ki in {size} routes, TTL, encapsulation");
+        let group =
+            format!("IPv4: check, look-up of one of 64Ki in {size} routes, TTL, encapsulation");
         if !settings.wants(&group) {
             continue;
         }
@@ -80,7 +78,7 @@ impl Bench {
         &mut self,
         group: &str,
         name: &str,
-        mut turn: impl FnMut(usize) -> Result<Sample, String> + Clone + 'static,
+        turn: impl FnMut(usize) -> Result<Sample, String> + Clone + 'static,
     ) {
         for batch in BATCHES {
             let mut turn = turn.clone();
@@ -91,8 +89,6 @@ impl Bench {
                 turn: Box::new(move || turn(batch)),
             });
         }
-        // The closure was only a model for the copies.
-        let _ = &mut turn;
     }
 
     fn graph(&mut self, group: &str, name: &str, graph: Instance) {

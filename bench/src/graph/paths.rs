@@ -23,13 +23,9 @@ pub(super) fn text(text: &str) -> Built {
     registry.add(source::CLASS);
     let source = Source::new("bench", text);
     let wrong = |wrong: waypost::graph::Diagnostics| {
-        wrong
-            .iter()
-            .map(|it| format!("{it:#}"))
-            .collect::<String>()
+        wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
     };
-    let program =
-        Program::parse(&source, &registry, &mut Options::default()).map_err(wrong)?;
+    let program = Program::parse(&source, &registry, &mut Options::default()).map_err(wrong)?;
     let mut instances = program.instances(1, &pool()?).map_err(wrong)?;
     Ok(instances.remove(0))
 }
@@ -71,7 +67,11 @@ pub(super) fn ipv4_text(routes: &Routes) -> Built {
          -> EtherEncap(0800, 02:00:00:00:00:01, 02:00:00:00:00:02) -> Counter -> Discard;",
     )?;
     for (prefix, length, hop) in routes.iter() {
-        let route = format!("{}/{length} {} 0", Ipv4Addr::from_bits(prefix), gateway(hop));
+        let route = format!(
+            "{}/{length} {} 0",
+            Ipv4Addr::from_bits(prefix),
+            gateway(hop)
+        );
         graph.write("routes.add", &route)?;
     }
     Ok(graph)

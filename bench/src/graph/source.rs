@@ -42,7 +42,12 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         "EMPTY" => Frames::new(false),
         "WRITTEN" => Frames::new(true),
         "DESTINATIONS" => Frames::to_destinations(),
-        other => return Err(ConfigError::expected("EMPTY, WRITTEN or DESTINATIONS", other)),
+        other => {
+            return Err(ConfigError::expected(
+                "EMPTY, WRITTEN or DESTINATIONS",
+                other,
+            ));
+        }
     }))
 }
 

@@ -123,6 +123,10 @@ const WITH_STD: &[&str] = &["thiserror", "tracing"];
 /// Dependencies for these configurations are test tools: no user's build has them.
 const TEST_CONFIGURATIONS: &[&str] = &["cfg(loom)", "cfg(fuzzing)"];
 
+/// Packages outside `crates/` that need `unsafe`, and the files that allow it: the benches read the
+/// processor's clock, and their floor is made of bare pointers.
+const UNSAFE_ELSEWHERE: &[(&str, &[&str])] = &[("waypost-bench", &["main.rs"])];
+
 /// Everything that a package breaks, as lines to read.
 pub(super) fn check(workspace: &Workspace) -> Vec<String> {
     let mut broken = Vec::new();
@@ -132,7 +136,14 @@ pub(super) fn check(workspace: &Workspace) -> Vec<String> {
             .directory
             .strip_prefix(workspace.root.join("crates"));
         let Ok(folder) = under_crates else {
-            // Chores, tests, fuzz targets and examples may depend on anything.
+            // Chores, tests, benches, fuzz targets and examples may depend on anything.
+            if let Some((_, places)) = UNSAFE_ELSEWHERE
+                .iter()
+                .find(|(name, _)| *name == package.name)
+            {
+                broken.extend(strays(&package.directory.join("src"), places));
+                continue;
+            }
             let forbids = |root: &&Path| !has(root, "#![forbid(unsafe_code)]");
             let roots = package.roots.iter().map(|root| root.as_path());
             broken.extend(
@@ -206,16 +217,21 @@ fn check_crate(known: &Crate, package: &Package) -> Vec<String> {
         }
     }
     if let Unsafe::In(places) = known.unsafe_code {
-        let source = package.directory.join("src");
-        let places: Vec<_> = places.iter().map(|place| source.join(place)).collect();
-        let rust = super::files::rust_files(&source);
-        let strays = rust
-            .iter()
-            .filter(|file| !places.contains(file) && has(file, "allow(unsafe_code)"));
-        broken
-            .extend(strays.map(|file| format!("{}: `unsafe` may not stand here", file.display())));
+        broken.extend(strays(&package.directory.join("src"), places));
     }
     broken
+}
+
+/// The files that allow themselves `unsafe`, and are not among those that may.
+fn strays(source: &Path, places: &[&str]) -> Vec<String> {
+    let places: Vec<_> = places.iter().map(|place| source.join(place)).collect();
+    let rust = super::files::rust_files(source);
+    let strays = rust
+        .iter()
+        .filter(|file| !places.contains(file) && has(file, "allow(unsafe_code)"));
+    strays
+        .map(|file| format!("{}: `unsafe` may not stand here", file.display()))
+        .collect()
 }
 
 fn package_name(folder: &str) -> String {
