@@ -7,6 +7,10 @@ mod harness;
 
 #[path = "golden/arp.rs"]
 mod arp;
+#[path = "golden/classify.rs"]
+mod classify;
+#[path = "golden/expression.rs"]
+mod expression;
 #[path = "golden/fragment.rs"]
 mod fragment;
 #[path = "golden/header.rs"]

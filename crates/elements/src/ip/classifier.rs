@@ -1,4 +1,4 @@
-//! IPClassifier and its language: packets told apart by what their headers say.
+//! IPClassifier: packets told apart by what their headers say.
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler, HandlerError,
@@ -19,19 +19,26 @@ pub(crate) const CLASS: ElementClass = ElementClass {
 Arguments: an expression for each output; a packet goes to the output of the first that holds, and is dropped if none does.
 
 - `-`, `true`, `any`, `all`: every packet; `false`, `none`: none.
-- `[ip] proto tcp|udp|icmp|NUMBER`, and `tcp`, `udp`, `icmp` alone.
-- `[src|dst|src or dst|src and dst] [host] ADDR`, `[src|dst] net ADDR/LENGTH`; without `src` or `dst` either will do.
-- `[src|dst] [tcp|udp] port NUMBER`, or `port A-B`.
-- `icmp type NUMBER`, or a name: `echo`, `echo-reply`, `unreachable`, `timeexceeded`, `redirect`.
-- `tcp opt syn|ack|fin|rst|psh|urg`: the flag is set.
-- `ip ttl N`, `ip tos N`, `ip dscp N`, `ip vers N`, `ip hl N`, `ip id N`: with `=`, `!=`, `<`, `>`, `<=`, `>=` in front of the
-  number if wanted.
-- `ip frag`, `ip unfrag`: a fragment, or none.
-- `not`, `!`, `and`, `&&`, `or`, `||`, and parentheses; `and` binds closer than `or`.
+- `[ip] proto PROTO`: a number, or `tcp`, `udp`, `icmp`, `igmp`, `ipip`, which may stand alone too.
+- `[src|dst|src or dst|src and dst] [host] ADDR`, `… [net] ADDR/LENGTH` or `net ADDR mask MASK`; without `src` or `dst`
+  either will do.
+- `[src|dst|…] [tcp|udp] port PORT`: a number, a name such as `www`, or `A-B`, from A to B. A name may stand alone.
+- `icmp type TYPE`: a number, or a name such as `echo` or `timeexceeded`.
+- `[tcp opt] syn|ack|fin|rst|psh|urg`: the flag is set. `tcp win N`: the window.
+- `ip ttl N`, `ip tos N`, `ip dscp N`, `ip vers N`, `ip hl N`, `ip id N`.
+- `[ip] frag`, `[ip] unfrag`: a fragment, or none. `ip ect`: capable of congestion notification; `ip ce`: congestion was met.
+- `ip[AT:LEN] N`, `transp[AT:LEN] N`, `tcp[AT:LEN] N` and so on: the octets there, up to four, one without `:LEN`.
+- `not`, `!`, `and`, `&&`, `or`, `||`, `A ? B : C`, and parentheses; `and` binds closer than `or`, and `?` loosest.
 
-What needs a transport header does not hold for a fragment but the first.
+Before a value there may be `=`, `==` or `!=`, and before a number `<`, `>`, `<=` or `>=`: `dst port > 1023`. Before that there
+may be `& MASK`; without a value the result must not be 0 then. A value alone takes up the words before the last value:
+`src port 80 or 81`.
 
-Deviations: Click's `ip[OFFSET:LEN]`, `ip ce`, `ip ect`, `src and dst` of ports and its ternary `? :` are not there.",
+What needs a transport header does not hold for a fragment but the first. `port != 80` does not hold for what has no ports;
+`not port 80` does.
+
+Deviations: Click's `ether host`, and names of hosts, are not there, nor are the handlers `pattern0` and so on. There is no
+warning about an expression that never decides.",
     handlers: HANDLERS,
     build,
 };
