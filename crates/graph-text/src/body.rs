@@ -36,6 +36,8 @@ pub(crate) struct Body {
     /// How many ports its `input` and `output` have.
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+    /// Its connections to `input` and `output` are wrong, which was told: its ports are not what was meant.
+    pub(crate) flawed: bool,
     /// The ports connected from outside of each node that is a compound: inputs, outputs.
     pub(crate) used: HashMap<NodeId, (Vec<u16>, Vec<u16>)>,
 }
@@ -52,6 +54,8 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) kind: NodeKind,
     pub(crate) config: String,
+    /// Where the configuration is written.
+    pub(crate) config_place: Option<Place>,
     pub(crate) place: Place,
     pub(crate) class_place: Place,
     /// Written as a name alone.
@@ -79,8 +83,11 @@ pub(crate) enum ClassRef {
 pub(crate) struct CompoundClass {
     pub(crate) name: String,
     pub(crate) overloads: Vec<BodyId>,
-    /// What `...` stands for.
-    pub(crate) extends: Option<ClassRef>,
+    /// What `...` stands for, and where it is written.
+    pub(crate) extends: Option<(ClassRef, Place)>,
+    /// How many alternatives there are with those of the class that it extends. A bound on it bounds how deep classes that
+    /// extend each other are nested.
+    pub(crate) alternatives: usize,
 }
 
 /// A connection inside a body.
@@ -98,6 +105,13 @@ impl ClassRef {
         match self {
             Self::Primitive(name) => name,
             Self::Compound(class) => &class.name,
+        }
+    }
+
+    pub(crate) fn alternatives(&self) -> usize {
+        match self {
+            Self::Primitive(_) => 1,
+            Self::Compound(class) => class.alternatives,
         }
     }
 }

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::class::{ClassInfo, Classes, Processing};
 use crate::complain::Complaints;
-use crate::diagnostic::limited;
+use crate::diagnostic::not_shown;
 use crate::graph::{Connection, ElementId, FlatGraph};
 use crate::infer::{Conflict, Inference, Port, input_of, output_of};
-use crate::{Diagnostic, Diagnostics, Limits};
+use crate::{Diagnostic, Diagnostics, Limits, Severity};
 
 /// A graph whose elements exist, whose ports are all connected, and of whose ports each is known to push or to pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,13 +64,16 @@ pub fn check(graph: &FlatGraph, classes: &dyn Classes) -> Result<CheckedGraph, D
         graph,
         complaints: Complaints::new(graph),
         found: Vec::new(),
+        most: Limits::default().diagnostics,
+        more: 0,
     };
     let infos = check.classes(classes);
     let counts = check.ports(&infos);
     let inference = Inference::run(graph, &infos, &counts);
     check.processing(&inference);
     check.reuse(&inference);
-    Diagnostics::split(limited(check.found, Limits::default().diagnostics))?;
+    check.found.extend(not_shown(check.more, Severity::Error));
+    Diagnostics::split(check.found)?;
     let side = |output: bool| {
         let ports = graph
             .ids()
@@ -100,9 +103,22 @@ struct Check<'a> {
     graph: &'a FlatGraph,
     complaints: Complaints<'a>,
     found: Vec<Diagnostic>,
+    /// Errors that are told, and how many there are beyond.
+    most: usize,
+    more: usize,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    /// Errors beyond the limit are counted and not worded: words cost a look at the whole graph.
+    fn report(&mut self, words: impl FnOnce(&Complaints<'a>) -> Diagnostic) {
+        if self.found.len() < self.most {
+            let diagnostic = words(&self.complaints);
+            self.found.push(diagnostic);
+        } else {
+            self.more += 1;
+        }
+    }
+
     /// What is known of the class of each element.
     fn classes(&mut self, table: &dyn Classes) -> Vec<Option<ClassInfo>> {
         let mut known: HashMap<&str, Option<ClassInfo>> = HashMap::new();
@@ -118,13 +134,9 @@ impl Check<'_> {
             let key = place.map_or((String::new(), id.0), |p| {
                 (p.source.name().to_owned(), p.span.start)
             });
-            if info.is_none()
-                && told.insert((element.class.as_str(), key))
-                && self.found.len() <= 10_000
-            {
+            if info.is_none() && told.insert((element.class.as_str(), key)) {
                 let names = names.get_or_insert_with(|| table.names());
-                self.found
-                    .push(self.complaints.unknown_class(element, names));
+                self.report(|words| words.unknown_class(element, names));
             }
             infos.push(info.clone());
             if let Some(name) = self
@@ -132,8 +144,7 @@ impl Check<'_> {
                 .own_name(element)
                 .filter(|name| table.class(name).is_some())
             {
-                self.found
-                    .push(self.complaints.class_as_element(element, name));
+                self.report(|words| words.class_as_element(element, name));
             }
         }
         infos
@@ -189,8 +200,7 @@ impl Check<'_> {
                 output,
                 number: usize::from(*port),
             };
-            self.found
-                .push(self.complaints.no_such_port(at, info, count));
+            self.report(|words| words.no_such_port(at, info, count));
         }
         let mut next = 0;
         let ends = connected
@@ -200,10 +210,7 @@ impl Check<'_> {
             .chain([count]);
         for port in ends {
             if next < port {
-                self.found.push(
-                    self.complaints
-                        .unused(element, info, output, next, port - 1),
-                );
+                self.report(|words| words.unused(element, info, output, next, port - 1));
             }
             next = port + 1;
         }
@@ -211,11 +218,9 @@ impl Check<'_> {
 
     fn processing(&mut self, inference: &Inference<'_>) {
         for conflict in inference.conflicts() {
-            self.found.push(match conflict {
-                Conflict::Connection(c) => self.complaints.push_pull(c, inference),
-                Conflict::Agnostic(input, output) => {
-                    self.complaints.agnostic(input, output, inference)
-                }
+            self.report(|words| match conflict {
+                Conflict::Connection(c) => words.push_pull(c, inference),
+                Conflict::Agnostic(input, output) => words.agnostic(input, output, inference),
             });
         }
     }
@@ -230,8 +235,7 @@ impl Check<'_> {
             .filter(|g| g.len() > 1)
         {
             if inference.processing(output_of(&group[0])) == Processing::Push {
-                self.found
-                    .push(self.complaints.reuse(output_of(&group[0]), group));
+                self.report(|words| words.reuse(output_of(&group[0]), group));
             }
         }
         for group in by_input
@@ -239,8 +243,7 @@ impl Check<'_> {
             .filter(|g| g.len() > 1)
         {
             if inference.processing(input_of(&group[0])) == Processing::Pull {
-                self.found
-                    .push(self.complaints.reuse(input_of(&group[0]), group));
+                self.report(|words| words.reuse(input_of(&group[0]), group));
             }
         }
     }

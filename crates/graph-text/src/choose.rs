@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::body::{Bodies, Body, BodyId, ClassRef, CompoundClass, Node, Parameter};
 use crate::overload::{Misfit, assign};
 use crate::suggest::did_you_mean;
-use crate::{Code, Diagnostic};
+use crate::{Code, Diagnostic, Place};
 
 /// Alternatives listed where none fits.
 const MOST_LISTED: usize = 6;
@@ -13,8 +13,8 @@ const MOST_LISTED: usize = 6;
 /// What an element of a compound class turns out to be.
 #[derive(Debug)]
 pub(crate) enum Chosen {
-    /// Of a class that the text only extends.
-    Primitive(String),
+    /// Of a class from outside the text; with the `...` that stands for it, if the text extends the class.
+    Primitive(String, Option<Place>),
     /// An instance of a body, with the values of its parameters.
     Body { body: BodyId, values: Vec<String> },
 }
@@ -52,8 +52,10 @@ pub(crate) fn choose(
             }
         }
         match at.extends.clone() {
-            Some(ClassRef::Primitive(name)) => return Ok(Chosen::Primitive(name)),
-            Some(ClassRef::Compound(next)) => at = next,
+            Some((ClassRef::Primitive(name), dots)) => {
+                return Ok(Chosen::Primitive(name, Some(dots)));
+            }
+            Some((ClassRef::Compound(next), _)) => at = next,
             None => break,
         }
     }
@@ -86,6 +88,9 @@ fn title(class: &str) -> String {
 /// The ports that are connected and do not exist, and those that exist and are not connected.
 fn wrong_ports(body: &Body, node: &Node, inputs: &[u16], outputs: &[u16]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    if body.flawed {
+        return found;
+    }
     for (side, connected, count) in [
         ("input", inputs, body.inputs),
         ("output", outputs, body.outputs),
@@ -125,10 +130,14 @@ fn wrong_arguments(body: &Body, node: &Node, misfit: &Misfit) -> Diagnostic {
     let (message, help) = match misfit {
         Misfit::Count { wanted, given } => {
             let few = if given < wanted { "few" } else { "many" };
+            let kind = match keywords().next() {
+                Some(_) => "positional argument",
+                None => "argument",
+            };
             (
                 format!(
-                    "too {few} arguments for {class}: expected {}, found {given}",
-                    counted(*wanted, "argument")
+                    "too {few} {kind}s for {class}: expected {}, found {given}",
+                    counted(*wanted, kind)
                 ),
                 None,
             )

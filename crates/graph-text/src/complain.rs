@@ -3,6 +3,7 @@
 use crate::class::{ClassInfo, Processing};
 use crate::graph::{Connection, FlatElement, FlatGraph};
 use crate::infer::{Inference, Port, input_of, output_of};
+use crate::scan::{is_identifier, skip_blank};
 use crate::suggest::did_you_mean;
 use crate::{Code, Diagnostic, Place};
 
@@ -71,6 +72,11 @@ impl<'a> Complaints<'a> {
             )
         };
         let mut diagnostic = Diagnostic::error(code, message).at(origin.class_place.clone(), label);
+        if let Some(dots) = &origin.extension {
+            return diagnostic
+                .at(dots.clone(), "extends a class that does not exist")
+                .help(did_you_mean(class, known.iter().map(String::as_str)));
+        }
         if let Some((_, place)) = around.first() {
             return diagnostic
                 .at(name_in(place), "inside the definition of this class")
@@ -175,12 +181,6 @@ impl<'a> Complaints<'a> {
             c.to_port,
             self.graph.element(c.to).name
         );
-        let help = match sends {
-            Processing::Push => {
-                "a Queue between them takes what is pushed and gives it when pulled"
-            }
-            Processing::Pull => "an Unqueue between them pulls packets and pushes them on",
-        };
         let mut diagnostic = Diagnostic::error(Code::PushPull, message).at(
             self.graph.places.get(&c).cloned(),
             format!("{sends} meets {takes}"),
@@ -190,7 +190,7 @@ impl<'a> Complaints<'a> {
         diagnostic
             .help(self.why(from, inference))
             .help(self.why(to, inference))
-            .help(help.to_owned())
+            .help(turn(sends, "between them"))
     }
 
     pub(crate) fn agnostic(
@@ -215,6 +215,7 @@ impl<'a> Complaints<'a> {
                 "a `{}` is what its neighbours are, all push or all pull",
                 element.class
             ))
+            .help(turn(inference.processing(input), "before or behind it"))
     }
 
     pub(crate) fn reuse(&self, port: Port, connections: &[Connection]) -> Diagnostic {
@@ -290,6 +291,16 @@ impl<'a> Complaints<'a> {
     }
 }
 
+/// What makes packets that come in one way go on the other way.
+fn turn(comes: Processing, place: &str) -> String {
+    match comes {
+        Processing::Push => {
+            format!("a Queue {place} takes what is pushed and gives it when pulled")
+        }
+        Processing::Pull => format!("an Unqueue {place} pulls packets and pushes them on"),
+    }
+}
+
 fn side(output: bool) -> &'static str {
     if output { "output" } else { "input" }
 }
@@ -297,10 +308,10 @@ fn side(output: bool) -> &'static str {
 /// The name in `elementclass Name {…}`.
 fn name_in(definition: &Place) -> Place {
     let text = definition.text();
-    let start = text.find(char::is_whitespace).unwrap_or(0);
-    let name = text[start..].trim_start();
+    let start = skip_blank(text.as_bytes(), "elementclass".len());
+    let name = text.get(start..).unwrap_or_default();
     let length = name
-        .find(|c: char| !(c.is_ascii() && crate::scan::is_identifier(c as u8)))
+        .find(|c: char| !(c.is_ascii() && (is_identifier(c as u8) || c == '/')))
         .unwrap_or(name.len());
     let from = definition.span.start as usize + text.len() - name.len();
     Place {

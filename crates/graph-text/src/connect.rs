@@ -1,7 +1,7 @@
 //! Which output goes to which input where two lists of elements meet.
 
 use crate::Span;
-use crate::ast::PortList;
+use crate::ast::{PortList, PortRange};
 use crate::body::NodeId;
 
 /// One side's element with its ports.
@@ -9,8 +9,9 @@ use crate::body::NodeId;
 pub(crate) struct End {
     pub(crate) node: NodeId,
     pub(crate) span: Span,
-    /// No ports written: port 0, or as many as the other side has.
-    pub(crate) ports: Vec<u16>,
+    /// No ports written: port 0, or as many as the other side has. Ranges are counted before they are spread: a short text
+    /// can name a great many ports.
+    pub(crate) ports: Vec<PortRange>,
     /// Goes on behind the last of `ports`.
     pub(crate) open: bool,
 }
@@ -43,17 +44,18 @@ pub(crate) enum Mismatch {
 
 impl End {
     pub(crate) fn new(node: NodeId, span: Span, ports: Option<&PortList>) -> Self {
-        let ranges = ports.map_or(&[][..], |list| &list.ranges);
-        let ports_named = ranges
-            .iter()
-            .flat_map(|range| range.first..=range.last)
-            .collect();
         Self {
             node,
             span,
-            ports: ports_named,
+            ports: ports.map_or_else(Vec::new, |list| list.ranges.clone()),
             open: ports.is_some_and(|list| list.open),
         }
+    }
+
+    /// How many ports are written, or one where none are.
+    fn count(&self) -> usize {
+        let count = |range: &PortRange| usize::from(range.last - range.first) + 1;
+        self.ports.iter().map(count).sum::<usize>().max(1)
     }
 }
 
@@ -65,7 +67,7 @@ pub(crate) fn pair(
     many: bool,
     most: usize,
 ) -> (Vec<Pair>, Option<Mismatch>) {
-    let count = |ends: &[End]| ends.iter().map(|end| end.ports.len().max(1)).sum::<usize>();
+    let count = |ends: &[End]| ends.iter().map(End::count).sum::<usize>();
     let (out_count, in_count) = (count(outputs), count(inputs));
     let open = |ends: &[End]| ends.iter().filter(|end| end.open).count();
     let (mut out_open, mut in_open) = (open(outputs) > 0, open(inputs) > 0);
@@ -154,13 +156,14 @@ fn spread(ends: &[End], more: usize) -> Vec<((NodeId, u16), Span)> {
     let alone = ends.len() == 1;
     let mut ports = Vec::new();
     for end in ends {
-        let last = end.ports.last().copied().unwrap_or(0);
         let named = if end.ports.is_empty() {
-            &[0][..]
+            &[PortRange { first: 0, last: 0 }][..]
         } else {
             &end.ports
         };
-        ports.extend(named.iter().map(|port| ((end.node, *port), end.span)));
+        let last = named.last().map_or(0, |range| range.last);
+        let named = named.iter().flat_map(|range| range.first..=range.last);
+        ports.extend(named.map(|port| ((end.node, port), end.span)));
         if end.open || (alone && end.ports.is_empty()) {
             let further = (last.saturating_add(1)..=u16::MAX).take(std::mem::take(&mut more));
             ports.extend(further.map(|port| ((end.node, port), end.span)));
@@ -177,7 +180,13 @@ mod tests {
         End {
             node,
             span: Span::default(),
-            ports: ports.to_vec(),
+            ports: ports
+                .iter()
+                .map(|&port| PortRange {
+                    first: port,
+                    last: port,
+                })
+                .collect(),
             open,
         }
     }

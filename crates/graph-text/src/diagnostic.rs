@@ -274,17 +274,21 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
+/// That there are more, if there are; an error if one of them is.
+pub(crate) fn not_shown(more: usize, severity: Severity) -> Option<Diagnostic> {
+    (more > 0).then(|| Diagnostic {
+        severity,
+        ..Diagnostic::error(Code::Limit, format!("{more} more mistakes are not shown"))
+    })
+}
+
 /// At most so many of them, and one that tells how many more there are.
 pub(crate) fn limited(mut found: Vec<Diagnostic>, most: usize) -> Vec<Diagnostic> {
     if found.len() > most {
         // Errors are worth more than warnings.
         found.sort_by_key(|d| Reverse(d.severity));
-        let more = found.len() - most;
-        found.truncate(most);
-        found.push(Diagnostic::error(
-            Code::Limit,
-            format!("{more} more mistakes are not shown"),
-        ));
+        let left = found.split_off(most);
+        found.extend(not_shown(left.len(), left[0].severity));
     }
     found
 }
@@ -298,9 +302,10 @@ impl Diagnostics {
     pub fn split(mut found: Vec<Diagnostic>) -> Result<Vec<Diagnostic>, Self> {
         if found.iter().any(|d| d.severity == Severity::Error) {
             found.sort_by_key(|d| {
-                d.place().map_or((String::new(), 0), |p| {
-                    (p.source.name().to_owned(), p.span.start)
-                })
+                let place = d
+                    .place()
+                    .map(|p| (p.source.name().to_owned(), p.span.start));
+                (place.is_none(), place)
             });
             Err(Self(found))
         } else {

@@ -43,6 +43,8 @@ pub(crate) struct Expander {
 pub(crate) enum Failure {
     /// A variable is defined by itself.
     Recursive(String),
+    /// Variables need each other deeper than allowed.
+    Nesting,
     /// The budget is used up.
     Budget,
 }
@@ -78,6 +80,7 @@ impl Expander {
         let bytes = text.as_bytes();
         let mut out = String::new();
         let (mut i, mut copied, mut quoted) = (0, 0, None);
+        let mut brackets = Brackets::new(bytes);
         while i < bytes.len() {
             match bytes[i] {
                 b'\\' if quoted == Some(b'"') => i += 2,
@@ -91,7 +94,7 @@ impl Expander {
                 }
                 b'/' if quoted.is_none() && at_comment(bytes, i) => i = skip_comment(bytes, i),
                 b'$' if quoted != Some(b'\'') => {
-                    let Some(reference) = Reference::read(text, i) else {
+                    let Some(reference) = Reference::read(text, i, &mut brackets) else {
                         i += 1;
                         continue;
                     };
@@ -116,10 +119,10 @@ impl Expander {
     }
 
     fn reference(&mut self, reference: &Reference<'_>, written: &str, scope: &Rc<Scope>) -> Found {
-        if self.failure.is_some()
-            || !self.spend(SUBSTITUTION_COST)
-            || self.active.len() > self.nesting
-        {
+        if self.active.len() > self.nesting {
+            self.failure.get_or_insert(Failure::Nesting);
+        }
+        if self.failure.is_some() || !self.spend(SUBSTITUTION_COST) {
             return Found::Nothing(written.to_owned());
         }
         // Variables inside the braces come first: `${a[$n]}`.
@@ -210,16 +213,16 @@ struct Parts<'t> {
 
 impl<'t> Reference<'t> {
     /// The reference whose `$` is at `at`, if it is one.
-    fn read(text: &'t str, at: usize) -> Option<Self> {
+    fn read(text: &'t str, at: usize, brackets: &mut Brackets<'_>) -> Option<Self> {
         let bytes = text.as_bytes();
         let first = *bytes.get(at + 1)?;
         let (inside, end) = match first {
             b'{' => {
-                let close = at + 2 + text[at + 2..].find('}')?;
+                let close = brackets.closing_brace(at + 2)?;
                 (at + 2..close, close + 1)
             }
             b'(' => {
-                let close = closing_parenthesis(bytes, at + 2)?;
+                let close = brackets.closing_parenthesis(at + 2)?;
                 (at + 2..close, close + 1)
             }
             b'?' | b'#' | b'$' => (at + 1..at + 2, at + 2),
@@ -271,24 +274,58 @@ impl<'t> Reference<'t> {
     }
 }
 
-/// The parenthesis that closes the one before `from`; parentheses in quotes do not count.
-fn closing_parenthesis(bytes: &[u8], from: usize) -> Option<usize> {
-    let (mut depth, mut quoted, mut i) = (1usize, None, from);
-    while i < bytes.len() {
-        match (bytes[i], quoted) {
-            (b'(', None) => depth += 1,
-            (b')', None) => depth -= 1,
-            (b'"' | b'\'', None) => quoted = Some(bytes[i]),
-            (b, Some(q)) if b == q => quoted = None,
-            (b'\\', q) if q != Some(b'\'') => i += 1,
-            _ => {}
+/// The brackets of one text, looked for at most once each: there may be a great many that do not close.
+struct Brackets<'t> {
+    text: &'t [u8],
+    /// From here on there is no `}`.
+    no_brace: usize,
+    /// Where the inside of a parenthesis ends, by where it starts; `None` if it does not close.
+    closings: HashMap<usize, Option<usize>>,
+}
+
+impl<'t> Brackets<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        Self {
+            text,
+            no_brace: text.len(),
+            closings: HashMap::new(),
         }
-        if depth == 0 {
-            return Some(i);
-        }
-        i += 1;
     }
-    None
+
+    /// The first `}` from `from` on.
+    fn closing_brace(&mut self, from: usize) -> Option<usize> {
+        let ahead = self.text.get(from..self.no_brace)?;
+        let found = ahead.iter().position(|byte| *byte == b'}');
+        if found.is_none() {
+            self.no_brace = from;
+        }
+        found.map(|at| from + at)
+    }
+
+    /// The parenthesis that closes the one before `from`; parentheses in quotes do not count.
+    fn closing_parenthesis(&mut self, from: usize) -> Option<usize> {
+        if let Some(known) = self.closings.get(&from) {
+            return *known;
+        }
+        let (mut open, mut quoted, mut i) = (vec![from], None, from);
+        while i < self.text.len() && !open.is_empty() {
+            match (self.text[i], quoted) {
+                (b'(', None) => open.push(i + 1),
+                (b')', None) => {
+                    let inside = open.pop();
+                    self.closings.extend(inside.map(|inside| (inside, Some(i))));
+                }
+                (quote @ (b'"' | b'\''), None) => quoted = Some(quote),
+                (byte, Some(quote)) if byte == quote => quoted = None,
+                (b'\\', quote) if quote != Some(b'\'') => i += 1,
+                _ => {}
+            }
+            i += 1;
+        }
+        self.closings
+            .extend(open.into_iter().map(|inside| (inside, None)));
+        self.closings.get(&from).copied().flatten()
+    }
 }
 
 #[cfg(test)]
@@ -345,6 +382,18 @@ mod tests {
     }
 
     #[test]
+    fn brackets_that_do_not_close_are_no_references() {
+        let values = [("a", "1")];
+        assert_eq!(
+            run("${x $a $(y $a \"$(\" $(a)", &values),
+            "${x 1 $(y 1 \"$(\" 1"
+        );
+        let open = "$(${".repeat(100_000);
+        let mut expander = Expander::new(1_000_000, 50);
+        assert_eq!(expander.expand(&open, &scope(&[])), open);
+    }
+
+    #[test]
     fn recursion_and_growth_are_bounded() {
         let mut expander = Expander::new(10_000, 50);
         expander.expand("$a", &scope(&[("a", "$b"), ("b", "$a$a")]));
@@ -361,6 +410,7 @@ mod tests {
         assert_eq!(expander.failure, Some(Failure::Budget));
         let mut expander = Expander::new(1_000_000, 50);
         let nested = format!("{}{}", "$(".repeat(1000), ")".repeat(1000));
-        assert_eq!(expander.expand(&nested, &scope(&[])).len(), nested.len());
+        expander.expand(&nested, &scope(&[]));
+        assert_eq!(expander.failure, Some(Failure::Nesting));
     }
 }

@@ -4,16 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::args::{join, split};
+use crate::args::split;
 use crate::ast::Ast;
 use crate::body::{Bodies, BodyId, ClassRef, INPUT, Node, NodeId, NodeKind, OUTPUT};
 use crate::choose::{Chosen, choose};
 use crate::expand::{Expander, Failure, Scope, Value};
 use crate::graph::{FlatElement, FlatGraph, Instance, Origin};
+use crate::print::printable;
 use crate::resolve::{Resolved, resolve};
+use crate::scan::is_word;
 use crate::suggest::did_you_mean;
 use crate::tunnel::{Edge, Vertex, follow};
-use crate::{Code, Diagnostic, Diagnostics, Limits, Place, Source};
+use crate::{Code, Diagnostic, Diagnostics, Limits, Place, Severity, Source, Span};
 
 /// Where `require(library …)` finds texts.
 pub trait Libraries {
@@ -92,6 +94,7 @@ pub fn flatten(ast: &Ast, options: &mut Options<'_>) -> Result<FlatGraph, Diagno
         instances: HashSet::new(),
         told: HashSet::new(),
         found,
+        errors: 0,
         full: false,
     };
     let scope = flattener.text_scope();
@@ -137,6 +140,7 @@ struct Flattener<'o, 'l> {
     /// Variables complained of, with the places.
     told: HashSet<(String, u32)>,
     found: Vec<Diagnostic>,
+    errors: usize,
     /// A limit is reached: nothing more is made.
     full: bool,
 }
@@ -189,15 +193,27 @@ impl Flattener<'_, '_> {
                 NodeKind::Tunnel if compound && node_id == OUTPUT => {
                     both(Vertex::Tunnel(own_tunnels.1))
                 }
-                NodeKind::Tunnel => both(Vertex::Tunnel(self.tunnel())),
+                NodeKind::Tunnel => {
+                    self.count_node(node);
+                    both(Vertex::Tunnel(self.tunnel()))
+                }
                 NodeKind::Element(class) => {
                     let name = format!("{prefix}{}", node.name);
                     let config = self.config(node, class, scope, name.len());
                     match self.class_of(class, node, body.used.get(&node_id), &config) {
                         None => None,
-                        Some(Chosen::Primitive(class)) => self
-                            .element(node, name, class, &config, instance)
-                            .and_then(both),
+                        Some(Chosen::Primitive(class, extension)) => {
+                            let origin = Origin {
+                                place: node.place.clone(),
+                                class_place: node.class_place.clone(),
+                                extension,
+                                instance: instance.cloned(),
+                                bare: node.bare,
+                                named: node.named,
+                            };
+                            self.element(node, name, class, &config, origin)
+                                .and_then(both)
+                        }
                         Some(Chosen::Body { body, values }) => {
                             let tunnels = (self.tunnel(), self.tunnel());
                             self.name_instance(name, node);
@@ -253,6 +269,7 @@ impl Flattener<'_, '_> {
                 return;
             }
             let inner_scope = self.inner_scope(inner, values, scope);
+            self.stop_at_failure(node);
             let class = bodies.bodies[inner].name.clone();
             let place = node.place.clone();
             let prefix = format!("{name}/");
@@ -267,7 +284,7 @@ impl Flattener<'_, '_> {
     }
 
     /// The variables inside an instance: its arguments and definitions, inside the scope where its class is defined.
-    fn inner_scope(&self, id: BodyId, values: Vec<String>, scope: &Rc<Scope>) -> Rc<Scope> {
+    fn inner_scope(&mut self, id: BodyId, values: Vec<String>, scope: &Rc<Scope>) -> Rc<Scope> {
         let body = &self.bodies.bodies[id];
         let mut around = scope;
         while Some(around.body) != body.parent {
@@ -280,6 +297,7 @@ impl Flattener<'_, '_> {
         let mut variables: HashMap<String, Value> =
             names.zip(values.into_iter().map(Value::Text)).collect();
         for (name, value) in &body.definitions {
+            self.expander.spend(name.len() + value.len());
             variables.insert(name.clone(), Value::Definition(value.clone()));
         }
         Rc::new(Scope {
@@ -302,35 +320,13 @@ impl Flattener<'_, '_> {
         scope: &Rc<Scope>,
         name_length: usize,
     ) -> String {
-        self.made += 1;
-        if self.made > self.options.limits.elements {
-            let most = self.options.limits.elements;
-            self.limit(
-                format!("the graph has more than {most} elements, counting compounds"),
-                &node.place,
-            );
+        if !self.count_node(node) {
             return String::new();
         }
         self.expander.spend(name_length);
         let config = self.expander.expand(&node.config, scope);
         self.expander.spend(config.len());
-        match self.expander.failure.take() {
-            None => {}
-            Some(Failure::Budget) => {
-                let most = self.options.limits.expansion_bytes;
-                self.limit(
-                    format!("names and configurations have more than {most} bytes"),
-                    &node.place,
-                );
-            }
-            Some(Failure::Recursive(name)) if self.told.insert((name.clone(), u32::MAX)) => {
-                let message = format!("the definition of `${name}` needs `${name}` itself");
-                let diagnostic = Diagnostic::error(Code::RecursiveDefinition, message);
-                self.found
-                    .push(diagnostic.at(node.place.clone(), "needed by this element"));
-            }
-            Some(Failure::Recursive(_)) => {}
-        }
+        self.stop_at_failure(node);
         let late = self
             .options
             .late_variables
@@ -350,6 +346,49 @@ impl Flattener<'_, '_> {
         config
     }
 
+    /// Counts an element, compound or group; false if it is one too many.
+    fn count_node(&mut self, node: &Node) -> bool {
+        self.made += 1;
+        let most = self.options.limits.elements;
+        if self.made > most {
+            let message =
+                format!("the graph has more than {most} elements, counting compounds and groups");
+            self.limit(message, &node.place);
+        }
+        self.made <= most
+    }
+
+    /// Tells why the expansion of variables was cut short, if it was.
+    fn stop_at_failure(&mut self, node: &Node) {
+        let limits = &self.options.limits;
+        match self.expander.failure.take() {
+            None => {}
+            Some(Failure::Budget) => {
+                let most = limits.expansion_bytes;
+                let message = format!("names and configurations have more than {most} bytes");
+                self.limit(message, &node.place);
+            }
+            Some(Failure::Nesting) => {
+                let most = limits.nesting;
+                let message = format!("variables need each other deeper than {most} levels");
+                self.limit(message, &node.place);
+            }
+            Some(Failure::Recursive(name)) if self.told.insert((name.clone(), u32::MAX)) => {
+                let message = format!("the definition of `${name}` needs `${name}` itself");
+                let diagnostic = Diagnostic::error(Code::RecursiveDefinition, message);
+                self.report(diagnostic.at(node.place.clone(), "needed by this element"));
+            }
+            Some(Failure::Recursive(_)) => {}
+        }
+    }
+
+    /// Beyond the errors that are shown, to make the rest of the graph would be for nothing.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.severity() == Severity::Error);
+        self.full |= self.errors > self.options.limits.diagnostics;
+        self.found.push(diagnostic);
+    }
+
     fn undefined_variable(&mut self, name: &str, node: &Node, scope: &Rc<Scope>) {
         let scopes = std::iter::successors(Some(scope), |scope| scope.parent.as_ref());
         let mut visible: Vec<&str> = scopes
@@ -359,11 +398,15 @@ impl Flattener<'_, '_> {
         let help = did_you_mean(name, visible).map(|help| help.replacen('`', "`$", 1));
         let message = format!("`${name}` is not defined and stays as it is written");
         let diagnostic = Diagnostic::warning(Code::UndefinedVariable, message);
-        self.found.push(
-            diagnostic
-                .at(node.place.clone(), "in the configuration of this element")
-                .help(help),
-        );
+        let written = node
+            .config_place
+            .as_ref()
+            .and_then(|config| variable_in(config, name));
+        let diagnostic = match written {
+            Some(place) => diagnostic.at(place, ""),
+            None => diagnostic.at(node.place.clone(), "needed by this element"),
+        };
+        self.report(diagnostic.help(help));
     }
 
     /// What a node is an instance of; `None` if that is an error.
@@ -375,14 +418,16 @@ impl Flattener<'_, '_> {
         config: &str,
     ) -> Option<Chosen> {
         let ClassRef::Compound(class) = class else {
-            return Some(Chosen::Primitive(class.name().to_owned()));
+            return Some(Chosen::Primitive(class.name().to_owned(), None));
         };
         let empty = (Vec::new(), Vec::new());
         let (inputs, outputs) = used.unwrap_or(&empty);
         match choose(&self.bodies, class, node, inputs, outputs, &split(config)) {
             Ok(chosen) => Some(chosen),
             Err(diagnostics) => {
-                self.found.extend(diagnostics);
+                for diagnostic in diagnostics {
+                    self.report(diagnostic);
+                }
                 None
             }
         }
@@ -394,20 +439,13 @@ impl Flattener<'_, '_> {
         name: String,
         class: String,
         config: &str,
-        instance: Option<&Arc<Instance>>,
+        origin: Origin,
     ) -> Option<Vertex> {
-        let origin = Origin {
-            place: node.place.clone(),
-            class_place: node.class_place.clone(),
-            instance: instance.cloned(),
-            bare: node.bare,
-            named: node.named,
-        };
         let taken = self.instances.contains(&name);
         let element = FlatElement {
             name,
             class,
-            config: join(&split(config)),
+            config: printable(config),
             origin: Some(origin),
         };
         let name = element.name.clone();
@@ -435,7 +473,7 @@ impl Flattener<'_, '_> {
         let message = format!("two elements are called `{name}`");
         let diagnostic =
             Diagnostic::error(Code::Redeclaration, message).at(node.place.clone(), "one here");
-        self.found.push(
+        self.report(
             diagnostic
                 .at(other, "one here")
                 .help("`/` in names is for members of compounds".to_owned()),
@@ -445,8 +483,24 @@ impl Flattener<'_, '_> {
     fn limit(&mut self, message: String, place: &Place) {
         if !self.full {
             self.full = true;
-            self.found
-                .push(Diagnostic::error(Code::Limit, message).at(place.clone(), "reached here"));
+            self.report(Diagnostic::error(Code::Limit, message).at(place.clone(), "reached here"));
         }
     }
+}
+
+/// Where a configuration says `$name` or `${name`.
+fn variable_in(config: &Place, name: &str) -> Option<Place> {
+    let text = config.text();
+    let found = text.match_indices(name).find(|(at, _)| {
+        let before = text[..*at].trim_end_matches('{');
+        let ends = !text[at + name.len()..].starts_with(|c: char| c.is_ascii() && is_word(c as u8));
+        before.ends_with('$') && ends
+    });
+    found.map(|(at, _)| {
+        let start = config.span.start as usize + text[..at].rfind('$').unwrap_or(at);
+        Place {
+            source: config.source.clone(),
+            span: Span::new(start, config.span.start as usize + at + name.len()),
+        }
+    })
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::args::{Args, join, split};
+use crate::args::Args;
+use crate::print::printable;
 use crate::scan::is_identifier_text;
 use crate::{Diagnostic, Place};
 
@@ -49,6 +50,8 @@ pub(crate) struct Origin {
     pub(crate) place: Place,
     /// The class name in it.
     pub(crate) class_place: Place,
+    /// The `...` that stands for its class, where the text extends that.
+    pub(crate) extension: Option<Place>,
     /// The compound instances around it, innermost first.
     pub(crate) instance: Option<Arc<Instance>>,
     /// A bare name: an anonymous element of that class, or an element that nobody declared.
@@ -77,8 +80,8 @@ pub struct Requirement {
 
 /// A graph of elements and connections, from a text by [`flatten`](crate::flatten) or built element by element.
 ///
-/// Element names are unique identifiers, configurations are free of comments, and connections are sorted and unique. Its
-/// `Display` is Click text that flattens to an equal graph. Two graphs are equal if their elements, connections and
+/// Element names are unique identifiers, configurations are free of comments and close what they open, and connections are
+/// sorted and unique. Its `Display` is Click text that flattens to an equal graph. Two graphs are equal if their elements, connections and
 /// requirements are, wherever they come from.
 ///
 /// ```
@@ -138,7 +141,8 @@ impl FlatGraph {
         Self::default()
     }
 
-    /// Adds an element; comments in its configuration are dropped.
+    /// Adds an element. Comments in its configuration are dropped, and words that text could not say are put in quotes: they mean
+    /// the same.
     ///
     /// # Errors
     /// If the name or class is not an identifier, or the name is taken.
@@ -158,7 +162,7 @@ impl FlatGraph {
         self.insert(FlatElement {
             name,
             class,
-            config: join(&split(config)),
+            config: printable(config),
             origin: None,
         })
     }

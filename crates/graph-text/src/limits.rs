@@ -11,7 +11,9 @@ pub struct Limits {
     pub nesting: usize,
     /// Elements of the flat graph.
     pub elements: usize,
-    /// Connections of the flat graph, and of each compound before that.
+    /// Alternatives of one compound, those of the classes that it extends included.
+    pub alternatives: usize,
+    /// Connections of the flat graph and, before that, of the text and all its compounds as they are written.
     pub connections: usize,
     /// Bytes that expanding variables may produce in one run of flattening, and twice that in substitutions made.
     pub expansion_bytes: usize,
@@ -27,6 +29,7 @@ impl Default for Limits {
             source_bytes: 16 << 20,
             nesting: 50, // as in Click
             elements: 1 << 18,
+            alternatives: 1000,
             connections: 1 << 20,
             expansion_bytes: 64 << 20,
             libraries: 256,

@@ -6,8 +6,9 @@ mod ports;
 mod statement;
 
 use crate::ast::{Ast, Config, Ident};
+use crate::diagnostic::not_shown;
 use crate::lexer::{Lexeme, Lexer, Token};
-use crate::{Code, Diagnostic, Limits, Place, Source, Span};
+use crate::{Code, Diagnostic, Limits, Place, Severity, Source, Span};
 
 /// Parses a text within the default [`Limits`].
 ///
@@ -66,6 +67,7 @@ pub fn parse_within(source: &Source, limits: &Limits) -> (Ast, Vec<Diagnostic>) 
         ..
     } = parser;
     let (directives, errors) = lexer.finish();
+    let more = more + errors.len().saturating_sub(limits.diagnostics);
     for (code, span, message) in errors.into_iter().take(limits.diagnostics) {
         found.push(Diagnostic::error(code, message).at(
             Place {
@@ -76,12 +78,7 @@ pub fn parse_within(source: &Source, limits: &Limits) -> (Ast, Vec<Diagnostic>) 
         ));
     }
     found.sort_by_key(|d| d.place().map(|place| place.span));
-    if more > 0 {
-        found.push(Diagnostic::error(
-            Code::Limit,
-            format!("{more} more errors are not shown"),
-        ));
-    }
+    found.extend(not_shown(more, Severity::Error));
     let source = source.with_directives(directives);
     for diagnostic in &mut found {
         diagnostic.relocate(&source);
@@ -172,7 +169,19 @@ impl<'s> Parser<'s> {
     /// Reports that something else was expected than the token `found`.
     fn expected(&mut self, what: &str, found: Lexeme) {
         let message = format!("expected {what}, found {}", self.describe(found));
-        self.error(Code::Syntax, found.span, message, "");
+        let span = self.shown(found);
+        self.error(Code::Syntax, span, message, "");
+    }
+
+    /// The place to show for a token: for the end of the text that behind the last token, where something is missing.
+    fn shown(&self, lexeme: Lexeme) -> Span {
+        match lexeme.token {
+            Token::End => Span {
+                start: self.last.end,
+                end: self.last.end,
+            },
+            _ => lexeme.span,
+        }
     }
 
     fn describe(&self, lexeme: Lexeme) -> String {
@@ -235,7 +244,7 @@ impl<'s> Parser<'s> {
         let found = self.peek();
         let message = format!("expected `{bracket}`, found {}", self.describe(found));
         let diagnostic = Diagnostic::error(Code::Unclosed, message)
-            .at(self.place(found.span), "")
+            .at(self.place(self.shown(found)), "")
             .at(self.place(open), format!("this {what} is not closed"));
         self.report(diagnostic);
     }

@@ -1,17 +1,18 @@
 //! A flat graph as Click text.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::rc::Rc;
 
-use crate::args::split;
+use crate::Limits;
+use crate::args::{join, split};
+use crate::expand::{Expander, Scope};
 use crate::graph::FlatGraph;
-use crate::quote::{quote, unquote};
-use crate::scan::{at_comment, skip_data, skip_quotation};
+use crate::quote::{quote, unquote, words};
+use crate::scan::{at_comment, at_data, data_end, is_space, skip_quotation};
 
 impl fmt::Display for FlatGraph {
     /// Requirements, declarations, connections: text that flattens to an equal graph.
-    ///
-    /// An argument whose brackets or quotes do not close, which a variable from the command line can make, is printed in
-    /// double quotes: it means the same.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut blank = false;
         for requirement in self.requirements() {
@@ -32,13 +33,7 @@ impl fmt::Display for FlatGraph {
             }
             match element.config() {
                 "" => writeln!(f, "{} :: {};", element.name(), element.class())?,
-                config => writeln!(
-                    f,
-                    "{} :: {}({});",
-                    element.name(),
-                    element.class(),
-                    printable(config)
-                )?,
+                config => writeln!(f, "{} :: {}({});", element.name(), element.class(), config)?,
             }
         }
         blank = !self.elements().is_empty();
@@ -60,49 +55,93 @@ impl fmt::Display for FlatGraph {
     }
 }
 
-/// A configuration that is read back whole between parentheses.
-fn printable(config: &str) -> String {
-    if closes(config) {
-        return config.to_owned();
+/// A configuration as a flat graph has it: its arguments, in a form that is read back as it is.
+///
+/// Texts that are read have that form, but for their comments. Values put in for variables need not: an argument with
+/// brackets or quotes that do not close, or with a `$` that would be taken for another variable, has the words concerned put
+/// in double quotes. They mean the same.
+pub(crate) fn printable(config: &str) -> String {
+    let args = split(config);
+    let plain = join(&args);
+    if is_printable(&plain) {
+        return plain;
     }
-    let args = split(config).into_iter().map(|arg| {
-        if closes(&arg) {
-            arg
-        } else {
-            quote(&unquote(&arg))
-        }
+    let some = args.iter().map(|arg| match is_printable(arg) {
+        true => arg.clone(),
+        false => in_quotes(arg),
     });
-    args.collect::<Vec<_>>().join(", ")
+    let some = join(&some.collect::<Vec<_>>());
+    if is_printable(&some) {
+        return some;
+    }
+    join(&args.iter().map(|arg| in_quotes(arg)).collect::<Vec<_>>())
 }
 
-/// Whether parentheses and quotations close, and no line would be taken for a line directive.
+/// Whether a configuration is read back as it is between parentheses.
+fn is_printable(config: &str) -> bool {
+    closes(config) && stays(config)
+}
+
+/// Whether no variable is replaced where none is defined: `${x-1}` would be.
+fn stays(text: &str) -> bool {
+    if !text.contains("$") {
+        return true;
+    }
+    let nowhere = Rc::new(Scope {
+        body: 0,
+        parent: None,
+        values: HashMap::new(),
+    });
+    let mut expander = Expander::new(usize::MAX, Limits::default().nesting);
+    expander.expand(text, &nowhere) == text && expander.failure.is_none()
+}
+
+/// An argument with all words in double quotes that could be misread.
+fn in_quotes(arg: &str) -> String {
+    let mut out = String::new();
+    let mut rest = arg;
+    for word in words(arg) {
+        let (blank, behind) = rest.split_at(rest.len() - rest.trim_start_matches(blank).len());
+        out.push_str(blank);
+        rest = behind.get(word.len()..).unwrap_or_default();
+        if closes(word) && !word.contains('$') && !word.starts_with('#') {
+            out.push_str(word);
+        } else {
+            out.push_str(&quote(&unquote(word)));
+        }
+    }
+    out
+}
+
+fn blank(c: char) -> bool {
+    c.is_ascii() && is_space(c as u8)
+}
+
+/// Whether parentheses, quotations and data close, no comment begins, and no line would be taken for a line directive.
 fn closes(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (mut depth, mut i) = (0usize, 0);
     while i < bytes.len() {
-        match bytes[i] {
-            b'(' => depth += 1,
-            b')' if depth == 0 => return false,
-            b')' => depth -= 1,
-            b'\'' | b'"' => match skip_quotation(bytes, i) {
-                None => return false,
-                Some(end) => {
-                    i = end;
-                    continue;
-                }
-            },
-            b'\\' if bytes.get(i + 1) == Some(&b'<') => {
-                i = skip_data(bytes, i);
-                if bytes[i - 1] != b'>' {
-                    return false;
-                }
-                continue;
+        let end = match bytes[i] {
+            b'(' => {
+                depth += 1;
+                Some(i + 1)
             }
-            b'\n' | b'\r' if bytes.get(i + 1) == Some(&b'#') => return false,
-            b'/' if at_comment(bytes, i) => return false,
-            _ => {}
+            b')' if depth == 0 => None,
+            b')' => {
+                depth -= 1;
+                Some(i + 1)
+            }
+            b'\'' | b'"' => skip_quotation(bytes, i),
+            b'\\' if at_data(bytes, i) => data_end(bytes, i),
+            b'\n' | b'\r' if bytes.get(i + 1) == Some(&b'#') => None,
+            b'/' if at_comment(bytes, i) => None,
+            _ => Some(i + 1),
+        };
+        match end {
+            Some(end) => i = end,
+            None => return false,
         }
-        i += 1;
     }
     depth == 0
 }
@@ -145,7 +184,34 @@ a [1] -> [2] x/b;
         assert_eq!(printable("(a, b)"), "(a, b)");
         assert_eq!(printable("(a, b c"), "\"(a\", b c");
         assert_eq!(printable("a), 'b"), "\"a)\", \"b\"");
-        assert_eq!(printable("x\n# 1"), "\"x\\n# 1\"");
+        assert_eq!(printable("KEY  x) 'b"), "KEY  \"x)\" \"b\"");
+        assert_eq!(printable("x\n# 1"), "x\n\"#\" 1");
         assert_eq!(printable(r"\<61"), "\"a\"");
+        assert_eq!(printable(r"\<61 /*>"), "\"a\"");
+    }
+
+    #[test]
+    fn what_would_be_expanded_again_is_quoted() {
+        assert_eq!(printable("$x ${y} '${z-1}'"), "$x ${y} '${z-1}'");
+        assert_eq!(printable("${x-1}, $y"), "\"\\${x-1}\", $y");
+        assert_eq!(printable("${x-1, 2}"), "\"\\${x-1\", 2}");
+        assert_eq!(printable("A ${x- 1}"), "A \"\\${x-\" 1}");
+    }
+
+    #[test]
+    fn a_printable_configuration_is_left_as_it_is() {
+        for odd in [
+            "(a, b c",
+            "${x-1, 2}",
+            "x\n# 1",
+            "a, , ",
+            "' \" ${",
+            "$(b${x-1})",
+            r"\</*>",
+        ] {
+            let once = printable(odd);
+            assert!(is_printable(&once), "{once}");
+            assert_eq!(printable(&once), once);
+        }
     }
 }

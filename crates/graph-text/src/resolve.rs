@@ -45,6 +45,7 @@ pub(crate) fn resolve(ast: &Ast, options: &mut Options<'_>) -> Resolved {
         source: ast.source.clone(),
         bodies: Vec::new(),
         frames: Vec::new(),
+        connections: 0,
         requirements: Vec::new(),
         defined: Vec::new(),
         found: Vec::new(),
@@ -82,6 +83,8 @@ struct Resolver<'l> {
     bodies: Vec<Option<Body>>,
     /// The bodies that are open, innermost last.
     frames: Vec<Frame>,
+    /// Connections made so far, in all bodies.
+    connections: usize,
     requirements: Vec<Requirement>,
     defined: Vec<(String, Place)>,
     found: Vec<Diagnostic>,
@@ -162,6 +165,7 @@ impl Resolver<'_> {
             connections: Vec::new(),
             inputs: 0,
             outputs: 0,
+            flawed: false,
             used: HashMap::new(),
         };
         let id = self.bodies.len();
@@ -257,18 +261,31 @@ impl Resolver<'_> {
                 name.map_or(compound.span, |name| name.span),
             ));
         }
-        let extends = compound.extends.and_then(|dots| {
+        let mut extends = compound.extends.and_then(|dots| {
             if name.is_none() {
                 let message =
                     "expected the name of a class to extend, found a compound without one";
                 self.error(Code::Extension, dots, message, "extends nothing");
             }
-            name.map(|name| self.class_named(&name.text))
+            name.map(|name| (self.class_named(&name.text), self.place(dots)))
         });
+        let extended = extends
+            .as_ref()
+            .map_or(0, |(class, _)| class.alternatives());
+        let most = self.options.limits.alternatives;
+        if overloads.len() + extended > most {
+            let span = name.map_or(compound.span, |name| name.span);
+            let message = format!("a compound has more than {most} alternatives");
+            self.error(Code::Limit, span, message, "this one");
+            extends = None;
+            overloads.truncate(most);
+        }
+        let alternatives = overloads.len() + extends.as_ref().map_or(0, |_| extended);
         ClassRef::Compound(Rc::new(CompoundClass {
             name: class_name.to_owned(),
             overloads,
             extends,
+            alternatives,
         }))
     }
 
@@ -318,12 +335,12 @@ impl Resolver<'_> {
             }
             return;
         }
-        if self.frames.len() > 1 {
+        if self.frames.len() > 1 || self.frame().pseudo.is_some() {
             self.error(
                 Code::Library,
                 required.span,
-                "a library is required inside a compound",
-                "only outside compounds",
+                "a library is required inside a compound or group",
+                "only outside both",
             );
             return;
         }
@@ -370,6 +387,7 @@ fn tunnel(name: &str, place: Place) -> Node {
         name: name.to_owned(),
         kind: NodeKind::Tunnel,
         config: String::new(),
+        config_place: None,
         class_place: place.clone(),
         place,
         bare: false,

@@ -72,12 +72,12 @@ pub(crate) fn skip_blank(text: &[u8], at: usize) -> usize {
     i
 }
 
-/// The end of the `\<…>` data that starts at `at`; the end of the text if it is not closed.
-pub(crate) fn skip_data(text: &[u8], at: usize) -> usize {
+/// The end of the `\<…>` data that starts at `at`, or `None` if it is not closed.
+pub(crate) fn data_end(text: &[u8], at: usize) -> Option<usize> {
     let mut i = at + 2;
     while i < text.len() {
         if text[i] == b'>' {
-            return i + 1;
+            return Some(i + 1);
         }
         i = if at_comment(text, i) {
             skip_comment(text, i)
@@ -85,7 +85,12 @@ pub(crate) fn skip_data(text: &[u8], at: usize) -> usize {
             i + 1
         };
     }
-    text.len()
+    None
+}
+
+/// The end of the `\<…>` data that starts at `at`; the end of the text if it is not closed.
+pub(crate) fn skip_data(text: &[u8], at: usize) -> usize {
+    data_end(text, at).unwrap_or(text.len())
 }
 
 /// The end of the quotation that starts at `at` with `'` or `"`, or `None` if it is not closed.

@@ -73,7 +73,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "graph-text",
         ours: &[],
-        outside: &["winnow", "miette"],
+        outside: &["miette"],
         library: Library::Std,
         unsafe_code: Unsafe::Nowhere,
     },

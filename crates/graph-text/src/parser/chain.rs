@@ -122,6 +122,12 @@ impl Parser<'_> {
                 Token::Char('{') => Some(Class::Compound(self.compound())),
                 _ => {
                     self.expected("an element class after `::`", lexeme);
+                    if matches!(
+                        lexeme.token,
+                        Token::ElementClass | Token::Require | Token::Provide | Token::Define
+                    ) {
+                        self.next();
+                    }
                     None
                 }
             }

@@ -82,7 +82,9 @@ impl Parser<'_> {
                     self.next();
                 } else if !parameters.is_empty() {
                     self.expected("a variable", found);
-                    self.accept(Token::Char('|'));
+                    if self.accept(Token::Char('|')).is_some() {
+                        break;
+                    }
                 }
                 if keyword.is_some() {
                     self.lexer.set_back(at);

@@ -21,12 +21,7 @@ impl Parser<'_> {
                         Some(port) if after_dash => match ranges.last_mut() {
                             Some(range) if range.last <= port => range.last = port,
                             _ => {
-                                self.error(
-                                    Code::Syntax,
-                                    lexeme.span,
-                                    "expected a port not before the first of the range",
-                                    "",
-                                );
+                                self.expected("a port not before the first of its range", lexeme);
                                 good = false;
                             }
                         },

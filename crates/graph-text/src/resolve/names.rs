@@ -232,6 +232,7 @@ impl Resolver<'_> {
             name,
             kind: NodeKind::Element(class),
             config: config.map_or_else(String::new, |config| config.text.clone()),
+            config_place: config.map(|config| self.place(config.span)),
             place: self.place(span),
             class_place: self.place(class_span),
             bare: false,

@@ -3,7 +3,7 @@
 use super::names::Placed;
 use super::{Code, Diagnostic, End, Frame, INPUT, OUTPUT, Resolver};
 use crate::Place;
-use crate::ast::{Arrow, Chain, ElementUse};
+use crate::ast::{Arrow, Chain, ElementUse, PortRange};
 use crate::body::{ClassRef, Join, NodeId, NodeKind};
 use crate::connect::{Mismatch, pair};
 
@@ -85,6 +85,7 @@ impl Resolver<'_> {
                 })
             });
         if let Some((placed, message)) = backwards {
+            self.frame().body.flawed = true;
             self.error(
                 Code::Pseudoelement,
                 placed.input.span,
@@ -96,11 +97,12 @@ impl Resolver<'_> {
         let outputs: Vec<End> = from.iter().map(|p| p.output.clone()).collect();
         let inputs: Vec<End> = to.iter().map(|p| p.input.clone()).collect();
         let most = self.options.limits.connections;
-        let room = most.saturating_sub(self.frame().body.connections.len());
+        let room = most.saturating_sub(self.connections);
         let (pairs, mismatch) = pair(&outputs, &inputs, arrow.many, room);
         if let Some(mismatch) = mismatch {
             self.mismatch(&mismatch, arrow);
         }
+        self.connections += pairs.len();
         let source = self.source.clone();
         let Frame { body, ports, .. } = self.frame();
         let counted = |node: NodeId| {
@@ -189,23 +191,14 @@ impl Resolver<'_> {
     pub(super) fn group_ports(&mut self, input: &mut End, output: &mut End, element: &ElementUse) {
         let ports = &self.frame().ports;
         let last = |node, out| {
-            ports
-                .get(&(node, out))
-                .and_then(|ports| ports.last().copied())
+            let last = *ports.get(&(node, out))?.last()?;
+            Some(PortRange { first: 0, last })
         };
         if element.inputs.is_none() {
-            input.ports = last(input.node, true)
-                .map(|last| 0..=last)
-                .into_iter()
-                .flatten()
-                .collect();
+            input.ports = last(input.node, true).into_iter().collect();
         }
         if element.outputs.is_none() {
-            output.ports = last(output.node, false)
-                .map(|last| 0..=last)
-                .into_iter()
-                .flatten()
-                .collect();
+            output.ports = last(output.node, false).into_iter().collect();
         }
     }
 
@@ -255,6 +248,7 @@ impl Resolver<'_> {
             .zip(ports.iter().copied())
             .find(|(wanted, port)| wanted != port);
         if let Some((missing, used)) = gap {
+            self.frame().body.flawed |= matches!(node, INPUT | OUTPUT);
             let side = if is_input { "input" } else { "output" };
             let message =
                 format!("{side} {missing} of {owner} is left out, though {side} {used} is used");
