@@ -63,9 +63,11 @@ mod error;
 mod frame;
 mod meta;
 mod offload;
+mod segment;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
 pub use error::DeviceError;
 pub use frame::{LentRx, LentTx, NetDev, RxFrame, TxFrame, Wakeup};
 pub use meta::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};
 pub use offload::complete_checksum;
+pub use segment::{SegmentError, Segments, network_offset};
