@@ -2,6 +2,8 @@
 
 use waypost_wire::MacAddr;
 
+use crate::SegmentationKind;
+
 /// What a device is and what it can complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
@@ -34,4 +36,14 @@ pub struct Offloads {
     pub udp_segmentation: bool,
     /// It takes a VLAN tag beside the octets.
     pub vlan_insertion: bool,
+}
+
+impl Offloads {
+    /// Whether the device splits super-segments of this kind.
+    pub const fn splits(self, kind: SegmentationKind) -> bool {
+        match kind {
+            SegmentationKind::Tcp4 { .. } | SegmentationKind::Tcp6 { .. } => self.tcp_segmentation,
+            SegmentationKind::Udp => self.udp_segmentation,
+        }
+    }
 }

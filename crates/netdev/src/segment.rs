@@ -165,6 +165,12 @@ impl<'a> Segments<'a> {
         (left > 0 || self.pieces == 0).then(|| self.payload + left.min(self.size))
     }
 
+    /// How many pieces are still to be written.
+    pub fn left(&self) -> usize {
+        let left = self.octets.len() - self.payload - self.done;
+        left.div_ceil(self.size).max(usize::from(self.pieces == 0))
+    }
+
     /// Writes the next piece, and says what its octets do not. `None`, and nothing is written, behind the last piece, or if
     /// `room` is not as long as [`next_len`](Self::next_len) says.
     pub fn write_next(&mut self, room: &mut [u8]) -> Option<FrameMeta> {

@@ -40,6 +40,7 @@ mod packet;
 mod pool;
 mod rcu;
 mod ring;
+mod segment;
 mod shared;
 mod sync;
 
