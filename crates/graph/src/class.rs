@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use waypost_graph_text::{ArgError, Args, ClassInfo, Classes};
 use waypost_packet::Pool;
 
+use crate::classifier::{Classifier, LiftClassifier};
 use crate::concurrent::{AsyncProcessor, Order, concurrent};
 use crate::element::Element;
 use crate::handler::Handler;
@@ -195,6 +196,16 @@ where
     P::Output: Kind,
 {
     Box::new(Lift::new(processor))
+}
+
+/// A classifier as an element, for a class's `build`. Its class of elements has as many outputs as the
+/// classifier has classes: a packet for an output that is not connected is lost, and counted.
+pub fn classifier<C>(classifier: C) -> Box<dyn Element>
+where
+    C: Classifier + 'static,
+    C::Packet: Kind,
+{
+    Box::new(LiftClassifier(classifier))
 }
 
 /// An asynchronous processor as an element, for a class's `build`: `CONCURRENCY` packets at once (64), and

@@ -21,7 +21,9 @@ mod statistics;
 mod trace;
 
 pub use builder::{Builder, ElementPorts, Input, Mode, Output, Ports, Pull, Push, Typed};
-pub use class::{Build, BuildCx, ConfigError, ElementClass, Registry, async_processor, processor};
+pub use class::{
+    Build, BuildCx, ConfigError, ElementClass, Registry, async_processor, classifier, processor,
+};
 pub use classifier::{Class, Classifier};
 pub use concurrent::{AsyncProcessor, Order, concurrent};
 pub use cx::Cx;

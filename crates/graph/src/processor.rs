@@ -7,6 +7,7 @@ use waypost_packet::{Batch, Packet};
 use crate::Cx;
 use crate::drop::DropReason;
 use crate::element::Element;
+use crate::handler::{Handler, HandlerError};
 use crate::kind::Kind;
 
 /// One packet in, one or none out, at once.
@@ -36,7 +37,30 @@ pub trait Processor: Send {
     /// Processes one packet.
     fn process(&mut self, packet: Self::Input) -> Verdict<Self::Output>;
 
-    /// This processor, then another: one static element, whatever is handed on between the two.
+    /// What may be asked of it and told to it while it runs, beside what every element has.
+    fn handlers(&self) -> &'static [Handler] {
+        &[]
+    }
+
+    /// Answers a read handler listed by [`handlers`](Self::handlers).
+    ///
+    /// # Errors
+    /// The handler's own, in words.
+    fn read(&self, handler: &str) -> Result<String, HandlerError> {
+        Err(HandlerError::unknown(handler))
+    }
+
+    /// Carries out a write handler listed by [`handlers`](Self::handlers).
+    ///
+    /// # Errors
+    /// The value is refused; nothing has changed.
+    fn write(&mut self, handler: &str, value: &str) -> Result<(), HandlerError> {
+        let _ = value;
+        Err(HandlerError::unknown(handler))
+    }
+
+    /// This processor, then another: one static element, whatever is handed on between the two. It has no
+    /// handlers, since both may have some of one name.
     fn then<P: Processor<Input = Self::Output>>(self, next: P) -> Then<Self, P>
     where
         Self: Sized,
@@ -136,6 +160,18 @@ where
                 }
             },
         );
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        self.processor.handlers()
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        self.processor.read(handler)
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        self.processor.write(handler, value)
     }
 }
 

@@ -25,3 +25,8 @@ pub use waypost_wire as wire;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
+
+/// So do the programs of the page about processors.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/your-own-processor.md")]
+pub struct YourOwnProcessor;
