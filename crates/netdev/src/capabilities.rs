@@ -25,6 +25,16 @@ pub enum Medium {
     Ip,
 }
 
+impl Medium {
+    /// Octets of the link header, VLAN tags not counted.
+    pub const fn header_len(self) -> usize {
+        match self {
+            Self::Ethernet(_) => 14,
+            Self::Ip => 0,
+        }
+    }
+}
+
 /// What a device completes of frames that are handed to it unfinished.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offloads {

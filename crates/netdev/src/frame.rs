@@ -13,14 +13,11 @@ use crate::{Capabilities, DeviceError, FrameMeta};
 /// with the caller, so that a full device is felt by whoever feeds it.
 pub trait NetDev {
     /// A received frame: owned, or lent for the duration of the call.
-    type RxFrame<'a>: RxFrame
-    where
-        Self: 'a;
+    // Not bounded by `Self: 'a`: with that bound, no device that borrows could be called.
+    type RxFrame<'a>: RxFrame;
 
     /// Room for one frame to send.
-    type TxFrame<'a>: TxFrame
-    where
-        Self: 'a;
+    type TxFrame<'a>: TxFrame;
 
     /// What the device is and what it can complete.
     fn capabilities(&self) -> Capabilities;
@@ -134,6 +131,7 @@ impl RxFrame for LentRx<'_> {
 pub struct LentTx<'a> {
     octets: &'a mut [u8],
     sent: &'a mut Option<(usize, FrameMeta)>,
+    too_long: Option<&'a mut u64>,
 }
 
 impl<'a> LentTx<'a> {
@@ -141,7 +139,26 @@ impl<'a> LentTx<'a> {
     /// `None` again for a slot that was dropped unsent or asked to hold more than it can.
     pub fn new(octets: &'a mut [u8], sent: &'a mut Option<(usize, FrameMeta)>) -> Self {
         *sent = None;
-        Self { octets, sent }
+        Self {
+            octets,
+            sent,
+            too_long: None,
+        }
+    }
+
+    /// Lends `octets` as [`new`](Self::new) does, and adds one to `too_long` if more is asked of them
+    /// than they hold.
+    pub fn counting(
+        octets: &'a mut [u8],
+        sent: &'a mut Option<(usize, FrameMeta)>,
+        too_long: &'a mut u64,
+    ) -> Self {
+        *sent = None;
+        Self {
+            octets,
+            sent,
+            too_long: Some(too_long),
+        }
     }
 }
 
@@ -154,6 +171,8 @@ impl TxFrame for LentTx<'_> {
         if let Some(octets) = self.octets.get_mut(..len) {
             fill(octets);
             *self.sent = Some((len, meta));
+        } else if let Some(too_long) = self.too_long {
+            *too_long += 1;
         }
     }
 }

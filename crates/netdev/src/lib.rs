@@ -6,6 +6,13 @@
 //! monomorphised for it. [`FrameMeta`] says what a frame's octets do not: checksum and segmentation
 //! state, a stripped VLAN tag, a time stamp. [`Capabilities`] says what a device can complete.
 //!
+//! Devices in memory:
+//!
+//! | | |
+//! |---|---|
+//! | [`Loopback`] | what is sent is received |
+//! | [`Wire`] | what one [`WireEnd`] sends, the other receives |
+//!
 //! A device of one's own is a few lines; this one gives back what is sent, one frame at a time:
 //!
 //! ```
@@ -61,13 +68,18 @@
 mod capabilities;
 mod error;
 mod frame;
+mod loopback;
 mod meta;
 mod offload;
+mod pair;
+mod queue;
 mod segment;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
 pub use error::DeviceError;
 pub use frame::{LentRx, LentTx, NetDev, RxFrame, TxFrame, Wakeup};
+pub use loopback::Loopback;
 pub use meta::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};
 pub use offload::complete_checksum;
+pub use pair::{Wire, WireEnd};
 pub use segment::{SegmentError, Segments, network_offset};
