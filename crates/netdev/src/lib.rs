@@ -6,12 +6,14 @@
 //! monomorphised for it. [`FrameMeta`] says what a frame's octets do not: checksum and segmentation
 //! state, a stripped VLAN tag, a time stamp. [`Capabilities`] says what a device can complete.
 //!
-//! Devices in memory:
+//! Devices in memory, and wrappers around any device, which compose:
 //!
 //! | | |
 //! |---|---|
 //! | [`Loopback`] | what is sent is received |
 //! | [`Wire`] | what one [`WireEnd`] sends, the other receives |
+//! | [`RateLimit`] | no more is sent than a rate and a burst allow |
+//! | [`Trace`] | each frame is shown as it crosses |
 //!
 //! A device of one's own is a few lines; this one gives back what is sent, one frame at a time:
 //!
@@ -70,16 +72,22 @@ mod error;
 mod frame;
 mod loopback;
 mod meta;
+mod observed;
 mod offload;
 mod pair;
 mod queue;
+mod rate_limit;
 mod segment;
+mod trace;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
 pub use error::DeviceError;
 pub use frame::{LentRx, LentTx, NetDev, RxFrame, TxFrame, Wakeup};
 pub use loopback::Loopback;
 pub use meta::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};
+pub use observed::ObservedTx;
 pub use offload::complete_checksum;
 pub use pair::{Wire, WireEnd};
+pub use rate_limit::{BurstTooShort, RateLimit};
 pub use segment::{SegmentError, Segments, network_offset};
+pub use trace::{Direction, Trace};
