@@ -12,6 +12,7 @@
 //! |---|---|
 //! | [`Loopback`] | what is sent is received |
 //! | [`Wire`] | what one [`WireEnd`] sends, the other receives |
+//! | [`Fault`] | frames are lost, duplicated, damaged, reordered and cut, by a seed |
 //! | [`RateLimit`] | no more is sent than a rate and a burst allow |
 //! | [`Trace`] | each frame is shown as it crosses |
 //!
@@ -69,6 +70,7 @@
 
 mod capabilities;
 mod error;
+mod fault;
 mod frame;
 mod loopback;
 mod meta;
@@ -78,10 +80,12 @@ mod pair;
 mod queue;
 mod rate_limit;
 mod segment;
+mod slot;
 mod trace;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
 pub use error::DeviceError;
+pub use fault::{Fault, FaultCounters, Faults};
 pub use frame::{LentRx, LentTx, NetDev, RxFrame, TxFrame, Wakeup};
 pub use loopback::Loopback;
 pub use meta::{ChecksumState, FrameMeta, Segmentation, SegmentationKind, VlanTag};

@@ -1,46 +1,7 @@
 //! Frames that wait in fixed slots, first in, first out.
 
-use crate::{ChecksumState, FrameMeta, LentRx, LentTx};
-
-/// Memory for one frame.
-#[derive(Debug)]
-pub(crate) struct Slot<const OCTETS: usize> {
-    octets: [u8; OCTETS],
-    len: usize,
-    meta: FrameMeta,
-}
-
-impl<const OCTETS: usize> Slot<OCTETS> {
-    /// A slot without a frame.
-    pub(crate) const EMPTY: Self = Self {
-        octets: [0; OCTETS],
-        len: 0,
-        meta: FrameMeta {
-            checksum: ChecksumState::Unverified,
-            flow_hash: 0,
-            segmentation: None,
-            timestamp: None,
-            vlan: None,
-        },
-    };
-
-    /// Lends the slot to be written by `each`, and says whether a frame was. A frame that does not fit
-    /// counts as `too_long`.
-    pub(crate) fn write(&mut self, too_long: &mut u64, each: impl FnOnce(LentTx<'_>)) -> bool {
-        let mut sent = None;
-        each(LentTx::counting(&mut self.octets, &mut sent, too_long));
-        let Some((len, meta)) = sent else {
-            return false;
-        };
-        (self.len, self.meta) = (len, meta);
-        true
-    }
-
-    /// Lends the frame.
-    pub(crate) fn lend(&mut self) -> LentRx<'_> {
-        LentRx::new(&mut self.octets[..self.len], self.meta)
-    }
-}
+use crate::slot::Slot;
+use crate::{LentRx, LentTx};
 
 /// Frames in the order in which they were sent.
 #[derive(Debug)]
@@ -101,7 +62,7 @@ impl<const SLOTS: usize, const OCTETS: usize> Queue<SLOTS, OCTETS> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RxFrame, TxFrame};
+    use crate::{FrameMeta, RxFrame, TxFrame};
 
     fn put(queue: &mut Queue<3, 4>, octet: u8) -> usize {
         let meta = FrameMeta {

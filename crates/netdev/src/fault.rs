@@ -1,0 +1,386 @@
+//! A device that loses, duplicates, damages and reorders frames, as wires do, the same way each time.
+
+mod dice;
+mod line;
+
+use core::task::Waker;
+
+use waypost_wire::{Duration, Instant};
+
+use crate::{Capabilities, DeviceError, Direction, LentRx, LentTx, NetDev, RxFrame, Wakeup};
+use dice::Random;
+use line::Line;
+
+/// Frames that one call takes from the device without handing any out, at most: a device that is never
+/// empty and loses everything must not keep its caller.
+const UNSEEN_MAX: usize = 256;
+
+/// What is to go wrong in one direction. Probabilities are in parts per million, for each frame, and
+/// independent of each other; by default, all are 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faults {
+    /// The frame vanishes.
+    pub loss_ppm: u32,
+    /// A copy follows the frame.
+    pub duplication_ppm: u32,
+    /// One bit of the frame is inverted, any with the same probability.
+    pub corruption_ppm: u32,
+    /// The frame is held back until `gap` later frames have overtaken it; of a frame that is duplicated as
+    /// well, the copy.
+    pub reordering_ppm: u32,
+    /// How many later frames overtake one that is held back.
+    pub gap: u32,
+    /// How long a frame is held back at most, if fewer frames come.
+    pub hold: Duration,
+    /// Frames are cut to this many octets above the link header. Super-segments are not.
+    pub mtu: Option<usize>,
+}
+
+impl Default for Faults {
+    /// No faults. Frames held back would be overtaken by 3, as many as make TCP retransmit (RFC 5681 §3.2),
+    /// and wait for 10 ms at most.
+    fn default() -> Self {
+        Self {
+            loss_ppm: 0,
+            duplication_ppm: 0,
+            corruption_ppm: 0,
+            reordering_ppm: 0,
+            gap: 3,
+            hold: Duration::from_millis(10),
+            mtu: None,
+        }
+    }
+}
+
+/// What went wrong in one direction: of `frames`, `frames - lost + duplicated - too_long` leave it, the
+/// last once nothing waits any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultCounters {
+    /// Frames that came.
+    pub frames: u64,
+    /// Frames that vanished.
+    pub lost: u64,
+    /// Copies that were made.
+    pub duplicated: u64,
+    /// Frames with an inverted bit.
+    pub corrupted: u64,
+    /// Frames that were held back.
+    pub reordered: u64,
+    /// Frames that were cut.
+    pub truncated: u64,
+    /// Copies and delays that were not made, since no slot was free, or the frame is longer than one.
+    pub omitted: u64,
+    /// Frames and copies that the device within has no room for, ever: they were dropped.
+    pub too_long: u64,
+    /// Frames longer than a slot: they were never taken, and are not among `frames`.
+    pub refused: u64,
+}
+
+/// A device whose frames meet [`Faults`], in both directions; the same seed and the same calls give the
+/// same faults.
+///
+/// In each direction up to `SLOTS` frames wait, of up to `OCTETS` octets each: frames to send until the
+/// device within takes them, copies of received frames until they are asked for, and those that are held
+/// back. The last free slot is for frames that are not, so `SLOTS` is at least 1, and 2 for reordering.
+///
+/// Frames that wait move only when the device is called: it wants to be at
+/// [`next_deadline`](Self::next_deadline) as well, or the last ones stay.
+#[derive(Debug)]
+pub struct Fault<D, const SLOTS: usize, const OCTETS: usize> {
+    device: D,
+    receive: Line<SLOTS, OCTETS>,
+    transmit: Line<SLOTS, OCTETS>,
+}
+
+impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> Fault<D, SLOTS, OCTETS> {
+    /// Lets the frames of `device` meet no faults so far; `seed` decides about all to come.
+    pub fn new(device: D, seed: u64) -> Self {
+        const { assert!(SLOTS > 0, "frames to send pass through a slot") };
+        let mut seeds = Random(seed);
+        Self {
+            device,
+            receive: Line::new(seeds.next()),
+            transmit: Line::new(seeds.next()),
+        }
+    }
+
+    /// Lets the frames of one direction meet `faults`.
+    #[must_use]
+    pub fn with_faults(mut self, direction: Direction, faults: Faults) -> Self {
+        self.set_faults(direction, faults);
+        self
+    }
+
+    /// Lets the frames of one direction meet `faults` from now on.
+    pub fn set_faults(&mut self, direction: Direction, faults: Faults) {
+        match direction {
+            Direction::Receive => self.receive.dice.faults = faults,
+            Direction::Transmit => self.transmit.dice.faults = faults,
+        }
+    }
+
+    /// What went wrong in one direction so far.
+    pub const fn counters(&self, direction: Direction) -> FaultCounters {
+        match direction {
+            Direction::Receive => self.receive.dice.counters,
+            Direction::Transmit => self.transmit.dice.counters,
+        }
+    }
+
+    /// How many slots of one direction hold a frame.
+    pub fn waiting(&self, direction: Direction) -> usize {
+        match direction {
+            Direction::Receive => SLOTS - self.receive.free(),
+            Direction::Transmit => SLOTS - self.transmit.free(),
+        }
+    }
+
+    /// When the next frame that is held back stops waiting to be overtaken: the device wants to be called
+    /// then. `None` if none is, or for ever.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.receive.deadline(), self.transmit.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// The device within.
+    pub const fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// The device within. What is received or sent on it directly meets no faults.
+    pub const fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// The device, without faults; frames that wait are lost.
+    pub fn into_device(self) -> D {
+        self.device
+    }
+
+    /// Sends what is due, as far as the device takes it.
+    fn flush(&mut self, now: Instant) -> Result<(), DeviceError> {
+        while self.transmit.send(now, &mut self.device)? {}
+        Ok(())
+    }
+
+    fn header_len(&self) -> usize {
+        self.device.capabilities().medium.header_len()
+    }
+}
+
+impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> NetDev for Fault<D, SLOTS, OCTETS> {
+    type RxFrame<'a> = LentRx<'a>;
+    type TxFrame<'a> = LentTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        let capabilities = self.device.capabilities();
+        let slot = OCTETS.saturating_sub(capabilities.medium.header_len());
+        Capabilities {
+            mtu: capabilities.mtu.min(slot),
+            ..capabilities
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        max: usize,
+        mut each: impl FnMut(LentRx<'_>),
+    ) -> Result<usize, DeviceError> {
+        self.flush(now)?;
+        let header_len = self.header_len();
+        let (mut count, mut unseen) = (0, 0);
+        while count < max && unseen < UNSEEN_MAX {
+            let Self {
+                device, receive, ..
+            } = self;
+            if receive.hand_out(now, &mut each) {
+                count += 1;
+                continue;
+            }
+            let mut seen = false;
+            let came = device.receive(now, 1, |mut frame| {
+                let meta = frame.meta();
+                seen = receive.cross(now, header_len, frame.octets_mut(), meta, &mut each);
+            })?;
+            match (came, seen) {
+                (0, _) => break,
+                (_, true) => count += 1,
+                (_, false) => unseen += 1,
+            }
+        }
+        Ok(count)
+    }
+
+    fn transmit(
+        &mut self,
+        now: Instant,
+        max: usize,
+        mut each: impl FnMut(LentTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        self.flush(now)?;
+        let header_len = self.header_len();
+        let mut count = 0;
+        while count < max && self.transmit.accept(now, header_len, &mut each) {
+            count += 1;
+            self.flush(now)?;
+        }
+        Ok(count)
+    }
+
+    fn room(&mut self, now: Instant) -> usize {
+        // A failure leaves the frames waiting, and is told by the call that would send more.
+        let _ = self.flush(now);
+        self.transmit.free()
+    }
+
+    fn wakeup(&self) -> Wakeup {
+        self.device.wakeup()
+    }
+
+    fn register(&mut self, waker: &Waker) {
+        self.device.register(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use crate::{FrameMeta, Loopback, Medium, TxFrame};
+    use std::vec::Vec;
+
+    const ALWAYS: u32 = 1_000_000;
+    const NOW: Instant = Instant::ZERO;
+    type Device<const SLOTS: usize> = Fault<Loopback<8, 16>, SLOTS, 16>;
+
+    fn fault<const SLOTS: usize>() -> Device<SLOTS> {
+        Fault::new(Loopback::new(Medium::Ip), 1)
+    }
+
+    /// Sends a frame of 4 octets, and says whether it was taken.
+    fn send<const SLOTS: usize>(device: &mut Device<SLOTS>, octet: u8) -> bool {
+        let each =
+            |slot: LentTx<'_>| slot.send(4, FrameMeta::default(), |octets| octets.fill(octet));
+        device.transmit(NOW, 1, each) == Ok(1)
+    }
+
+    /// The first octets of what is received.
+    fn receive<const SLOTS: usize>(device: &mut Device<SLOTS>, now: Instant) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let count = device.receive(now, usize::MAX, |frame| octets.push(frame.octets()[0]));
+        assert_eq!(count, Ok(octets.len()));
+        octets
+    }
+
+    #[test]
+    fn a_frame_is_held_back_behind_the_next_and_at_most_for_its_time() {
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let mut device = fault::<4>();
+            let faults = Faults {
+                reordering_ppm: ALWAYS,
+                gap: 2,
+                ..Faults::default()
+            };
+            device.set_faults(direction, faults);
+            assert!(send(&mut device, 1));
+            assert!(receive(&mut device, NOW).is_empty());
+            let deadline = NOW + faults.hold;
+            assert_eq!(device.next_deadline(), Some(deadline));
+            device.set_faults(direction, Faults::default());
+            assert!((2..6).all(|octet| send(&mut device, octet)));
+            assert_eq!(receive(&mut device, NOW), [2, 3, 1, 4, 5]);
+            device.set_faults(direction, faults);
+            assert!(send(&mut device, 6));
+            assert!(receive(&mut device, NOW).is_empty());
+            assert_eq!(device.waiting(direction), 1);
+            assert_eq!(receive(&mut device, deadline), [6]);
+            assert_eq!(
+                (device.next_deadline(), device.waiting(direction)),
+                (None, 0)
+            );
+        }
+    }
+
+    #[test]
+    fn the_copy_of_a_frame_follows_it_or_is_held_back() {
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let mut device = fault::<4>();
+            let mut faults = Faults {
+                duplication_ppm: ALWAYS,
+                ..Faults::default()
+            };
+            device.set_faults(direction, faults);
+            assert!(send(&mut device, 1) && send(&mut device, 2));
+            assert_eq!(receive(&mut device, NOW), [1, 1, 2, 2]);
+            (faults.reordering_ppm, faults.gap) = (ALWAYS, 1);
+            device.set_faults(direction, faults);
+            assert!(send(&mut device, 3));
+            assert_eq!(receive(&mut device, NOW), [3]);
+            device.set_faults(direction, Faults::default());
+            assert!(send(&mut device, 4) && send(&mut device, 5));
+            assert_eq!(receive(&mut device, NOW), [4, 3, 5]);
+        }
+    }
+
+    #[test]
+    fn the_last_slot_holds_nothing_back() {
+        for direction in [Direction::Receive, Direction::Transmit] {
+            let faults = Faults {
+                reordering_ppm: ALWAYS,
+                hold: Duration::MAX,
+                ..Faults::default()
+            };
+            let mut device = fault::<2>().with_faults(direction, faults);
+            assert!((1..4).all(|octet| send(&mut device, octet)));
+            assert_eq!(receive(&mut device, NOW), [2, 3]);
+            let counters = device.counters(direction);
+            assert_eq!((counters.reordered, counters.omitted), (1, 2));
+            assert_eq!(device.next_deadline(), None);
+            assert_eq!(receive(&mut device, Instant::MAX), [1]);
+        }
+    }
+
+    #[test]
+    fn a_full_device_leaves_frames_in_the_slots_and_then_with_the_sender() {
+        let mut device = fault::<2>();
+        assert!((0..10).all(|octet| send(&mut device, octet)));
+        assert_eq!((device.room(NOW), send(&mut device, 10)), (0, false));
+        assert_eq!(device.waiting(Direction::Transmit), 2);
+        assert_eq!(receive(&mut device, NOW).len(), 8);
+        assert_eq!(receive(&mut device, NOW), [8, 9]);
+        assert_eq!(device.room(NOW), 2);
+    }
+
+    #[test]
+    fn frames_are_cut_to_the_mtu() {
+        let faults = Faults {
+            mtu: Some(3),
+            ..Faults::default()
+        };
+        let mut device = fault::<1>().with_faults(Direction::Receive, faults);
+        assert!(send(&mut device, 1));
+        let count = device.receive(NOW, 1, |frame| assert_eq!(frame.octets(), [1; 3]));
+        assert_eq!(
+            (count, device.counters(Direction::Receive).truncated),
+            (Ok(1), 1)
+        );
+    }
+
+    #[test]
+    fn what_no_room_holds_is_counted() {
+        let mut device = Fault::<_, 1, 20>::new(Loopback::<1, 10>::new(Medium::Ip), 1);
+        assert_eq!(device.capabilities().mtu, 10);
+        for (len, taken) in [(21, 0), (11, 1)] {
+            let sent = device.transmit(NOW, 1, |slot| slot.send(len, FrameMeta::default(), |_| ()));
+            assert_eq!(sent, Ok(taken));
+        }
+        let counters = device.counters(Direction::Transmit);
+        assert_eq!(
+            (counters.refused, counters.too_long, counters.frames),
+            (1, 1, 1)
+        );
+        assert_eq!((device.room(NOW), device.into_device().room(NOW)), (1, 1));
+    }
+}
