@@ -44,6 +44,30 @@ const PROGRAMS: &[Program] = &[
         needed_by: "end-to-end tests: echo across a router",
     },
     Program {
+        name: "traceroute",
+        package: "traceroute",
+        need: Need::Test,
+        needed_by: "end-to-end tests: errors of a router, seen by a host",
+    },
+    Program {
+        name: "ethtool",
+        package: "ethtool",
+        need: Need::Test,
+        needed_by: "end-to-end tests: hosts that finish their frames",
+    },
+    Program {
+        name: "tshark",
+        package: "tshark",
+        need: Need::Test,
+        needed_by: "end-to-end tests: an opinion on every frame sent",
+    },
+    Program {
+        name: "dnsmasq",
+        package: "dnsmasq-base",
+        need: Need::Test,
+        needed_by: "tests of an example: a DNS server to ask",
+    },
+    Program {
         name: "c++",
         package: "g++",
         need: Need::Long,
