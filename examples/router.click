@@ -35,6 +35,7 @@ elementclass Leave {
 a :: Interface($A_IP, $A_MAC, 1);
 b :: Interface($B_IP, $B_MAC, 2);
 
+// The devices.
 from_a :: FromDevice($A, METHOD $METHOD, PROMISC true) -> [0] a;
 from_b :: FromDevice($B, METHOD $METHOD, PROMISC true) -> [0] b;
 a [1] -> to_a :: ToDevice($A, METHOD $METHOD);

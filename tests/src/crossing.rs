@@ -1,8 +1,22 @@
 //! Two hosts and a router between them: the router is `examples/router.click`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{Host, Net, Running, program};
+
+/// The router's text.
+const ROUTER: &str = include_str!("../../examples/router.click");
+
+/// How the router's graph is connected to the hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// By cables (veth), whose ends it reads and writes through packet sockets.
+    AfPacket,
+    /// By cables, whose ends it reads and writes by AF_XDP; the hosts' ends are told to finish their frames.
+    AfXdp,
+    /// By an interface in each host that the graph itself makes.
+    Tap,
+}
 
 /// Two hosts, and between them a namespace in which a graph routes.
 #[derive(Debug)]
@@ -15,6 +29,7 @@ pub struct Crossing {
     pub router: Host,
     /// Dropped last: the hosts are of it.
     pub net: Net,
+    over: Over,
     /// Where the programs lie, if not beside the running one.
     built: Option<PathBuf>,
 }
@@ -25,25 +40,61 @@ pub const LEFT: &str = "10.1.0.2";
 pub const RIGHT: &str = "10.2.0.2";
 
 impl Crossing {
-    /// The hosts and their cables, without a router yet.
+    /// The hosts and what connects them, without a router yet.
     ///
     /// # Errors
     /// What `ip` said.
-    pub fn new(net: Net) -> Result<Self, String> {
+    pub fn new(net: Net, over: Over) -> Result<Self, String> {
         let (left, router, right) = (net.host("left")?, net.host("router")?, net.host("right")?);
-        net.link((&left, "eth0"), (&router, "port0"))?;
-        net.link((&right, "eth0"), (&router, "port1"))?;
-        for (host, address, gateway) in [(&left, LEFT, "10.1.0.1"), (&right, RIGHT, "10.2.0.1")] {
-            host.ip(&format!("address add {address}/24 dev eth0"))?;
-            host.ip(&format!("route add default via {gateway}"))?;
-        }
-        Ok(Self {
+        let this = Self {
             left,
             right,
             router,
             net,
+            over,
             built: None,
-        })
+        };
+        if over != Over::Tap {
+            for (host, address, port) in
+                [(&this.left, LEFT, "port0"), (&this.right, RIGHT, "port1")]
+            {
+                this.net.link((host, "eth0"), (&this.router, port))?;
+                host.ip(&format!("address add {address}/24 dev eth0"))?;
+            }
+            this.add_routes()?;
+        }
+        Ok(this)
+    }
+
+    fn add_routes(&self) -> Result<(), String> {
+        self.left.ip("route add default via 10.1.0.1")?;
+        self.right.ip("route add default via 10.2.0.1")
+    }
+
+    /// The router's text, with other devices in place of its own where need be.
+    fn text(&self) -> Result<String, String> {
+        let (left, right) = (self.left.namespace(), self.right.namespace());
+        let devices = match self.over {
+            Over::AfPacket => return Ok(ROUTER.to_owned()),
+            Over::AfXdp => format!(
+                "from_a :: FromDevice($A, METHOD AF_XDP, PROMISC true, PEER {left}/eth0) -> [0] a;
+                 from_b :: FromDevice($B, METHOD AF_XDP, PROMISC true, PEER {right}/eth0) -> [0] b;
+                 a [1] -> to_a :: ToDevice($A, METHOD AF_XDP);
+                 b [1] -> to_b :: ToDevice($B, METHOD AF_XDP);"
+            ),
+            Over::Tap => format!(
+                "a [1] -> tap_a :: KernelTap({LEFT}/24, DEVNAME eth0, NETNS {left}) -> [0] a;
+                 b [1] -> tap_b :: KernelTap({RIGHT}/24, DEVNAME eth0, NETNS {right}) -> [0] b;"
+            ),
+        };
+        let parts = ROUTER
+            .split_once("// The devices.\n")
+            .and_then(|(before, rest)| {
+                let (_, after) = rest.split_once("\n\n")?;
+                Some((before, after))
+            });
+        let (before, after) = parts.ok_or("the router's text has no paragraph of devices")?;
+        Ok(format!("{before}{devices}\n\n{after}"))
     }
 
     /// Runs the programs of this folder, in place of those beside the running one.
@@ -66,16 +117,36 @@ impl Crossing {
     /// # Errors
     /// It was not built, or did not start.
     pub fn route(&self, arguments: &[&str]) -> Result<Running, String> {
-        let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/router.click");
         let mut command = self.router.command(&self.program("waypost")?);
         command
-            .args(["graph", "run"])
-            .arg(text)
+            .args(["graph", "run", "-e", &self.text()?])
             .args(["A=port0", "B=port1"]);
-        command.arg(format!("A_MAC={}", self.router.link_address("port0")?));
-        command.arg(format!("B_MAC={}", self.router.link_address("port1")?));
+        if self.over != Over::Tap {
+            command.arg(format!("A_MAC={}", self.router.link_address("port0")?));
+            command.arg(format!("B_MAC={}", self.router.link_address("port1")?));
+        }
         command.arg("--announce").args(arguments);
         let mut running = self.router.spawn(&mut command)?;
+        running.wait_for("running")?;
+        if self.over == Over::Tap {
+            // Now there are the interfaces to route by.
+            self.add_routes()?;
+        }
+        Ok(running)
+    }
+
+    /// Writes all that comes in at a host's interface into a file, from now on.
+    ///
+    /// # Errors
+    /// It was not built, or did not start.
+    pub fn capture(&self, host: &Host, file: &std::path::Path) -> Result<Running, String> {
+        let text = format!(
+            "FromDevice(eth0, PROMISC true) -> ToDump({})",
+            file.display()
+        );
+        let mut command = host.command(&self.program("waypost")?);
+        command.args(["graph", "run", "--announce", "-e", &text]);
+        let mut running = host.spawn(&mut command)?;
         running.wait_for("running")?;
         Ok(running)
     }

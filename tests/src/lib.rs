@@ -25,9 +25,9 @@ pub struct Host {
     namespace: String,
 }
 
-/// Takes down all namespaces of a prefix: first whoever still runs in them, then themselves.
+/// Takes down all namespaces of a prefix: first whoever still runs in them, then themselves; last their files.
 const TAKE_DOWN: &str = r#"read -r line; for name in $(ip netns list | cut -d' ' -f1 | grep "^$0"); do
-ip netns pids "$name" | xargs -r kill -9; ip netns del "$name"; done"#;
+ip netns pids "$name" | xargs -r kill -9; ip netns del "$name"; done; rm -rf "$1""#;
 
 impl Net {
     /// A net without hosts.
@@ -47,6 +47,7 @@ impl Net {
     pub fn with_prefix(prefix: String) -> Result<Self, String> {
         let watcher = Command::new("sh")
             .args(["-c", TAKE_DOWN, &prefix])
+            .arg(folder(&prefix))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -95,6 +96,17 @@ impl Net {
         ))?;
         left.0.ip(&format!("link set {left_name} up"))?;
         right.0.ip(&format!("link set {right_name} up"))
+    }
+
+    /// A folder for files that go when this is dropped.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn folder(&self) -> Result<PathBuf, String> {
+        let folder = folder(&self.prefix);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+        Ok(folder)
     }
 
     /// Leaves the namespaces up when this is dropped; returns the command that takes them down.
@@ -288,6 +300,10 @@ pub fn skip(why: &str) {
         "nothing is skipped in CI: {why}"
     );
     let _ = writeln!(io::stderr(), "\n*** SKIPPED: {why} ***\n");
+}
+
+fn folder(prefix: &str) -> PathBuf {
+    std::env::temp_dir().join(prefix)
 }
 
 fn ip(words: &[&str]) -> Result<(), String> {

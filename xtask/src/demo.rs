@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use waypost_tests::Net;
-use waypost_tests::crossing::{Crossing, LEFT, RIGHT};
+use waypost_tests::crossing::{Crossing, LEFT, Over, RIGHT};
 
 use crate::Outcome;
 use crate::prerequisites::{self, Missing, Need};
@@ -79,7 +79,7 @@ fn as_own_root() -> Outcome {
 
 fn scene(built: &str, keep: bool) -> Outcome {
     let net = Net::with_prefix(format!("waypost-demo-{}-", std::process::id()))?;
-    let crossing = Crossing::new(net)?.built_in(built);
+    let crossing = Crossing::new(net, Over::AfPacket)?.built_in(built);
     println!(
         "\n  {LEFT} ── eth0 [left] ══ port0 [router: examples/router.click] port1 ══ [right] eth0 ── {RIGHT}\n"
     );

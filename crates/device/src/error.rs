@@ -32,6 +32,32 @@ pub enum OpenError {
         /// What it said.
         source: io::Error,
     },
+    /// The interface has no such queue.
+    NoQueue {
+        /// The device.
+        device: String,
+        /// The queue's number, from 0.
+        queue: u32,
+    },
+    /// The interface's frames do not fit the device's buffers.
+    FramesTooLong {
+        /// The device.
+        device: String,
+        /// Its MTU, in octets.
+        mtu: usize,
+        /// The longest that would do.
+        limit: usize,
+    },
+    /// Hosts behind a virtual wire leave frames unfinished, and the device cannot tell.
+    UnfinishedFrames {
+        /// The device.
+        device: String,
+    },
+    /// The pool has not the frames that the device's rings want.
+    NoFrames {
+        /// How many they want.
+        wanted: usize,
+    },
     /// The frames that the device needs could not be had.
     Pool(waypost_packet::PoolError),
 }
@@ -68,6 +94,24 @@ impl fmt::Display for OpenError {
                     "no network namespace `{name}` ({source}): `ip netns list` shows those that have names"
                 )
             }
+            Self::NoQueue { device, queue } => write!(
+                f,
+                "{device} has no queue {queue} for AF_XDP: `ethtool -l {device}` shows how many there are; use fewer workers"
+            ),
+            Self::FramesTooLong { device, mtu, limit } => write!(
+                f,
+                "{device}: with an MTU of {mtu} octets its frames do not fit AF_XDP's buffers: set it to {limit} or less, or use \
+                 AF_PACKET"
+            ),
+            Self::UnfinishedFrames { device } => write!(
+                f,
+                "{device} is a virtual wire: the host at its other end leaves checksums unfinished, and AF_XDP cannot tell. Name \
+                 the interface there, so that its offloads are switched off, or say that it finishes its frames"
+            ),
+            Self::NoFrames { wanted } => write!(
+                f,
+                "the pool has not the {wanted} frames of 2 KiB that the rings want: give it more, or ask for smaller rings"
+            ),
             Self::Call {
                 device,
                 call,
@@ -75,6 +119,14 @@ impl fmt::Display for OpenError {
             } => {
                 write!(f, "{device}: {call} failed: {source}")?;
                 match source.raw_os_error() {
+                    Some(libc::EPERM | libc::EACCES) if call.contains("XDP") => write!(
+                        f,
+                        "; it needs CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
+                    ),
+                    Some(libc::EBUSY) if call.contains("XDP program") => write!(
+                        f,
+                        "; another program is attached: `ip link show` names it, `ip link set dev {device} xdp off` takes it down"
+                    ),
                     Some(libc::EPERM | libc::EACCES) => write!(
                         f,
                         "; it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"

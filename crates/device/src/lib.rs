@@ -2,13 +2,15 @@
 //!
 //! | module | what | frames |
 //! |---|---|---|
+//! | [`xdp`] | a queue of a Linux interface, by rings over a pool's region | owned |
 //! | [`af_packet`] | any Linux interface, by a ring shared with the kernel | lent in, owned out |
 //! | [`tap`] | an interface of the kernel whose other end is this process | lent in, owned out |
 //! | [`pcap`] | capture files, pcap and pcapng, read and written | – |
 //!
 //! Each device implements [`NetDev`](waypost_netdev::NetDev). Devices can be opened in another network namespace
 //! ([`Namespace`]): the calling thread stays in its own. The offloads of the hosts around stay on:
-//! frames come and go with unfinished checksums and as super-segments, and their metadata says so.
+//! frames come and go with unfinished checksums and as super-segments, and their metadata says so. (AF_XDP has no metadata: see
+//! there.)
 //!
 //! DPDK is not among them: AF_XDP gives user space the same frames without taking the card away from
 //! the kernel, and whoever needs DPDK can add a `NetDev` for it.
@@ -17,6 +19,8 @@
 #[allow(unsafe_code)]
 pub mod af_packet;
 mod error;
+#[allow(unsafe_code)]
+mod ethtool;
 #[allow(unsafe_code)]
 mod namespace;
 pub mod pcap;
@@ -27,6 +31,7 @@ mod sys;
 pub mod tap;
 mod transmit;
 mod vnet;
+pub mod xdp;
 
 pub use error::{OpenError, interface_names};
 pub use namespace::Namespace;

@@ -100,13 +100,43 @@ pub(crate) fn interface_ioctl(
     request: libc::c_ulong,
     argument: &mut libc::ifreq,
 ) -> io::Result<()> {
-    // SAFETY: the requests that this crate makes read and write one `ifreq`.
+    // SAFETY: the requests that this crate makes read and write one `ifreq`, and what it points to.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut *argument) };
     if result < 0 {
         Err(io::Error::last_os_error())
     } else {
         Ok(())
     }
+}
+
+/// A request to an interface's driver, as linux/ethtool.h has them.
+///
+/// # Safety
+/// `T` is what the command at its beginning reads and writes.
+pub(crate) unsafe fn ethtool<T>(
+    socket: BorrowedFd<'_>,
+    name: &str,
+    value: &mut T,
+) -> io::Result<()> {
+    let mut request = interface_request(name).map_err(io::Error::other)?;
+    request.ifr_ifru.ifru_data = (&raw mut *value).cast();
+    interface_ioctl(socket, libc::SIOCETHTOOL, &mut request)
+}
+
+/// Makes an interface receive frames for other link addresses too, for as long as the packet socket is open.
+pub(crate) fn set_promiscuous(socket: BorrowedFd<'_>, interface: c_int) -> io::Result<()> {
+    let request = libc::packet_mreq {
+        mr_ifindex: interface,
+        mr_type: libc::PACKET_MR_PROMISC as _,
+        mr_alen: 0,
+        mr_address: [0; 8],
+    };
+    set_option(
+        socket,
+        libc::SOL_PACKET,
+        libc::PACKET_ADD_MEMBERSHIP,
+        request,
+    )
 }
 
 /// What this crate asks of an interface.
@@ -223,6 +253,12 @@ impl Mapping {
         // A successful mapping is not at address zero.
         let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, len })
+    }
+
+    /// The address of the first octet.
+    #[inline(always)]
+    pub(crate) fn start(&self) -> NonNull<u8> {
+        self.start
     }
 
     /// The address of the octet at `offset`, of which `len` are to be used; `None` if they are not all inside.

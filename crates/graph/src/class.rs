@@ -78,24 +78,37 @@ impl BuildCx<'_> {
         &self,
         make: impl FnOnce() -> Result<T, ConfigError>,
     ) -> Result<Arc<T>, ConfigError> {
+        self.shared(self.name, make)
+    }
+
+    /// What elements of this graph share by a `key` that they agree on, such as a device of which one receives and another
+    /// sends: made by the first that asks. Elements without outputs are made last.
+    ///
+    /// # Errors
+    /// Those of `make`; what is shared under the key is something else.
+    pub fn shared<T: Send + Sync + 'static>(
+        &self,
+        key: &str,
+        make: impl FnOnce() -> Result<T, ConfigError>,
+    ) -> Result<Arc<T>, ConfigError> {
         let mut commons = self
             .commons
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = commons.get(self.name) {
+        if let Some(found) = commons.get(key) {
             let found = Arc::clone(found).downcast::<T>();
             return found.map_err(|_| {
-                ConfigError::new("an element shares one thing among workers, not two")
+                ConfigError::new(format!("what is shared as `{key}` is something else"))
             });
         }
         let made = Arc::new(make()?);
-        commons.insert(self.name.to_owned(), made.clone());
+        commons.insert(key.to_owned(), made.clone());
         Ok(made)
     }
 }
 
-/// What copies of elements have in common, by the element's name.
+/// What elements have in common, by the element's name or the key that they agree on.
 #[derive(Default)]
 pub(crate) struct Commons(Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>);
 

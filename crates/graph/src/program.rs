@@ -72,17 +72,17 @@ impl<'r> Program<'r> {
             config: graph.to_string(),
             ..Plan::default()
         };
-        let mut wrong = Vec::new();
-        for id in graph.ids() {
+        let (mut elements, mut wrong) = (Vec::new(), Vec::new());
+        let (sinks, others): (Vec<_>, Vec<_>) = graph
+            .ids()
+            .partition(|&id| self.checked.outputs(id).is_empty());
+        // Sinks last: they may share what the others have opened.
+        for id in others.into_iter().chain(sinks) {
             let element = graph.element(id);
-            let ports = (
-                self.checked.inputs(id).len(),
-                self.checked.outputs(id).len(),
-            );
             let mut cx = BuildCx {
                 name: element.name(),
-                inputs: ports.0,
-                outputs: ports.1,
+                inputs: self.checked.inputs(id).len(),
+                outputs: self.checked.outputs(id).len(),
                 worker,
                 workers,
                 pool,
@@ -96,22 +96,30 @@ impl<'r> Program<'r> {
             let made = (class.build)(&mut args, &mut cx)
                 .and_then(|made| args.finish().map(|()| made).map_err(Into::into));
             match made {
-                Ok(made) => {
-                    plan.add(
-                        element.name(),
-                        element.class(),
-                        element.config(),
-                        made,
-                        ports,
-                    );
-                }
+                Ok(made) => elements.push((id, made)),
                 Err(error) => {
                     let (message, help) = error.into_parts();
-                    wrong.push(Diagnostic::of_element(element, message, help));
+                    wrong.push((id, Diagnostic::of_element(element, message, help)));
                 }
             }
         }
-        Diagnostics::split(wrong)?;
+        wrong.sort_by_key(|(id, _)| *id);
+        Diagnostics::split(wrong.into_iter().map(|(_, wrong)| wrong).collect())?;
+        elements.sort_by_key(|(id, _)| *id);
+        for (id, made) in elements {
+            let element = graph.element(id);
+            let ports = (
+                self.checked.inputs(id).len(),
+                self.checked.outputs(id).len(),
+            );
+            plan.add(
+                element.name(),
+                element.class(),
+                element.config(),
+                made,
+                ports,
+            );
+        }
         plan.edges = graph
             .connections()
             .iter()

@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use crate::allocator::Allocator;
 use crate::descriptor::{COLOURS, Descriptor, HEADROOM, SHARED, heap};
-use crate::pool::{Class, PoolCore, give_back};
+use crate::pool::{Class, give_back};
 use crate::sync::Ordering;
 
 /// An owned handle, of the size of a pointer, to a buffer with headroom, octets, tailroom and
@@ -176,20 +176,6 @@ impl Packet {
             it.len = len as u32;
         }
         fits
-    }
-
-    /// Where the packet's frame lies in the pool's region, in octets from its start; `None` for a
-    /// packet without a frame of its own in the pool.
-    #[inline(always)]
-    pub fn region_offset(&self) -> Option<usize> {
-        let it = self.raw();
-        if it.class as u8 > Class::Large as u8 || it.flags & SHARED != 0 {
-            return None;
-        }
-        // SAFETY: a packet of a pooled class keeps its pool alive.
-        #[allow(unsafe_code)]
-        let start = unsafe { PoolCore::region_start(it.pool) };
-        Some(it.base.as_ptr().addr() - start)
     }
 
     /// The size class of the packet's own buffer.

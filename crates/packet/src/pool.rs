@@ -8,6 +8,7 @@ use core::ptr::{NonNull, null_mut};
 use crate::allocator::Allocator;
 use crate::descriptor::{COLOURS, Descriptor, heap_free};
 use crate::memory::{HeapMemory, Memory};
+use crate::packet::Packet;
 use crate::sync::{
     AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering, Padded, UnsafeCell, spin_loop,
 };
@@ -213,6 +214,15 @@ impl Pool {
         unsafe { &*self.core.as_ref().memory }
     }
 
+    /// Where a packet's octets begin in the region; `None` if they lie elsewhere.
+    #[inline]
+    pub fn offset_of(&self, packet: &Packet) -> Option<usize> {
+        let memory = &self.core().memory;
+        let start = memory.start().as_ptr().addr();
+        let at = packet.octets().as_ptr().addr().checked_sub(start)?;
+        (at < memory.len()).then_some(at)
+    }
+
     /// What the pool holds and has seen.
     #[allow(unsafe_code)]
     pub fn statistics(&self) -> PoolStatistics {
@@ -358,16 +368,6 @@ impl PoolCore {
     /// Frames of a class that the pool was built with.
     pub(crate) fn total(&self, class: Class) -> usize {
         self.counts[class as usize]
-    }
-
-    /// The address of the region's first octet.
-    ///
-    /// # Safety
-    /// `this` is alive.
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn region_start(this: *const Self) -> usize {
-        // SAFETY: by the caller's promise.
-        unsafe { (*this).memory.start().as_ptr().addr() }
     }
 
     /// Counts an allocation that found nothing.

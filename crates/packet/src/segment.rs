@@ -13,6 +13,15 @@ impl Packet {
         self.raw().flags & (CHECKSUM_PARTIAL | VLAN | SEGMENTATION) != 0
     }
 
+    /// Whether a device of these `offloads` takes the packet as it is.
+    #[inline]
+    pub fn is_finished_for(&self, offloads: Offloads) -> bool {
+        !self.is_unfinished()
+            || (!self.wants_splitting(offloads)
+                && (offloads.checksum || self.raw().flags & CHECKSUM_PARTIAL == 0)
+                && (offloads.vlan_insertion || self.raw().flags & VLAN == 0))
+    }
+
     /// Whether the packet has to be split for a device of these `offloads`, by [`Allocator::split`].
     pub fn wants_splitting(&self, offloads: Offloads) -> bool {
         let kind = self.frame_meta().segmentation.map(|it| it.kind);

@@ -130,14 +130,7 @@ impl AfPacketBuilder {
             )
         };
         if self.promiscuous {
-            let request = libc::packet_mreq {
-                mr_ifindex: interface.index,
-                mr_type: libc::PACKET_MR_PROMISC as _,
-                mr_alen: 0,
-                mr_address: [0; 8],
-            };
-            sys::set_option(fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, request)
-                .map_err(failed("making it promiscuous"))?;
+            sys::set_promiscuous(fd, interface.index).map_err(failed("making it promiscuous"))?;
         }
         bind(fd, interface.index, !self.send_only).map_err(failed("binding to it"))?;
         if let Some(group) = self.fanout {

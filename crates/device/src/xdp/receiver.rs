@@ -1,0 +1,188 @@
+//! The half of a device that receives.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+
+use waypost_netdev::{Capabilities, DeviceError, NetDev, Wakeup};
+use waypost_packet::{Allocator, Packet, PoolTx};
+use waypost_wire::Instant;
+
+use super::ring::{Consumer, Producer};
+use super::umem::{CHUNK, Held, Socket, Umem};
+use super::{XdpMode, socket};
+use crate::{DeviceStatistics, OpenError};
+
+/// The half of an AF_XDP device that receives: packets of the pool, where the kernel has written them.
+#[derive(Debug)]
+pub struct XdpReceiver {
+    pub(super) socket: Arc<Socket>,
+    pub(super) capabilities: Capabilities,
+    received: Consumer<libc::xdp_desc>,
+    fill: Producer<u64>,
+    held: Held,
+    frames: Allocator,
+    umem: Umem,
+    statistics: DeviceStatistics,
+    busy: bool,
+}
+
+impl XdpReceiver {
+    /// Gives the kernel `count` frames: from now on it always has as many.
+    pub(super) fn new(
+        socket: Arc<Socket>,
+        capabilities: Capabilities,
+        received: Consumer<libc::xdp_desc>,
+        fill: Producer<u64>,
+        umem: &Umem,
+        count: u32,
+        busy: bool,
+    ) -> Result<Self, OpenError> {
+        let mut this = Self {
+            socket,
+            capabilities,
+            received,
+            fill,
+            held: Held::new(umem.pool()),
+            frames: umem.pool().allocator(),
+            umem: umem.clone(),
+            statistics: DeviceStatistics::default(),
+            busy,
+        };
+        for _ in 0..count {
+            let packet = this.frames.packet().ok_or(OpenError::NoFrames {
+                wanted: count as usize,
+            })?;
+            this.give(packet);
+        }
+        this.fill.submit();
+        Ok(this)
+    }
+
+    /// Whether it is the driver that hands frames over, or the kernel's generic receive path.
+    pub fn mode(&self) -> Option<XdpMode> {
+        self.socket.program.as_ref().map(|program| program.mode())
+    }
+
+    /// Whether the card writes frames into the region by itself; otherwise the kernel copies them.
+    pub fn is_zero_copy(&self) -> bool {
+        self.socket.zero_copy
+    }
+
+    /// What was counted since the device was opened.
+    pub fn statistics(&mut self) -> DeviceStatistics {
+        let counted = socket::statistics(self.socket.fd.as_fd());
+        let overruns = counted.map_or(0, |it| it.rx_dropped + it.rx_ring_full);
+        DeviceStatistics {
+            overruns: overruns + self.statistics.overruns,
+            ..self.statistics
+        }
+    }
+
+    fn give(&mut self, packet: Packet) {
+        // The ring has twice the frames' number of entries, since the kernel says late which it has taken.
+        if self.fill.room(1) == 0 {
+            self.frames.free_packet(packet);
+            return;
+        }
+        // A packet of the pool's small class, just taken or just given back: it lies in a chunk of its own.
+        if let Ok(address) = self.held.give(self.umem.pool(), packet) {
+            self.fill.write(address & !(CHUNK as u64 - 1));
+        }
+    }
+
+    /// Nothing was there: makes the kernel look, where it wants to be asked, and finds out whether there will ever be anything.
+    fn wake(&self) -> Result<(), DeviceError> {
+        let fd = self.socket.fd.as_fd();
+        if self.busy || self.fill.needs_wakeup() {
+            socket::wake_receiver(fd);
+        }
+        match socket::error(fd) {
+            0 => Ok(()),
+            libc::ENETDOWN => Err(DeviceError::Down),
+            libc::ENODEV | libc::ENXIO => Err(DeviceError::Removed),
+            other => Err(DeviceError::Os(other)),
+        }
+    }
+}
+
+impl NetDev for XdpReceiver {
+    type RxFrame<'a> = Packet;
+    type TxFrame<'a> = PoolTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn receive(
+        &mut self,
+        _: Instant,
+        max: usize,
+        mut each: impl FnMut(Packet),
+    ) -> Result<usize, DeviceError> {
+        let available = self.received.available(max.try_into().unwrap_or(u32::MAX));
+        if available == 0 {
+            self.wake()?;
+            return Ok(0);
+        }
+        let mut count = 0;
+        for _ in 0..available {
+            let Some(entry) = self.received.next() else {
+                break;
+            };
+            let Some(mut packet) = self.held.take(entry.addr) else {
+                // Not a frame that the kernel had: nothing can be done with it.
+                self.statistics.truncated += 1;
+                continue;
+            };
+            // The kernel gets a frame for each that it gives: without one, this one goes back, and what is in it is lost.
+            let Some(fresh) = self.frames.packet() else {
+                self.statistics.overruns += 1;
+                self.give(packet);
+                continue;
+            };
+            self.give(fresh);
+            let len = entry.len as usize;
+            if !packet.set_window(entry.addr as usize % CHUNK, len) {
+                self.statistics.truncated += 1;
+                self.frames.free_packet(packet);
+                continue;
+            }
+            self.statistics.received += 1;
+            self.statistics.received_octets += len as u64;
+            count += 1;
+            each(packet);
+        }
+        self.received.release();
+        self.fill.submit();
+        Ok(count)
+    }
+
+    fn transmit(
+        &mut self,
+        _: Instant,
+        _: usize,
+        _: impl FnMut(PoolTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        Ok(0)
+    }
+
+    fn room(&mut self, _: Instant) -> usize {
+        0
+    }
+
+    fn wakeup(&self) -> Wakeup {
+        Wakeup::Fd(self.socket.fd.as_raw_fd())
+    }
+}
+
+impl AsFd for XdpReceiver {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.fd.as_fd()
+    }
+}
+
+impl Drop for XdpReceiver {
+    fn drop(&mut self) {
+        self.socket.keep(&mut self.held);
+    }
+}

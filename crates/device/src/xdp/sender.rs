@@ -1,0 +1,202 @@
+//! The half of a device that sends.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
+
+use waypost_netdev::{Capabilities, DeviceError, NetDev, Offloads, Wakeup};
+use waypost_packet::{Allocator, Packet, PoolTx};
+use waypost_wire::Instant;
+
+use super::ring::{Consumer, Producer};
+use super::umem::{Held, Socket, Umem};
+use super::{FRAME_MAX, socket};
+use crate::DeviceStatistics;
+use crate::transmit::{Taken, taken_by};
+
+/// How often the kernel is asked in a row to go on, where it takes a few packets at a time.
+const ATTEMPTS: usize = 64;
+
+/// The half of an AF_XDP device that sends: packets of the pool as they lie, others by a copy into it.
+#[derive(Debug)]
+pub struct XdpSender {
+    pub(super) socket: Arc<Socket>,
+    pub(super) capabilities: Capabilities,
+    send: Producer<libc::xdp_desc>,
+    done: Consumer<u64>,
+    held: Held,
+    frames: Allocator,
+    umem: Umem,
+    statistics: DeviceStatistics,
+}
+
+impl XdpSender {
+    pub(super) fn new(
+        socket: Arc<Socket>,
+        capabilities: Capabilities,
+        send: Producer<libc::xdp_desc>,
+        done: Consumer<u64>,
+        umem: &Umem,
+    ) -> Self {
+        Self {
+            socket,
+            capabilities,
+            send,
+            done,
+            held: Held::new(umem.pool()),
+            frames: umem.pool().allocator(),
+            umem: umem.clone(),
+            statistics: DeviceStatistics::default(),
+        }
+    }
+
+    /// Whether the card reads frames from the region by itself; otherwise the kernel copies them.
+    pub fn is_zero_copy(&self) -> bool {
+        self.socket.zero_copy
+    }
+
+    /// What was counted since the device was opened.
+    pub fn statistics(&mut self) -> DeviceStatistics {
+        let counted = socket::statistics(self.socket.fd.as_fd());
+        DeviceStatistics {
+            refused: self.statistics.refused + counted.map_or(0, |it| it.tx_invalid_descs),
+            ..self.statistics
+        }
+    }
+
+    /// Takes back what was sent.
+    fn reclaim(&mut self) {
+        if self.done.available(u32::MAX) == 0 {
+            return;
+        }
+        while let Some(address) = self.done.next() {
+            if let Some(packet) = self.held.take(address) {
+                self.frames.free_packet(packet);
+            }
+        }
+        self.done.release();
+    }
+
+    /// How many packets the ring has room for: none while the kernel is behind with copying those that it has.
+    fn places(&mut self) -> u32 {
+        self.reclaim();
+        if !self.socket.zero_copy && self.send.left() > 0 {
+            return 0;
+        }
+        // An entry is gone from the one ring before its frame comes back through the other.
+        self.send.room(u32::MAX)
+    }
+
+    /// Puts a packet into the ring, which has room.
+    fn place(&mut self, mut packet: Packet) {
+        let finished = !packet.is_unfinished() || packet.finish(Offloads::default());
+        let len = packet.len();
+        if !finished || len == 0 || len > FRAME_MAX {
+            self.statistics.refused += 1;
+            self.frames.free_packet(packet);
+            return;
+        }
+        let addr = match self.held.give(self.umem.pool(), packet) {
+            Ok(address) => address,
+            // Another pool's, or one whose octets are on their way already: a copy goes.
+            Err(packet) => {
+                let copy = self.frames.copy(packet.octets());
+                self.frames.free_packet(packet);
+                let given = copy.map(|copy| self.held.give(self.umem.pool(), copy));
+                let Some(Ok(address)) = given else {
+                    self.statistics.refused += 1;
+                    return;
+                };
+                address
+            }
+        };
+        self.send.write(libc::xdp_desc {
+            addr,
+            len: len as u32,
+            options: 0,
+        });
+        self.statistics.sent += 1;
+        self.statistics.sent_octets += len as u64;
+    }
+
+    /// Makes the kernel send what lies in the ring, where it wants to be asked.
+    fn kick(&mut self) -> Result<(), DeviceError> {
+        for _ in 0..ATTEMPTS {
+            if self.send.left() == 0 || !self.send.needs_wakeup() {
+                return Ok(());
+            }
+            match socket::wake_sender(self.socket.fd.as_fd()) {
+                Ok(()) => (),
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => return Ok(()),
+                Err(error) => match taken_by(error.raw_os_error()) {
+                    // The kernel has sent its share of this call, or the interface's queue is full.
+                    Taken::Full => (),
+                    Taken::Failed(error) => return Err(error),
+                    _ => return Ok(()),
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NetDev for XdpSender {
+    type RxFrame<'a> = Packet;
+    type TxFrame<'a> = PoolTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn receive(
+        &mut self,
+        _: Instant,
+        _: usize,
+        _: impl FnMut(Packet),
+    ) -> Result<usize, DeviceError> {
+        Ok(0)
+    }
+
+    fn transmit(
+        &mut self,
+        _: Instant,
+        max: usize,
+        mut each: impl FnMut(PoolTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        let room = self.places().min(max.try_into().unwrap_or(u32::MAX));
+        let mut count = 0;
+        while count < room as usize {
+            let mut sent = None;
+            each(PoolTx::new(&mut self.frames, FRAME_MAX, &mut sent));
+            let Some(packet) = sent else { break };
+            self.place(packet);
+            count += 1;
+        }
+        self.send.submit();
+        self.kick()?;
+        Ok(count)
+    }
+
+    fn room(&mut self, _: Instant) -> usize {
+        if self.places() == 0 {
+            // An error is told by the next transmission.
+            let _ = self.kick();
+        }
+        self.places() as usize
+    }
+
+    fn wakeup(&self) -> Wakeup {
+        Wakeup::Fd(self.socket.fd.as_raw_fd())
+    }
+}
+
+impl AsFd for XdpSender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.fd.as_fd()
+    }
+}
+
+impl Drop for XdpSender {
+    fn drop(&mut self) {
+        self.socket.keep(&mut self.held);
+    }
+}
