@@ -1,6 +1,6 @@
 //! How packets cross a device, whether its frames are owned or lent.
 
-use waypost_netdev::{FrameMeta, LentRx, LentTx, RxFrame, TxFrame};
+use waypost_netdev::{FrameMeta, LentRx, LentTx, ObservedTx, RxFrame, TxFrame};
 
 use crate::allocator::Allocator;
 use crate::packet::Packet;
@@ -15,7 +15,7 @@ pub trait IntoPacket: RxFrame {
 /// Room for a frame, that takes a packet.
 pub trait SendPacket: TxFrame {
     /// Sends the packet: the frame itself where the device takes packets, a copy where it lends room.
-    /// It comes back if it is longer than the room.
+    /// It comes back if it is longer than the room, or the device has no frame to copy it into.
     ///
     /// # Errors
     /// The packet, unsent.
@@ -65,6 +65,23 @@ impl SendPacket for LentTx<'_> {
             room.copy_from_slice(packet.octets());
         });
         Ok(())
+    }
+}
+
+/// Room on a device within a wrapper: it is shown octets, so a copy goes.
+impl SendPacket for ObservedTx<'_> {
+    #[inline]
+    fn send_packet(self, packet: Packet) -> Result<(), Packet> {
+        if packet.len() > self.capacity() {
+            return Err(packet);
+        }
+        let mut copied = false;
+        self.send(packet.len(), packet.frame_meta(), |room| {
+            room.copy_from_slice(packet.octets());
+            copied = true;
+        });
+        // The device within may have no frame to copy into.
+        if copied { Ok(()) } else { Err(packet) }
     }
 }
 
