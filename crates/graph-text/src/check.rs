@@ -135,8 +135,12 @@ impl<'a> Check<'a> {
                 (p.source.name().to_owned(), p.span.start)
             });
             if info.is_none() && told.insert((element.class.as_str(), key)) {
-                let names = names.get_or_insert_with(|| table.names());
-                self.report(|words| words.unknown_class(element, names));
+                if let Some(reason) = table.malformed(&element.class) {
+                    self.report(|words| words.malformed_class(element, &reason));
+                } else {
+                    let names = names.get_or_insert_with(|| table.names());
+                    self.report(|words| words.unknown_class(element, names));
+                }
             }
             infos.push(info.clone());
             if let Some(name) = self

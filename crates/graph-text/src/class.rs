@@ -9,6 +9,13 @@ pub trait Classes {
     /// What is known of a class, or `None` if there is no such class.
     fn class(&self, name: &str) -> Option<ClassInfo>;
 
+    /// What is wrong with a class that exists and of which nothing can be known, since what its author says of its ports is not
+    /// well-formed: for whoever wrote the class.
+    fn malformed(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
+
     /// The names of all classes, from which "did you mean" is taken.
     fn names(&self) -> Vec<String>;
 }

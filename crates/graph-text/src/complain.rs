@@ -30,6 +30,17 @@ impl<'a> Complaints<'a> {
         element.name.get(prefix..)
     }
 
+    pub(crate) fn malformed_class(&self, element: &FlatElement, reason: &str) -> Diagnostic {
+        let message = format!("element class `{}` is malformed: {reason}", element.class);
+        let place = element.origin.as_ref().map(|it| it.class_place.clone());
+        Diagnostic::error(Code::MalformedClass, message)
+            .at(place, "used here")
+            .help(
+                "the program that adds the class to its registry is to be mended, not this text"
+                    .to_owned(),
+            )
+    }
+
     pub(crate) fn unknown_class(&self, element: &FlatElement, known: &[String]) -> Diagnostic {
         let class = element.class.as_str();
         let Some(origin) = &element.origin else {

@@ -48,6 +48,8 @@ codes! {
     ClassAsElement => "class-as-element",
     /// The element class is not known.
     UnknownClass => "unknown-class",
+    /// The element class exists, but what its author says of its ports is not well-formed.
+    MalformedClass => "malformed-class",
     /// An element that exists already is given a configuration.
     ConfigOnReference => "config-on-reference",
     /// Outputs and inputs of one connection do not pair up.

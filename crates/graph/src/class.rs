@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use waypost_graph_text::{ArgError, Args, ClassInfo, Classes};
+use waypost_graph_text::{ArgError, Args, ClassInfo, Classes, CodeError};
 use waypost_packet::Pool;
 
 use crate::classifier::{Classifier, LiftClassifier};
@@ -46,10 +47,20 @@ impl fmt::Debug for ElementClass {
 }
 
 impl ElementClass {
-    /// What the checker asks.
-    fn info(&self) -> Option<ClassInfo> {
-        ClassInfo::new(self.ports, self.processing, self.flow).ok()
+    /// What the checker asks; where a code is not well-formed, which, and why.
+    fn info(&self) -> Result<ClassInfo, String> {
+        Ok(ClassInfo {
+            ports: field("ports", self.ports)?,
+            processing: field("processing", self.processing)?,
+            flow: field("flow", self.flow)?,
+        })
     }
+}
+
+/// A code that a class says of itself.
+fn field<T: FromStr<Err = CodeError>>(name: &str, code: &str) -> Result<T, String> {
+    code.parse()
+        .map_err(|error| format!("its `{name}` is `{code}`: {error}"))
 }
 
 /// What an element's maker knows beside its arguments.
@@ -175,7 +186,8 @@ impl Registry {
         Self::default()
     }
 
-    /// Adds a class, in place of one of the same name.
+    /// Adds a class, in place of one of the same name. A text that uses a class whose `ports`, `processing` or `flow` is
+    /// not well-formed is refused, in words that say so.
     pub fn add(&mut self, class: ElementClass) {
         self.classes.insert(class.name, class);
     }
@@ -193,7 +205,11 @@ impl Registry {
 
 impl Classes for Registry {
     fn class(&self, name: &str) -> Option<ClassInfo> {
-        self.classes.get(name)?.info()
+        self.classes.get(name)?.info().ok()
+    }
+
+    fn malformed(&self, name: &str) -> Option<String> {
+        self.classes.get(name)?.info().err()
     }
 
     fn names(&self) -> Vec<String> {
@@ -243,4 +259,60 @@ pub fn async_processor<P: AsyncProcessor>(
         Some(text) => return Err(ConfigError::expected("ORDER true or false", text)),
     };
     Ok(concurrent(processor, places, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph_text::{Options, Source};
+
+    use super::*;
+    use crate::Program;
+
+    fn refused(ports: &'static str, processing: &'static str, flow: &'static str) -> String {
+        let mut registry = Registry::new();
+        registry.add(ElementClass {
+            name: "Mine",
+            ports,
+            processing,
+            flow,
+            doc: "",
+            handlers: &[],
+            build: |_, _| Err(ConfigError::new("not to be built")),
+        });
+        let source = Source::new("mine.click", "m :: Mine; Mine -> m;");
+        let wrong = Program::parse(&source, &registry, &mut Options::default()).err();
+        wrong.map_or_else(String::new, |wrong| {
+            wrong.iter().map(|it| format!("{it:#}")).collect()
+        })
+    }
+
+    #[test]
+    fn a_malformed_class_is_said_to_be_so_where_it_is_used() {
+        for (codes, field) in [
+            (
+                ["1/x", "a/a", "x/x"],
+                "its `ports` is `1/x`: expected a port count, found `x`",
+            ),
+            (
+                ["1", "push", "x/x"],
+                "its `processing` is `push`: expected a processing code, found `push`",
+            ),
+            (
+                ["1", "a/a", ""],
+                "its `flow` is ``: expected a flow code, found ``",
+            ),
+        ] {
+            let [ports, processing, flow] = codes;
+            let said = refused(ports, processing, flow);
+            let head =
+                format!("error[malformed-class]: element class `Mine` is malformed: {field}\n");
+            assert!(said.starts_with(&head), "{said}");
+            assert!(
+                said.contains("mine.click:1:6") && said.contains("mine.click:1:12"),
+                "{said}"
+            );
+            assert!(!said.contains("unknown"), "{said}");
+        }
+        assert!(!refused("1", "a/a", "x/x").contains("malformed"));
+    }
 }
