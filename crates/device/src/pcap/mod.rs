@@ -13,13 +13,17 @@
 //! assert!(reader.next()?.is_none());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Capture`] writes what crosses a device.
 
+mod capture;
 mod ng;
 mod reader;
 mod writer;
 
 use std::{fmt, io};
 
+pub use capture::Capture;
 pub use reader::{Reader, Record};
 pub use writer::Writer;
 
@@ -86,7 +90,14 @@ impl fmt::Display for PcapError {
     }
 }
 
-impl std::error::Error for PcapError {}
+impl std::error::Error for PcapError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<io::Error> for PcapError {
     fn from(error: io::Error) -> Self {

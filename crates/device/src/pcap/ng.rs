@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use waypost_netdev::Direction;
 use waypost_wire::WallTime;
 
 use super::reader::{Input, Record};
@@ -14,6 +15,8 @@ pub(super) const ENHANCED_PACKET: u32 = 6;
 pub(super) const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 pub(super) const OPTION_COMMENT: u16 = 1;
 pub(super) const OPTION_NAME: u16 = 2;
+/// The same number, but of packets.
+pub(super) const OPTION_FLAGS: u16 = 2;
 pub(super) const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
 
@@ -158,6 +161,7 @@ impl Blocks {
                     original_len: packet.original_len,
                     link_type: packet.link_type,
                     interface: packet.interface,
+                    direction: packet.direction,
                 }));
             }
         }
@@ -178,14 +182,8 @@ impl Blocks {
             units: 1_000_000,
             seconds: 0,
         };
-        let mut options = &body[8..];
-        while options.len() >= 4 {
-            let (code, len) = (order.u16(options), usize::from(order.u16(&options[2..])));
-            let Some(value) = options.get(4..4 + len) else {
-                break;
-            };
+        for (code, value) in options(order, &body[8..]) {
             match (code, value) {
-                (0, _) => break,
                 (OPTION_RESOLUTION, &[power, ..]) if power & 0x80 == 0 => {
                     interface.units = 10_u64.checked_pow(power.into()).unwrap_or(u64::MAX);
                 }
@@ -203,9 +201,6 @@ impl Blocks {
                 }
                 _ => {}
             }
-            options = options
-                .get(4 + len.next_multiple_of(4)..)
-                .unwrap_or_default();
         }
         self.interfaces.push(interface);
         Ok(())
@@ -244,6 +239,12 @@ impl Blocks {
             original_len: order.u32(&body[16..]) as usize,
             link_type: interface.link_type,
             interface: number,
+            direction: options(
+                order,
+                body.get(20 + len.next_multiple_of(4)..).unwrap_or_default(),
+            )
+            .find(|&(code, value)| code == OPTION_FLAGS && value.len() == 4)
+            .and_then(|(_, value)| direction(order.u32(value))),
         })
     }
 
@@ -269,6 +270,7 @@ impl Blocks {
             original_len,
             link_type,
             interface: 0,
+            direction: None,
         })
     }
 }
@@ -281,6 +283,35 @@ struct Packet {
     original_len: usize,
     link_type: LinkType,
     interface: u32,
+    direction: Option<Direction>,
+}
+
+/// The options of a block, up to the one that says it is the last, or to where they break off.
+fn options(order: Order, mut octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let (code, len) = (order.u16(octets), usize::from(order.u16(octets.get(2..)?)));
+        let value = octets.get(4..4 + len).filter(|_| code != 0)?;
+        octets = octets
+            .get(4 + len.next_multiple_of(4)..)
+            .unwrap_or_default();
+        Some((code, value))
+    })
+}
+
+/// The two lowest bits of a packet's flags say where it went.
+pub(super) fn flags(direction: Direction) -> u32 {
+    match direction {
+        Direction::Receive => 1,
+        Direction::Transmit => 2,
+    }
+}
+
+fn direction(flags: u32) -> Option<Direction> {
+    match flags & 3 {
+        1 => Some(Direction::Receive),
+        2 => Some(Direction::Transmit),
+        _ => None,
+    }
 }
 
 fn malformed(offset: u64, what: String) -> PcapError {

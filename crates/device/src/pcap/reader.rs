@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use waypost_netdev::Direction;
 use waypost_wire::WallTime;
 
 use super::ng::{Blocks, Order};
@@ -20,6 +21,8 @@ pub struct Record<'a> {
     pub link_type: LinkType,
     /// The number of the interface, in the order in which the file names them.
     pub interface: u32,
+    /// Whether the interface received or sent it, where the file says so.
+    pub direction: Option<Direction>,
 }
 
 /// Reads a capture file of either format, in either byte order.
@@ -148,6 +151,7 @@ impl<R: Read> Reader<R> {
                     original_len: order.u32(&head[12..]) as usize,
                     link_type,
                     interface: 0,
+                    direction: None,
                 }))
             }
         }

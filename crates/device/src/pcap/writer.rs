@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
+use waypost_netdev::Direction;
 use waypost_wire::WallTime;
 
 use super::ng::{
-    BYTE_ORDER, ENHANCED_PACKET, INTERFACE, OPTION_COMMENT, OPTION_NAME, OPTION_RESOLUTION, SECTION,
+    self, BYTE_ORDER, ENHANCED_PACKET, INTERFACE, OPTION_COMMENT, OPTION_FLAGS, OPTION_NAME,
+    OPTION_RESOLUTION, SECTION,
 };
 use super::{Format, LinkType};
 
@@ -108,6 +110,20 @@ impl<W: Write> Writer<W> {
         self.write_on(0, time, octets, original_len, comment)
     }
 
+    /// Writes a packet that the first interface has received or sent.
+    ///
+    /// # Errors
+    /// The stream cannot be written. The direction is left out where the format has none.
+    pub fn write_way(
+        &mut self,
+        direction: Direction,
+        time: WallTime,
+        octets: &[u8],
+        original_len: usize,
+    ) -> io::Result<()> {
+        self.put_packet(0, time, octets, original_len, Some(direction), None)
+    }
+
     /// Writes a packet of an interface.
     ///
     /// # Errors
@@ -118,6 +134,18 @@ impl<W: Write> Writer<W> {
         time: WallTime,
         octets: &[u8],
         original_len: usize,
+        comment: Option<&str>,
+    ) -> io::Result<()> {
+        self.put_packet(interface, time, octets, original_len, None, comment)
+    }
+
+    fn put_packet(
+        &mut self,
+        interface: u32,
+        time: WallTime,
+        octets: &[u8],
+        original_len: usize,
+        direction: Option<Direction>,
         comment: Option<&str>,
     ) -> io::Result<()> {
         if interface >= self.interfaces {
@@ -148,8 +176,13 @@ impl<W: Write> Writer<W> {
                 self.put(&len.to_le_bytes());
                 self.put(&original_len.to_le_bytes());
                 self.put_padded(octets);
+                if let Some(direction) = direction {
+                    self.option(OPTION_FLAGS, &ng::flags(direction).to_le_bytes());
+                }
                 if let Some(comment) = comment {
                     self.option(OPTION_COMMENT, comment.as_bytes());
+                }
+                if direction.is_some() || comment.is_some() {
                     self.option(0, &[]);
                 }
                 self.end()
@@ -163,6 +196,11 @@ impl<W: Write> Writer<W> {
     /// The stream cannot be written.
     pub fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
+    }
+
+    /// The stream, with what is buffered in it.
+    pub fn into_stream(self) -> W {
+        self.stream
     }
 
     fn begin(&mut self, block: u32) {
