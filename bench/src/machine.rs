@@ -19,14 +19,18 @@ impl Machine {
     /// This machine, now.
     pub(crate) fn this() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let model = read("/proc/cpuinfo");
-        let model = model
+        let processors = read("/proc/cpuinfo");
+        let model = processors
             .lines()
             .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
         let load = read("/proc/loadavg");
         Self {
             processor: model.map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned()),
-            cores: std::thread::available_parallelism().map_or(1, Into::into),
+            // What this thread may run on is fewer: it keeps to one.
+            cores: processors
+                .lines()
+                .filter(|line| line.starts_with("processor"))
+                .count(),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             load: load.split(' ').next().unwrap_or_default().to_owned(),
         }
@@ -46,4 +50,22 @@ pub(crate) fn pin(core: usize) {
     if let Err(error) = sched_setaffinity(None, &set) {
         eprintln!("could not stay on core {core}: {error}");
     }
+}
+
+/// For how many seconds a core has been busy so far, with its kernel's own work, as the kernel counts it.
+pub(crate) fn busy(core: usize) -> Result<f64, String> {
+    let counts =
+        fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
+    let name = format!("cpu{core} ");
+    let line = counts
+        .lines()
+        .find_map(|line| line.strip_prefix(&name))
+        .ok_or_else(|| format!("/proc/stat has no line of core {core}"))?;
+    // user, nice, system, idle, iowait, irq, softirq
+    let ticks: Vec<f64> = line
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let busy: f64 = [0, 1, 2, 5, 6].iter().filter_map(|&at| ticks.get(at)).sum();
+    Ok(busy / rustix::param::clock_ticks_per_second() as f64)
 }

@@ -8,6 +8,7 @@
 
 #[allow(unsafe_code)]
 mod cycles;
+mod device;
 #[allow(unsafe_code)]
 mod floor;
 mod graph;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Bench {
     /// Packets through graphs in memory, on one core, beside the bare floor and DPDK's testpmd.
     Graph,
+    /// Packets from one virtual wire to another, beside DPDK's testpmd over the same drivers and the kernel's own forwarding.
+    Device,
 }
 
 fn main() -> ExitCode {
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
     };
     let report = match arguments.bench {
         Bench::Graph => graph::run(&settings),
+        Bench::Device => device::run(&settings),
     };
     let written = report.and_then(|report| {
         report.print();

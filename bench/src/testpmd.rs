@@ -1,4 +1,4 @@
-//! DPDK's testpmd as a peer: one process that forwards between its null devices whenever it is told to.
+//! DPDK's testpmd as a peer: one process that forwards between two of its devices whenever it is told to.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -23,13 +23,17 @@ impl Testpmd {
     pub(crate) fn null(cores: (usize, usize), write: bool) -> Result<Self, String> {
         let devices =
             [0, 1].map(|at| format!("--vdev=net_null{at},size=60,copy={}", i32::from(write)));
-        Self::start(cores, &devices)
+        Self::start(Command::new("stdbuf"), cores, &devices)
     }
 
-    /// Starts one over two devices of DPDK's own description.
-    fn start(cores: (usize, usize), devices: &[String; 2]) -> Result<Self, String> {
+    /// Starts one over two devices of DPDK's own description, by a command that runs `stdbuf`, such as one in a namespace.
+    pub(crate) fn start(
+        mut command: Command,
+        cores: (usize, usize),
+        devices: &[String; 2],
+    ) -> Result<Self, String> {
         // Through a pipe it would keep its answers to itself until a block of them is full.
-        let mut process = Command::new("stdbuf")
+        let mut process = command
             .args(["-oL", "dpdk-testpmd"])
             .arg(format!("-l{},{}", cores.0, cores.1))
             .arg(format!("--main-lcore={}", cores.0))
@@ -87,22 +91,33 @@ impl Testpmd {
 
     /// Forwards for a while; `mode` is `io` (nothing is looked at) or `mac` (the Ethernet addresses are written).
     pub(crate) fn turn(&mut self, mode: &str, batch: usize) -> Result<Sample, String> {
+        let ((), cycles) = self.forward(mode, batch, || std::thread::sleep(TURN))?;
+        let rate = cycles::per_nanosecond().ok_or("no cycle counter here")?;
+        Ok(Sample {
+            nanoseconds: cycles / rate,
+            cycles: Some(cycles),
+        })
+    }
+
+    /// Forwards while `during` runs; says what that said, and how many cycles a packet took, not counting looks at empty devices.
+    pub(crate) fn forward<T>(
+        &mut self,
+        mode: &str,
+        batch: usize,
+        during: impl FnOnce() -> T,
+    ) -> Result<(T, f64), String> {
         self.say(&format!("set burst {batch}"))?;
         self.say(&format!("set fwd {mode}"))?;
         self.say("start")?;
         self.answer("packet forwarding packets/burst")?;
-        std::thread::sleep(TURN);
+        let said = during();
         self.say("stop")?;
         let line = self.answer("CPU cycles/packet=")?;
         let cycles = line
             .split_once("CPU cycles/packet=")
             .and_then(|(_, rest)| rest.split_whitespace().next()?.parse::<f64>().ok())
             .ok_or_else(|| format!("dpdk-testpmd: expected cycles, found `{}`", line.trim()))?;
-        let rate = cycles::per_nanosecond().ok_or("no cycle counter here")?;
-        Ok(Sample {
-            nanoseconds: cycles / rate,
-            cycles: Some(cycles),
-        })
+        Ok((said, cycles))
     }
 }
 
