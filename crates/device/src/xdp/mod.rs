@@ -261,6 +261,7 @@ impl XdpBuilder {
                 socket::set_busy_polling(socket.as_fd(), micros, BUSY_BUDGET)
                     .map_err(failed("asking for busy polling"))?;
             }
+            socket::set_send_budget(socket.as_fd(), ring);
             let flags = match self.zero_copy {
                 Some(true) => libc::XDP_ZEROCOPY,
                 Some(false) => libc::XDP_COPY,

@@ -106,6 +106,13 @@ pub(super) fn statistics(socket: BorrowedFd<'_>) -> Option<libc::xdp_statistics>
     unsafe { sys::option(socket, libc::SOL_XDP, libc::XDP_STATISTICS).ok() }
 }
 
+/// Lets the kernel send so many packets in one call, where it copies them; kernels before 6.17 send 32.
+pub(super) fn set_send_budget(socket: BorrowedFd<'_>, packets: u32) {
+    const XDP_MAX_TX_SKB_BUDGET: libc::c_int = 9;
+    // Without it there are more calls.
+    let _ = sys::set_option(socket, libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, packets);
+}
+
 /// The error that lies with the socket, and is gone then; 0 for none.
 pub(super) fn error(socket: BorrowedFd<'_>) -> libc::c_int {
     // SAFETY: a plain integer.
