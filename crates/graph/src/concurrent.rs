@@ -240,6 +240,14 @@ where
         }
     }
 
+    fn in_flight(&self) -> usize {
+        // What is done leaves as soon as there is room for it.
+        self.places
+            .iter()
+            .filter(|place| place.future.is_some())
+            .count()
+    }
+
     fn handlers(&self) -> &'static [Handler] {
         HANDLERS
     }

@@ -109,7 +109,7 @@ impl Engine {
     pub(crate) fn write(&mut self, handler: &str, value: &str) -> Result<(), HandlerError> {
         let Some((element, handler)) = handler.trim().rsplit_once('.') else {
             if handler.trim() == "stop" {
-                self.stopped = true;
+                self.stop();
                 return Ok(());
             }
             return Err(HandlerError::new(format!(

@@ -164,9 +164,21 @@ impl Cx<'_> {
         &self.engine.waker
     }
 
-    /// Asks the whole graph to stop, after this round.
+    /// Asks the whole graph to stop, after this round, whatever packets are on their way.
     pub fn stop(&mut self) {
-        self.engine.stopped = true;
+        self.engine.stop();
+    }
+
+    /// Asks the whole graph to stop once nothing is on its way any more. From now on no source runs, and none is pulled from; the
+    /// other elements go on until nothing moves and none has packets [in flight](crate::Element::in_flight). What then still lies
+    /// in queues, nobody would take.
+    pub fn finish(&mut self) {
+        self.engine.finish();
+    }
+
+    /// Whether the graph is about to stop: an element that is a source and a sink brings in no more packets then.
+    pub fn is_finishing(&self) -> bool {
+        self.engine.finishing
     }
 
     /// Reads a handler by `element.handler`, or a router-wide one by its name.

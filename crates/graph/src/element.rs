@@ -68,6 +68,13 @@ pub trait Element: Send {
         None
     }
 
+    /// How many packets are on their way in this element and will leave it by themselves, such as those that an asynchronous
+    /// processor works on, or that wait for a time: a graph that is to [finish](Cx::finish) waits for them. What waits for
+    /// others to pull it, or for packets that may never come, is not in flight.
+    fn in_flight(&self) -> usize {
+        0
+    }
+
     /// Whether each worker runs this element's task on packets of its own, or the first worker alone.
     fn spread(&self) -> Spread {
         Spread::EveryWorker

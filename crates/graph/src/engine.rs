@@ -14,8 +14,10 @@ use waypost_packet::{Allocator, Batch, Packet};
 use waypost_wire::Instant;
 
 use crate::Cx;
-use crate::drop::{DropReason, Drops, OnFull};
+use crate::drop::{DropReason, OnFull};
 use crate::element::{Credit, Element};
+use crate::plan::Naming;
+use crate::statistics::Stats;
 use crate::trace::Tracer;
 
 /// Elements called within each other, at most, by branches.
@@ -47,15 +49,6 @@ impl Output {
             backlog: VecDeque::new(),
         }
     }
-}
-
-/// What is counted of an element.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Stats {
-    pub(crate) calls: u64,
-    pub(crate) packets: u64,
-    pub(crate) nanos: u64,
-    pub(crate) drops: Drops,
 }
 
 /// An element in its place.
@@ -97,14 +90,6 @@ impl Slot {
     }
 }
 
-/// What is said of an element, apart from what is touched per batch.
-#[derive(Clone, Debug)]
-pub(crate) struct Naming {
-    pub(crate) name: Arc<str>,
-    pub(crate) class: Arc<str>,
-    pub(crate) config: Arc<str>,
-}
-
 /// The slots of a graph, and what all its elements share.
 pub(crate) struct Engine {
     pub(crate) slots: Vec<Slot>,
@@ -114,6 +99,8 @@ pub(crate) struct Engine {
     pub(crate) batch_limit: usize,
     pub(crate) waker: Waker,
     pub(crate) stopped: bool,
+    /// The graph stops once nothing moves any more; sources hand out nothing.
+    pub(crate) finishing: bool,
     pub(crate) profiled: bool,
     pub(crate) tracer: Tracer,
     /// Packets that moved over some edge, since ever: unchanged over a round, nothing happened in it.
@@ -144,6 +131,7 @@ impl Engine {
             batch_limit: 32,
             waker: Waker::noop().clone(),
             stopped: false,
+            finishing: false,
             profiled: false,
             tracer: Tracer::default(),
             moved: 0,
@@ -359,7 +347,8 @@ impl Engine {
 
     /// Calls an element's `pull`.
     fn fetch(&mut self, from: End, max: usize, batch: &mut Batch) {
-        if max == 0 || self.depth == DEPTH_MAX {
+        let dry = self.finishing && self.is_source(from.slot);
+        if max == 0 || self.depth == DEPTH_MAX || dry {
             return;
         }
         let Some(mut element) = self.slots[from.slot].element.take() else {

@@ -7,7 +7,7 @@ use waypost_packet::Allocator;
 
 use crate::drop::OnFull;
 use crate::element::Element;
-use crate::engine::{End, Engine, Naming, Output, Slot};
+use crate::engine::{End, Engine, Output, Slot};
 use crate::schedule::Instance;
 
 /// Elements and their connections, not yet running.
@@ -24,6 +24,14 @@ pub(crate) struct Node {
     pub(crate) naming: Naming,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+}
+
+/// What is said of an element, apart from what is touched per batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Naming {
+    pub(crate) name: Arc<str>,
+    pub(crate) class: Arc<str>,
+    pub(crate) config: Arc<str>,
 }
 
 /// A connection of a plan.

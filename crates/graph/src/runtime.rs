@@ -89,8 +89,12 @@ impl Runtime {
             let (report, busy, all) = (report.clone(), self.busy, running.handle.clone());
             let drive = async move {
                 let instance = drive(instance, commands, busy).await;
-                // One worker's end is the end of all.
-                all.stop();
+                // One worker's end is the end of all, in the same way.
+                if instance.is_finishing() {
+                    all.finish();
+                } else {
+                    all.stop();
+                }
                 // Nobody waits for the end: fine.
                 let _ = report.send((worker, instance));
             };
@@ -230,11 +234,21 @@ impl Handle {
             .unwrap_or_default()
     }
 
-    /// Asks all workers to stop; does not wait for it.
+    /// Asks all workers to stop, whatever packets are on their way; does not wait for it.
     pub fn stop(&self) {
+        self.tell(|instance| instance.engine.stop());
+    }
+
+    /// Asks all workers to stop once nothing is on its way in them any more, as [`Cx::finish`](crate::Cx::finish)
+    /// does; does not wait for it.
+    pub fn finish(&self) {
+        self.tell(Instance::finish);
+    }
+
+    fn tell(&self, what: fn(&mut Instance)) {
         for worker in &*self.workers {
             // A worker that is gone has stopped.
-            let _ = worker.send(Box::new(|instance| instance.engine.stopped = true));
+            let _ = worker.send(Box::new(what));
         }
     }
 }

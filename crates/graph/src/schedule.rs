@@ -13,6 +13,10 @@ struct Task {
     /// The edges on that way: while packets wait on one of them, the task waits too.
     edges: Box<[End]>,
     finished: bool,
+    /// It brings packets into the graph: no more, once the graph is to finish.
+    source: bool,
+    /// It has no ports: what it does moves no packet.
+    apart: bool,
 }
 
 /// A graph on one worker: an engine and its tasks.
@@ -50,6 +54,9 @@ impl Instance {
                     ends,
                     edges,
                     finished: false,
+                    source: engine.is_source(slot),
+                    apart: engine.slots[slot].inputs.is_empty()
+                        && engine.slots[slot].outputs.is_empty(),
                 }
             })
             .collect();
@@ -61,7 +68,7 @@ impl Instance {
         let engine = &mut self.engine;
         engine.now = now;
         let before = engine.moved;
-        let mut worked = false;
+        let (mut worked, mut apart) = (false, false);
         if engine.next_timer.is_some_and(|deadline| deadline <= now) {
             run_timers(engine, now);
             worked = true;
@@ -73,7 +80,7 @@ impl Instance {
             if engine.stopped {
                 break;
             }
-            if task.finished {
+            if task.finished || engine.finishing && task.source {
                 continue;
             }
             let budget = credit(engine, task);
@@ -81,6 +88,7 @@ impl Instance {
                 continue;
             }
             match engine.call(task.slot, |element, cx| element.run(budget, cx)) {
+                Some(Progress::Worked) if task.apart => apart = true,
                 Some(Progress::Worked) => worked = true,
                 Some(Progress::Finished) => {
                     task.finished = true;
@@ -90,7 +98,18 @@ impl Instance {
             }
         }
         engine.empty_trash();
-        worked || engine.moved != before
+        worked |= engine.moved != before;
+        if self.engine.finishing && !worked && !self.has_in_flight() {
+            self.engine.stopped = true;
+        }
+        worked || apart
+    }
+
+    /// Whether packets will move without anybody's doing: an element works on them, or a device is about to have room.
+    #[cold]
+    fn has_in_flight(&self) -> bool {
+        let mut elements = self.engine.slots.iter().filter_map(|slot| slot.element());
+        elements.any(|it| it.in_flight() > 0) || self.readiness().any(|(_, it)| it.transmit)
     }
 
     /// Runs steps until one does nothing, or `steps` are done; says how many did something.
@@ -105,9 +124,19 @@ impl Instance {
         self.engine.next_timer
     }
 
-    /// Whether an element has asked the graph to stop.
+    /// Whether the graph has stopped, since it was asked to.
     pub fn is_stopped(&self) -> bool {
         self.engine.stopped
+    }
+
+    /// Asks the graph to stop once nothing is on its way any more, as [`Cx::finish`](crate::Cx::finish) does.
+    pub fn finish(&mut self) {
+        self.engine.finish();
+    }
+
+    /// Whether the graph was asked to stop once nothing is on its way any more.
+    pub fn is_finishing(&self) -> bool {
+        self.engine.finishing
     }
 
     /// Whether all tasks have said that they will never have anything to do again.
@@ -124,6 +153,23 @@ impl Instance {
     pub(crate) fn readiness(&self) -> impl Iterator<Item = (usize, Readiness<'_>)> {
         let slots = self.engine.slots.iter().enumerate();
         slots.filter_map(|(at, slot)| Some((at, slot.element()?.wakeup()?)))
+    }
+}
+
+impl Engine {
+    /// Stops the graph after this round, whatever is on its way.
+    pub(crate) fn stop(&mut self) {
+        (self.stopped, self.finishing) = (true, false);
+    }
+
+    /// Stops the graph once nothing is on its way any more.
+    pub(crate) fn finish(&mut self) {
+        self.finishing = !self.stopped;
+    }
+
+    /// Whether an element brings packets into the graph, and takes none.
+    pub(crate) fn is_source(&self, at: usize) -> bool {
+        self.slots[at].inputs.is_empty() && !self.slots[at].outputs.is_empty()
     }
 }
 

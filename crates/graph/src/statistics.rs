@@ -2,9 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::drop::DropReason;
+use crate::drop::{DropReason, Drops};
 use crate::schedule::Instance;
 use crate::trace::TraceStep;
+
+/// What an engine counts of an element.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) calls: u64,
+    pub(crate) packets: u64,
+    pub(crate) nanos: u64,
+    pub(crate) drops: Drops,
+}
 
 /// What was counted of one element.
 #[derive(Clone, Debug, PartialEq, Eq)]

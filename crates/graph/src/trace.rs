@@ -9,7 +9,8 @@ use waypost_wire::Instant;
 
 use crate::drop::DropReason;
 use crate::element::Element;
-use crate::engine::{End, Naming};
+use crate::engine::End;
+use crate::plan::Naming;
 
 /// Steps kept of all traced packets together, at most; older ones are forgotten.
 const STEPS_MAX: usize = 16 << 10;

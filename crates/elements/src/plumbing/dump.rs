@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use waypost_device::pcap::{Format, LinkType, PcapError, Reader, Writer};
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Progress, Spread,
+    HandlerError, Packet, Progress, Spread,
 };
 use waypost_wire::WallTime;
 
+use super::end::{End, reached};
 use crate::args::{TypedArgs, handler_value};
 
 /// A packet could not be written to a capture file.
@@ -25,11 +26,15 @@ pub(crate) const FROM_DUMP: ElementClass = ElementClass {
 
 Arguments: `FromDump(FILENAME)`; keywords:
 
-- `STOP`: true stops the graph at the end of the file.
+- `STOP`: true stops the graph at the end of the file, once nothing is on its way any more: see below.
+- `END_CALL`: a write handler and its value, `element.handler VALUE`, which is written at the end of the file.
 - `ACTIVE`: false reads nothing.
 
+With `STOP true`, all sources stop when the first is done, and the graph once its packets have gone as far as they can:
+asynchronous processors have handed on what they work on, queues are empty or nobody takes what is in them.
+
 Deviations: packets come as fast as they are wanted, whatever their times; Click's `TIMING`, `SAMPLE`, `FORCE_IP`,
-`START`, `END`, `INTERVAL` and `END_CALL` are not there.",
+`START`, `END` and `INTERVAL` are not there. Click's `STOP` does not wait for queues.",
     handlers: FROM_HANDLERS,
     build: from_dump,
 };
@@ -72,15 +77,13 @@ fn from_dump(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, C
         .map_err(|error| ConfigError::new(format!("cannot read `{name}`: {error}")))?;
     let reader = Reader::new(BufReader::with_capacity(1 << 16, file));
     let reader = reader.map_err(|error| ConfigError::new(format!("`{name}`: {error}")))?;
-    let (stop, active) = (
-        args.keyword("STOP")?.unwrap_or(false),
-        args.keyword("ACTIVE")?.unwrap_or(true),
-    );
+    let (end, active) = (End::parse(args)?, args.keyword("ACTIVE")?.unwrap_or(true));
     Ok(Box::new(FromDump {
         name,
         reader: Some(reader),
+        ahead: None,
         error: None,
-        stop,
+        end,
         active,
         count: 0,
     }))
@@ -119,30 +122,27 @@ struct FromDump {
     name: String,
     /// Nothing after the end.
     reader: Option<Reader<BufReader<File>>>,
+    /// The next packet.
+    ahead: Option<Packet>,
     error: Option<PcapError>,
-    stop: bool,
+    end: End,
     active: bool,
     count: u64,
 }
 
-impl Element for FromDump {
-    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
-
-    fn pull(&mut self, _: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        while self.active && batch.len() < max {
-            let Some(reader) = &mut self.reader else {
-                break;
-            };
-            match reader.next() {
+impl FromDump {
+    /// The next packet of the file. One is read ahead, so that the end of the file is known when the last packet leaves.
+    fn read_one(&mut self, cx: &mut Cx<'_>) -> Option<Packet> {
+        loop {
+            let result = self.reader.as_mut()?.next();
+            match result {
                 Ok(Some(record)) => {
                     let Some(mut packet) = cx.frames().copy(record.octets) else {
                         cx.count_drops(1, DropReason::NO_BUFFER);
                         continue;
                     };
                     packet.set_timestamp(record.time);
-                    self.count += 1;
-                    // There is room: `max` was asked for.
-                    drop(batch.push(packet));
+                    return Some(packet);
                 }
                 Ok(None) => self.reader = None,
                 Err(error) => {
@@ -153,25 +153,51 @@ impl Element for FromDump {
         }
     }
 
+    fn is_done(&self) -> bool {
+        self.reader.is_none() && self.ahead.is_none()
+    }
+}
+
+impl Element for FromDump {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn pull(&mut self, _: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if !self.active {
+            return;
+        }
+        while batch.len() < max {
+            let Some(packet) = self.ahead.take().or_else(|| self.read_one(cx)) else {
+                return;
+            };
+            self.count += 1;
+            // There is room: `max` was asked for.
+            drop(batch.push(packet));
+        }
+        if self.ahead.is_none() {
+            self.ahead = self.read_one(cx);
+        }
+    }
+
     fn is_task(&self) -> bool {
         true
     }
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
-        if self.reader.is_none() {
-            if self.stop {
-                cx.stop();
-            }
-            return Progress::Finished;
-        }
-        if !cx.pushes(0) {
+        if !self.active {
             return Progress::Idle;
         }
-        let mut batch = cx.take_batch();
-        self.pull(0, budget, &mut batch, cx);
-        let worked = !batch.is_empty() || self.reader.is_none();
-        cx.push(0, &mut batch);
-        cx.put_batch(batch);
+        let mut worked = false;
+        if cx.pushes(0) {
+            let mut batch = cx.take_batch();
+            self.pull(0, budget, &mut batch, cx);
+            worked = !batch.is_empty();
+            cx.push(0, &mut batch);
+            cx.put_batch(batch);
+        }
+        if self.is_done() {
+            reached(self, |it| &mut it.end, cx);
+            return Progress::Finished;
+        }
         if worked {
             Progress::Worked
         } else {

@@ -5,6 +5,7 @@ use waypost_graph::{
     Packet, Progress, Spread, Typed,
 };
 
+use super::end::{End, reached};
 use crate::args::{Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -21,11 +22,15 @@ Arguments: `InfiniteSource(DATA, LIMIT, BURST, ACTIVE)`; all are keywords too.
 - `BURST`: packets made at a time, at most; as many as a batch holds by default.
 - `ACTIVE`: false makes none.
 - `LENGTH`: cuts or fills `DATA` to so many octets.
-- `STOP`: true stops the graph when `LIMIT` is reached.
+- `STOP`: true stops the graph when `LIMIT` is reached, once nothing is on its way any more: see below.
+- `END_CALL`: a write handler and its value, `element.handler VALUE`, which is written when `LIMIT` is reached.
+
+With `STOP true`, all sources stop when the first is done, and the graph once its packets have gone as far as they can:
+asynchronous processors have handed on what they work on, queues are empty or nobody takes what is in them.
 
 Deviations: Click's default for `BURST` is 1 and its default `DATA` a sentence. With `LIMIT`, the first of several
 workers alone makes packets; without, each does. `TIMESTAMP` is understood and changes nothing: packets that are made here
-carry no time. `END_CALL` is not there.",
+carry no time. Click's `STOP` does not wait for queues.",
     handlers: HANDLERS,
     build,
 };
@@ -48,7 +53,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     source.limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
     source.burst = burst(args.optional("BURST")?.unwrap_or(-1));
     source.active = args.optional("ACTIVE")?.unwrap_or(true);
-    source.stop = args.keyword("STOP")?.unwrap_or(false);
+    source.end = End::parse(args)?;
     let _: Option<bool> = args.keyword("TIMESTAMP")?;
     if let Some(len) = args.keyword::<u16>("LENGTH")? {
         data.resize(len.into(), 0);
@@ -72,7 +77,7 @@ pub struct InfiniteSource {
     limit: i64,
     burst: usize,
     active: bool,
-    stop: bool,
+    end: End,
     count: u64,
 }
 
@@ -84,7 +89,7 @@ impl InfiniteSource {
             limit: -1,
             burst: usize::MAX,
             active: true,
-            stop: false,
+            end: End::default(),
             count: 0,
         }
     }
@@ -146,22 +151,28 @@ impl Element for InfiniteSource {
     }
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
-        if self.left() == 0 {
-            if self.stop {
-                cx.stop();
+        if !self.active {
+            return Progress::Idle;
+        }
+        let mut worked = false;
+        if self.left() > 0 {
+            self.end.again();
+            if !cx.pushes(0) {
+                return Progress::Idle;
             }
-            // A handler may raise the limit.
-            return Progress::Idle;
+            let mut batch = cx.take_batch();
+            self.make(budget, &mut batch, cx);
+            worked = !batch.is_empty();
+            cx.push(0, &mut batch);
+            cx.put_batch(batch);
         }
-        if !cx.pushes(0) {
-            return Progress::Idle;
+        // At once: when it fills what is behind it with its last packet, it does not run again.
+        if self.left() == 0 {
+            reached(self, |it| &mut it.end, cx);
+            // A handler may have raised the limit.
+            worked |= self.left() > 0;
         }
-        let mut batch = cx.take_batch();
-        self.make(budget, &mut batch, cx);
-        let made = !batch.is_empty();
-        cx.push(0, &mut batch);
-        cx.put_batch(batch);
-        if made {
+        if worked {
             Progress::Worked
         } else {
             Progress::Idle

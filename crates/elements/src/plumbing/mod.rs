@@ -4,6 +4,7 @@ mod classifier;
 mod counter;
 mod device;
 mod dump;
+mod end;
 mod flow;
 mod infinite_source;
 mod paint;

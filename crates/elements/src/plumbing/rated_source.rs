@@ -5,6 +5,7 @@ use waypost_graph::{
     Progress, Spread,
 };
 
+use super::end::{End, reached};
 use crate::args::{Bandwidth, Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -21,8 +22,12 @@ Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 - `LIMIT`: how many packets, -1 (the default) for no end.
 - `ACTIVE`: false makes none.
 - `LENGTH`: cuts or fills `DATA` to so many octets.
-- `STOP`: true stops the graph when `LIMIT` is reached.
+- `STOP`: true stops the graph when `LIMIT` is reached, once nothing is on its way any more: see below.
+- `END_CALL`: a write handler and its value, `element.handler VALUE`, which is written when `LIMIT` is reached.
 - `BANDWIDTH`: bits a second, `100kbps` or the like, in place of `RATE`; octets a second without a unit.
+
+With `STOP true`, all sources stop when the first is done, and the graph once its packets have gone as far as they can:
+asynchronous processors have handed on what they work on, queues are empty or nobody takes what is in them.
 
 Deviations: only pushes. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
     handlers: HANDLERS,
@@ -48,7 +53,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let mut rate = args.optional::<u32>("RATE")?.unwrap_or(10);
     let limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
     let active = args.optional("ACTIVE")?.unwrap_or(true);
-    let stop = args.keyword("STOP")?.unwrap_or(false);
+    let end = End::parse(args)?;
     if let Some(len) = args.keyword::<u16>("LENGTH")? {
         data.resize(len.into(), 0);
     }
@@ -61,7 +66,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         rate,
         limit,
         active,
-        stop,
+        end,
         count: 0,
         since: None,
         made: 0,
@@ -73,7 +78,7 @@ struct RatedSource {
     rate: u32,
     limit: i64,
     active: bool,
-    stop: bool,
+    end: End,
     count: u64,
     /// When the rate began, and how many packets were made since then.
     since: Option<Instant>,
@@ -137,20 +142,30 @@ impl Element for RatedSource {
     }
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
-        if self.left() == 0 && self.stop {
-            cx.stop();
-        }
-        if !self.active || self.rate == 0 || self.left() == 0 || !cx.pushes(0) {
+        if !self.active {
             return Progress::Idle;
         }
-        let mut batch = cx.take_batch();
-        self.pull(0, budget, &mut batch, cx);
-        let made = !batch.is_empty();
-        cx.push(0, &mut batch);
-        cx.put_batch(batch);
-        let next = self.next();
-        cx.set_timer(next);
-        if made {
+        let mut worked = false;
+        if self.left() > 0 {
+            self.end.again();
+            if self.rate == 0 || !cx.pushes(0) {
+                return Progress::Idle;
+            }
+            let mut batch = cx.take_batch();
+            self.pull(0, budget, &mut batch, cx);
+            worked = !batch.is_empty();
+            cx.push(0, &mut batch);
+            cx.put_batch(batch);
+            let next = self.next();
+            cx.set_timer(next);
+        }
+        // At once: when it fills what is behind it with its last packet, it does not run again.
+        if self.left() == 0 {
+            reached(self, |it| &mut it.end, cx);
+            // A handler may have begun anew.
+            worked |= self.left() > 0;
+        }
+        if worked {
             Progress::Worked
         } else {
             Progress::Idle

@@ -35,7 +35,7 @@ const DOC: &str = "Does one thing after the other while the graph runs. Each arg
 - `write HANDLER VALUE`, `writeq HANDLER VALUE`: writes a handler.
 - `set NAME VALUE`: a variable; `$NAME` in later instructions is its value, and `$(HANDLER)` what a handler says.
 - `label NAME`, `goto NAME [CONDITION]`: goes on at the label, if the condition is neither `false` nor 0.
-- `loop`: begins again. `end`, `exit`: ends the script. `stop`: stops the graph.
+- `loop`: begins again. `end`, `exit`: ends the script. `stop`: stops the graph, at once.
 
 A script that comes to its end does nothing more; that of a `DriverManager` stops the graph. A handler that refuses ends
 the script with a message on standard error, and stops the graph.

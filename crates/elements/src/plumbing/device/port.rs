@@ -240,7 +240,7 @@ where
                 worked |= count > 0;
             }
         }
-        if self.source {
+        if self.source && !cx.is_finishing() {
             worked |= self.receive(budget, cx) > 0;
         }
         if worked {
