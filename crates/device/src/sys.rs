@@ -76,6 +76,12 @@ pub(crate) unsafe fn option<T: Copy>(
     }
 }
 
+/// The error that lies with a socket, and is gone then; 0 for none.
+pub(crate) fn socket_error(socket: BorrowedFd<'_>) -> c_int {
+    // SAFETY: a plain integer.
+    unsafe { option(socket, libc::SOL_SOCKET, libc::SO_ERROR).unwrap_or(0) }
+}
+
 /// A request about an interface, with its name filled in.
 pub(crate) fn interface_request(name: &str) -> Result<libc::ifreq, OpenError> {
     let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ;
@@ -278,5 +284,7 @@ impl Drop for Mapping {
     }
 }
 
-// SAFETY: memory is not tied to a thread; access to it is by the owner's exclusive borrow.
+// SAFETY: memory is not tied to a thread; access to it is by the exclusive borrow of whoever owns that part.
 unsafe impl Send for Mapping {}
+// SAFETY: a shared mapping gives out addresses alone.
+unsafe impl Sync for Mapping {}

@@ -4,6 +4,7 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use waypost_netdev::{FrameMeta, VlanTag};
@@ -34,7 +35,7 @@ pub(super) struct RingFrame<'a> {
 
 #[derive(Debug)]
 pub(super) struct ReceiveRing {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     blocks: usize,
     /// The block that is read, or waited for.
     block: usize,
@@ -47,7 +48,8 @@ pub(super) struct ReceiveRing {
 }
 
 impl ReceiveRing {
-    pub(super) fn new(socket: BorrowedFd<'_>, octets: usize) -> io::Result<Self> {
+    /// Asks for a ring of about so many octets, which is to be mapped then; says how many octets it has.
+    pub(super) fn request(socket: BorrowedFd<'_>, octets: usize) -> io::Result<usize> {
         let blocks = octets.div_ceil(BLOCK).clamp(2, 4096);
         let request = libc::tpacket_req3 {
             tp_block_size: BLOCK as u32,
@@ -60,15 +62,19 @@ impl ReceiveRing {
             tp_feature_req_word: libc::TP_FT_REQ_FILL_RXHASH,
         };
         sys::set_option(socket, libc::SOL_PACKET, libc::PACKET_RX_RING, request)?;
-        let mapping = Mapping::new(socket, BLOCK * blocks, 0)?;
-        Ok(Self {
+        Ok(BLOCK * blocks)
+    }
+
+    /// The ring at the beginning of a mapping, of so many octets.
+    pub(super) fn new(mapping: Arc<Mapping>, octets: usize) -> Self {
+        Self {
             mapping,
-            blocks,
+            blocks: octets / BLOCK,
             block: 0,
             left: 0,
             next: 0,
             held: false,
-        })
+        }
     }
 
     /// The next frame, if there is one. The one before goes back to the kernel with its block.

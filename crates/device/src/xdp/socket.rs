@@ -113,11 +113,7 @@ pub(super) fn set_send_budget(socket: BorrowedFd<'_>, packets: u32) {
     let _ = sys::set_option(socket, libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, packets);
 }
 
-/// The error that lies with the socket, and is gone then; 0 for none.
-pub(super) fn error(socket: BorrowedFd<'_>) -> libc::c_int {
-    // SAFETY: a plain integer.
-    unsafe { sys::option(socket, libc::SOL_SOCKET, libc::SO_ERROR).unwrap_or(0) }
-}
+pub(super) use crate::sys::socket_error as error;
 
 /// Makes the driver poll its receive queue.
 pub(super) fn wake_receiver(socket: BorrowedFd<'_>) {
