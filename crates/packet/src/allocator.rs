@@ -20,6 +20,8 @@ const LIMIT_MAX: usize = 1024;
 pub struct Allocator {
     lists: [Vec<NonNull<Descriptor>>; 4],
     limits: [usize; 4],
+    /// Where the descriptors of the pool's small frames lie: the first address, and how many octets from there.
+    small: (usize, usize),
     pool: Pool,
 }
 
@@ -30,6 +32,7 @@ impl Allocator {
         Self {
             lists: limits.map(|limit| Vec::with_capacity(limit + Batch::CAPACITY)),
             limits,
+            small: pool.core().small_descriptors(),
             pool,
         }
     }
@@ -66,27 +69,54 @@ impl Allocator {
 
     /// Fills `batch` with up to `count` empty packets of the small class, and says how many.
     #[inline]
-    #[allow(unsafe_code)]
     pub fn fill(&mut self, batch: &mut Batch, count: usize) -> usize {
-        let count = count.min(Batch::CAPACITY - batch.len());
+        let from = batch.len();
+        let taken = self.take_many(batch, count);
+        for packet in &mut batch[from..] {
+            packet.raw_mut().reset();
+        }
+        taken
+    }
+
+    /// Fills `batch` with up to `count` packets of the small class that hold a copy of `octets` each, and says how many: none if
+    /// they do not fit that class.
+    #[inline]
+    #[allow(unsafe_code)]
+    pub fn fill_copies(&mut self, batch: &mut Batch, count: usize, octets: &[u8]) -> usize {
+        if octets.len() + Packet::HEADROOM_MAX > Class::Small.size() {
+            return 0;
+        }
+        let from = batch.len();
+        let taken = self.take_many(batch, count);
+        for packet in &mut batch[from..] {
+            packet.raw_mut().reset();
+            packet.raw_mut().len = octets.len() as u32;
+            // SAFETY: the frame comes from the free list, and is long enough: checked above.
+            copy_short(unsafe { packet.own_octets_mut() }, octets);
+        }
+        taken
+    }
+
+    /// Moves up to `count` small frames from the free list to the end of `batch`, as packets still to be reset.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn take_many(&mut self, batch: &mut Batch, count: usize) -> usize {
+        let count = count.min(batch.room());
         if self.lists[0].len() < count {
             self.refill(Class::Small, count);
         }
         let list = &mut self.lists[0];
         let first = list.len() - count.min(list.len());
-        let taken = list.len() - first;
-        for mut descriptor in list.drain(first..).rev() {
-            // SAFETY: a descriptor on the free list is reachable from there alone.
-            let packet = unsafe {
-                descriptor.as_mut().reset();
-                Packet::from_descriptor(descriptor)
-            };
-            batch.push_within_capacity(packet);
+        // SAFETY: descriptors on the free list are reachable from there alone, and leave it here.
+        unsafe {
+            batch.push_descriptors(&list[first..]);
+            let taken = list.len() - first;
+            list.set_len(first);
+            if taken < count {
+                self.pool.core().count_exhausted();
+            }
+            taken
         }
-        if taken < count {
-            self.pool.core().count_exhausted();
-        }
-        taken
     }
 
     /// An empty packet without octets of its own, for [`Packet::share`].
@@ -103,31 +133,53 @@ impl Allocator {
 
     /// Frees all packets of `batch`.
     #[inline]
+    #[allow(unsafe_code)]
     pub fn free(&mut self, batch: &mut Batch) {
+        self.lists[0].reserve(batch.len());
+        let mut len = self.lists[0].len();
         for packet in batch.drain() {
-            self.put(packet);
+            if self.is_plain(&packet) {
+                // SAFETY: there is room for the whole batch, reserved above.
+                unsafe {
+                    let place = self.lists[0].as_mut_ptr().add(len);
+                    place.write(packet.into_descriptor());
+                }
+                len += 1;
+            } else {
+                self.put_rare(packet);
+            }
         }
+        // SAFETY: written one after the other, from the old length on.
+        unsafe { self.lists[0].set_len(len) };
         self.trim();
     }
 
     #[inline(always)]
-    #[allow(unsafe_code)]
     fn put(&mut self, packet: Packet) {
-        let descriptor = packet.into_descriptor();
-        // SAFETY: the packet was the owner of the descriptor, and is gone.
-        let (class, flags, pool) = unsafe {
-            (
-                descriptor.as_ref().class,
-                descriptor.as_ref().flags,
-                descriptor.as_ref().pool,
-            )
-        };
-        let ours = core::ptr::eq(pool, self.pool.core());
-        if flags & SHARED == 0 && class as usize <= Class::Large as usize && ours {
-            self.lists[class as usize].push(descriptor);
+        if self.is_plain(&packet) {
+            self.lists[0].push(packet.into_descriptor());
         } else {
-            // SAFETY: the descriptor of a packet, given up just above.
-            drop(unsafe { Packet::from_descriptor(descriptor) });
+            self.put_rare(packet);
+        }
+    }
+
+    /// Whether a packet has a small frame of this pool to itself. Told by its address, without a look at the descriptor's second
+    /// cache line.
+    #[inline(always)]
+    fn is_plain(&self, packet: &Packet) -> bool {
+        let (first, octets) = self.small;
+        packet.address().wrapping_sub(first) < octets && packet.raw().flags & SHARED == 0
+    }
+
+    /// Frees a packet that is not plain: into the list of its class, or wherever it belongs.
+    #[cold]
+    fn put_rare(&mut self, packet: Packet) {
+        let it = packet.raw();
+        let ours = core::ptr::eq(it.pool, self.pool.core());
+        let own = it.flags & SHARED == 0 && matches!(it.class, Class::Medium | Class::Large);
+        if ours && own {
+            let class = it.class as usize;
+            self.lists[class].push(packet.into_descriptor());
         }
     }
 
@@ -203,6 +255,36 @@ impl fmt::Debug for Allocator {
         f.debug_struct("Allocator")
             .field("free", &free)
             .finish_non_exhaustive()
+    }
+}
+
+/// Copies octets, mostly few: by two pieces of a fixed size that overlap, which costs no call.
+#[inline(always)]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    #[inline(always)]
+    fn by_ends<const N: usize>(to: &mut [u8], from: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else {
+            return false;
+        };
+        let (first, last) = (*first, *last);
+        if to.len() != from.len() {
+            return false;
+        }
+        if let Some(place) = to.first_chunk_mut() {
+            *place = first;
+        }
+        if let Some(place) = to.last_chunk_mut() {
+            *place = last;
+        }
+        true
+    }
+    let done = match from.len() {
+        32..=64 => by_ends::<32>(to, from),
+        16..=31 => by_ends::<16>(to, from),
+        _ => false,
+    };
+    if !done {
+        to.copy_from_slice(from);
     }
 }
 

@@ -3,9 +3,11 @@
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
 
 use waypost_wire::prefetch::prefetch_read;
 
+use crate::descriptor::Descriptor;
 use crate::packet::Packet;
 
 /// Up to [`CAPACITY`](Self::CAPACITY) packets, in order.
@@ -47,11 +49,19 @@ impl Batch {
         }
     }
 
-    /// Puts a packet behind the others, where the caller has made sure of the room.
+    /// Puts packets behind the others, by their descriptors.
+    ///
+    /// # Safety
+    /// The descriptors are valid, and the caller gives them up.
     #[inline(always)]
-    pub(crate) fn push_within_capacity(&mut self, packet: Packet) {
-        self.packets[self.len].write(packet);
-        self.len += 1;
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn push_descriptors(&mut self, descriptors: &[NonNull<Descriptor>]) {
+        let places = &mut self.packets[self.len..self.len + descriptors.len()];
+        for (place, &descriptor) in places.iter_mut().zip(descriptors) {
+            // SAFETY: by the caller's promise.
+            place.write(unsafe { Packet::from_descriptor(descriptor) });
+        }
+        self.len += descriptors.len();
     }
 
     /// Asks the cache for what a look at each packet's first octets needs: for packets that come from

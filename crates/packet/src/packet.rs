@@ -63,6 +63,18 @@ impl Packet {
     #[allow(unsafe_code)]
     pub fn octets_mut(&mut self) -> &mut [u8] {
         self.make_unique();
+        // SAFETY: just seen to.
+        unsafe { self.own_octets_mut() }
+    }
+
+    /// The octets of a packet of which the caller knows that it shares them with nobody.
+    ///
+    /// # Safety
+    /// Nobody shares the frame.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) unsafe fn own_octets_mut(&mut self) -> &mut [u8] {
+        debug_assert!(!self.is_shared());
         let it = self.raw();
         // SAFETY: as for `octets`; nobody shares the frame, and `self` is borrowed for as long.
         unsafe {
@@ -137,6 +149,7 @@ impl Packet {
     /// the packet moves to a larger frame; `None` if it would outgrow
     /// [`CAPACITY_MAX`](Self::CAPACITY_MAX).
     #[inline(always)]
+    #[allow(unsafe_code)]
     pub fn prepend(&mut self, count: usize) -> Option<&mut [u8]> {
         if count > self.headroom() || self.is_shared() {
             self.move_to(count, 0)?;
@@ -144,13 +157,15 @@ impl Packet {
         let it = self.raw_mut();
         it.offset -= count as u32;
         it.len += count as u32;
-        self.octets_mut().get_mut(..count)
+        // SAFETY: it was not shared, or has moved.
+        unsafe { self.own_octets_mut() }.get_mut(..count)
     }
 
     /// Puts `count` octets behind, for the caller to write: they hold old data. Without tailroom
     /// the packet moves to a larger frame; `None` if it would outgrow
     /// [`CAPACITY_MAX`](Self::CAPACITY_MAX).
     #[inline(always)]
+    #[allow(unsafe_code)]
     pub fn append(&mut self, count: usize) -> Option<&mut [u8]> {
         if count > self.tailroom() || self.is_shared() {
             self.move_to(0, count)?;
@@ -158,7 +173,8 @@ impl Packet {
         let it = self.raw_mut();
         let from = it.len as usize;
         it.len += count as u32;
-        self.octets_mut().get_mut(from..)
+        // SAFETY: it was not shared, or has moved.
+        unsafe { self.own_octets_mut() }.get_mut(from..)
     }
 
     /// Places the packet's octets in its frame: `len` octets, `offset` octets after the frame's
@@ -346,6 +362,12 @@ impl Packet {
     #[allow(unsafe_code)]
     pub(crate) unsafe fn from_descriptor(descriptor: NonNull<Descriptor>) -> Self {
         Self { descriptor }
+    }
+
+    /// The address of the descriptor.
+    #[inline(always)]
+    pub(crate) fn address(&self) -> usize {
+        self.descriptor.as_ptr().addr()
     }
 
     #[inline(always)]

@@ -370,6 +370,12 @@ impl PoolCore {
         self.counts[class as usize]
     }
 
+    /// Where the descriptors of the small frames lie, which are the first: an address, and how many octets from there.
+    pub(crate) fn small_descriptors(&self) -> (usize, usize) {
+        let octets = self.counts[Class::Small as usize] * size_of::<Descriptor>();
+        (self.descriptors.as_ptr().addr(), octets)
+    }
+
     /// Counts an allocation that found nothing.
     #[cold]
     pub(crate) fn count_exhausted(&self) {

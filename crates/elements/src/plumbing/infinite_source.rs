@@ -4,6 +4,7 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Output,
     Packet, Progress, Spread, Typed,
 };
+use waypost_packet::Class;
 
 use super::end::{End, reached};
 use crate::args::{Octets, TypedArgs, handler_value};
@@ -116,14 +117,8 @@ impl InfiniteSource {
         }
         let count = max.min(self.burst).min(self.left());
         let len = self.data.len();
-        if len + Packet::HEADROOM_MAX <= 2048 {
-            cx.frames().fill(batch, count);
-            for packet in batch.iter_mut() {
-                // It fits: checked above.
-                if let Some(room) = packet.append(len) {
-                    room.copy_from_slice(&self.data);
-                }
-            }
+        if len + Packet::HEADROOM_MAX <= Class::Small.size() {
+            cx.frames().fill_copies(batch, count, &self.data);
         } else {
             while batch.len() < count {
                 let Some(packet) = cx.frames().copy(&self.data) else {
