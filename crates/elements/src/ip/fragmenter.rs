@@ -80,7 +80,9 @@ impl IpFragmenter {
                 .get(12)
                 .map_or(0, |octet| usize::from(octet >> 4) * 4),
         };
-        packet.len() - transport.len() + header + usize::from(segmentation.size) <= self.mtu
+        // The transport header may be marked in front of the packet, where it was stripped off.
+        let before = packet.len().checked_sub(transport.len());
+        before.is_some_and(|before| before + header + usize::from(segmentation.size) <= self.mtu)
     }
 
     fn cut(

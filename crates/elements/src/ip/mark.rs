@@ -21,7 +21,7 @@ Argument: `MarkIPHeader(OFFSET)`, 0 by default.",
     handlers: &[],
     build: |args, _| {
         Ok(Box::new(MarkIpHeader {
-            offset: args.optional("OFFSET")?.unwrap_or(0),
+            offset: args.optional::<u16>("OFFSET")?.unwrap_or(0).into(),
         }))
     },
 };
