@@ -78,16 +78,26 @@ impl Frames {
     }
 
     #[inline(always)]
-    fn fill(&mut self, packet: &mut Packet) {
-        let Some(octets) = packet.append(FRAME.len()) else {
+    fn fill(&mut self, budget: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if !self.write {
+            cx.frames().fill(batch, budget);
+            for packet in batch.iter_mut() {
+                // The octets stay as they are.
+                let _ = packet.append(FRAME.len());
+            }
             return;
-        };
-        if self.write {
-            octets.copy_from_slice(&FRAME);
         }
-        if let Some(header) = self.headers.get(self.next) {
-            octets[..header.len()].copy_from_slice(header);
-            self.next = (self.next + 1) % self.headers.len();
+        cx.frames().fill_copies(batch, budget, &FRAME);
+        if self.headers.is_empty() {
+            return;
+        }
+        for packet in batch.iter_mut() {
+            let header = &self.headers[self.next];
+            packet.octets_mut()[..header.len()].copy_from_slice(header);
+            self.next += 1;
+            if self.next == self.headers.len() {
+                self.next = 0;
+            }
         }
     }
 }
@@ -101,10 +111,7 @@ impl Element for Frames {
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         let mut batch = cx.take_batch();
-        cx.frames().fill(&mut batch, budget);
-        for packet in batch.iter_mut() {
-            self.fill(packet);
-        }
+        self.fill(budget, &mut batch, cx);
         cx.push(0, &mut batch);
         cx.put_batch(batch);
         Progress::Worked

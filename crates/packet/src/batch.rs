@@ -111,6 +111,39 @@ impl Batch {
         }
     }
 
+    /// Keeps the packets for which `keep` says so, in order and without gaps, and hands each other to `lose`. Where all are kept,
+    /// as on most paths, none is moved.
+    #[inline(always)]
+    pub fn retain_or(
+        &mut self,
+        mut keep: impl FnMut(&mut Packet) -> bool,
+        lose: impl FnMut(Packet),
+    ) {
+        if let Some(first) = self.iter_mut().position(|packet| !keep(packet)) {
+            self.retain_from(first, keep, lose);
+        }
+    }
+
+    /// The rest of [`retain_or`](Self::retain_or), from the first packet on that is not kept.
+    #[cold]
+    fn retain_from(
+        &mut self,
+        first: usize,
+        mut keep: impl FnMut(&mut Packet) -> bool,
+        mut lose: impl FnMut(Packet),
+    ) {
+        let mut at = 0;
+        self.filter_map(|mut packet| {
+            let kept = at < first || (at > first && keep(&mut packet));
+            at += 1;
+            if kept {
+                return Some(packet);
+            }
+            lose(packet);
+            None
+        });
+    }
+
     /// Passes each packet through `f`; those that come back stay, in order and without gaps.
     #[inline(always)]
     pub fn filter_map(&mut self, mut f: impl FnMut(Packet) -> Option<Packet>) {

@@ -128,7 +128,9 @@ impl Packet {
     #[inline(always)]
     pub fn truncate(&mut self, len: usize) {
         let it = self.raw_mut();
-        it.len = it.len.min(u32::try_from(len).unwrap_or(u32::MAX));
+        if len < it.len as usize {
+            it.len = len as u32;
+        }
     }
 
     /// Takes `count` octets of headroom back into the packet as they are: what an earlier

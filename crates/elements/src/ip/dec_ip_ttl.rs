@@ -83,14 +83,13 @@ impl Element for DecIpTtl {
             return;
         }
         let mut expired = 0;
-        batch.filter_map(|mut packet| {
-            if self.may_go_on(&mut packet) {
-                return Some(packet);
-            }
-            expired += 1;
-            cx.emit_or_drop(1, packet, TTL_EXPIRED);
-            None
-        });
+        batch.retain_or(
+            |packet| self.may_go_on(packet),
+            |packet| {
+                expired += 1;
+                cx.emit_or_drop(1, packet, TTL_EXPIRED);
+            },
+        );
         self.expired += expired;
     }
 

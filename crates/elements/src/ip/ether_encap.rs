@@ -77,14 +77,16 @@ impl EtherEncap {
 impl Element for EtherEncap {
     #[inline]
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        batch.filter_map(|mut packet| {
-            if let Some(room) = packet.prepend(EthernetHeader::LEN) {
-                room.copy_from_slice(&self.header);
-                return Some(packet);
-            }
-            cx.drop(packet, DropReason::NO_BUFFER);
-            None
-        });
+        batch.retain_or(
+            |packet| match packet.prepend(EthernetHeader::LEN) {
+                Some(room) => {
+                    room.copy_from_slice(&self.header);
+                    true
+                }
+                None => false,
+            },
+            |packet| cx.drop(packet, DropReason::NO_BUFFER),
+        );
     }
 
     fn handlers(&self) -> &'static [Handler] {

@@ -84,6 +84,15 @@ pub struct IpLookup<const OUTPUTS: usize> {
     known: HashMap<Hop, NextHop>,
     /// As many as a text has connected, where they are not `OUTPUTS`.
     outputs: usize,
+    scratch: Box<Scratch>,
+}
+
+/// What is known of each packet of a batch, from one pass over it to the next.
+#[derive(Debug)]
+struct Scratch {
+    addresses: [Ipv4Addr; Batch::CAPACITY],
+    hops: [Option<NextHop>; Batch::CAPACITY],
+    outputs: [u8; Batch::CAPACITY],
 }
 
 impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
@@ -100,6 +109,11 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
             hops: Vec::new(),
             known: HashMap::new(),
             outputs,
+            scratch: Box::new(Scratch {
+                addresses: [Ipv4Addr::UNSPECIFIED; Batch::CAPACITY],
+                hops: [None; Batch::CAPACITY],
+                outputs: [0; Batch::CAPACITY],
+            }),
         }
     }
 
@@ -229,27 +243,28 @@ fn prefix_of(word: &str) -> Result<Ipv4Prefix, String> {
 
 impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        let mut addresses = [Ipv4Addr::UNSPECIFIED; Batch::CAPACITY];
-        let mut hops = [None; Batch::CAPACITY];
+        let Scratch {
+            addresses,
+            hops,
+            outputs,
+        } = &mut *self.scratch;
         let count = batch.len();
-        for (packet, place) in batch.iter().zip(&mut addresses) {
+        for (packet, place) in batch.iter().zip(&mut *addresses) {
             *place = packet.destination();
         }
         self.fib
             .lookup_batch(&addresses[..count], &mut hops[..count]);
-        let mut outputs = [0; Batch::CAPACITY];
         let mut lost = false;
-        for ((packet, hop), output) in batch.iter_mut().zip(hops).zip(&mut outputs) {
-            match hop {
-                Some(next) => {
-                    let (gateway, port) = self.hop(next);
-                    if let Some(gateway) = gateway {
-                        packet.set_destination(gateway);
-                    }
-                    *output = port;
-                }
-                None => lost = true,
+        for ((packet, hop), output) in batch.iter_mut().zip(&*hops).zip(&mut *outputs) {
+            let found = hop.and_then(|next| self.hops.get(next.index() as usize));
+            let Some(&(gateway, port)) = found else {
+                lost = true;
+                continue;
+            };
+            if let Some(gateway) = gateway {
+                packet.set_destination(gateway);
             }
+            *output = port;
         }
         if lost {
             let (mut read, mut kept) = (0, 0);
@@ -265,7 +280,7 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
                 Some(packet)
             });
         }
-        cx.distribute(batch, &outputs);
+        cx.distribute(batch, outputs);
     }
 
     fn handlers(&self) -> &'static [Handler] {
