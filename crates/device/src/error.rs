@@ -85,7 +85,7 @@ impl fmt::Display for OpenError {
             Self::BadName(name) => {
                 write!(
                     f,
-                    "`{name}` is no interface name: 1 to 15 octets without `/` and blanks"
+                    "`{name}` is no interface name: 1 to 15 octets without `/`, `:` and blanks"
                 )
             }
             Self::NoNamespace { name, source } => {
@@ -123,7 +123,7 @@ impl fmt::Display for OpenError {
                         f,
                         "; it needs CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
                     ),
-                    Some(libc::EBUSY) if call.contains("XDP program") => write!(
+                    Some(libc::EBUSY | libc::EEXIST) if call.contains("XDP program") => write!(
                         f,
                         "; another program is attached: `ip link show` names it, `ip link set dev {device} xdp off` takes it down"
                     ),
@@ -136,6 +136,9 @@ impl fmt::Display for OpenError {
                             f,
                             "; the kernel has no TUN/TAP driver, or /dev/net/tun is missing here"
                         )
+                    }
+                    Some(libc::EINVAL) if call.contains("tun interface") => {
+                        write!(f, "; an interface of another kind has this name")
                     }
                     Some(libc::EBUSY) => write!(f, "; somebody else has it open"),
                     Some(libc::ENOMEM) => write!(f, "; ask for smaller rings"),

@@ -84,12 +84,10 @@ pub(crate) fn socket_error(socket: BorrowedFd<'_>) -> c_int {
 
 /// A request about an interface, with its name filled in.
 pub(crate) fn interface_request(name: &str) -> Result<libc::ifreq, OpenError> {
-    let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ;
-    if !fits
-        || name
-            .bytes()
-            .any(|byte| byte == b'/' || byte == 0 || byte.is_ascii_whitespace())
-    {
+    let fits = !name.is_empty() && name.len() < libc::IFNAMSIZ && !matches!(name, "." | "..");
+    let is_foreign =
+        |byte: u8| matches!(byte, b'/' | b':' | 0 | 0x0b) || byte.is_ascii_whitespace();
+    if !fits || name.bytes().any(is_foreign) {
         return Err(OpenError::BadName(name.to_owned()));
     }
     // SAFETY: plain integers and arrays, of which zero is valid.

@@ -16,6 +16,7 @@ mod uapi {
     pub(super) const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
     pub(super) const BPF_PROG_LOAD: libc::c_int = 5;
     pub(super) const BPF_LINK_CREATE: libc::c_int = 28;
+    pub(super) const BPF_LINK_DETACH: libc::c_int = 34;
     pub(super) const BPF_MAP_TYPE_XSKMAP: u32 = 17;
     pub(super) const BPF_PROG_TYPE_XDP: u32 = 6;
     pub(super) const BPF_XDP: u32 = 37;
@@ -142,6 +143,12 @@ struct CreateLink {
     flags: u32,
 }
 
+#[repr(C)]
+#[derive(Default)]
+struct DetachLink {
+    link: u32,
+}
+
 /// `bpf(2)`.
 ///
 /// # Safety
@@ -175,8 +182,7 @@ unsafe fn bpf_fd<T>(command: libc::c_int, attributes: &T) -> io::Result<OwnedFd>
 /// A program on an interface, and the sockets of its queues.
 #[derive(Debug)]
 pub(super) struct Program {
-    /// Taken down first.
-    _link: OwnedFd,
+    link: OwnedFd,
     sockets: OwnedFd,
     mode: XdpMode,
 }
@@ -240,7 +246,7 @@ impl Program {
         };
         let (link, mode) = linked.map_err(failed("attaching its XDP program"))?;
         Ok(Self {
-            _link: link,
+            link,
             sockets,
             mode,
         })
@@ -279,5 +285,16 @@ impl Program {
             }
         }
         .map(drop)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started somewhere here has a duplicate of the descriptor for a while.
+        let detach = DetachLink {
+            link: self.link.as_raw_fd() as u32,
+        };
+        // SAFETY: a plain integer. Fails only if the interface is gone, and the program with it, or in kernels before 5.9.
+        let _ = unsafe { bpf(uapi::BPF_LINK_DETACH, &detach) };
     }
 }

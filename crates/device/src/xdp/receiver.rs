@@ -24,6 +24,8 @@ pub struct XdpReceiver {
     umem: Umem,
     statistics: DeviceStatistics,
     busy: bool,
+    /// There was an error.
+    alarmed: bool,
 }
 
 impl XdpReceiver {
@@ -47,6 +49,7 @@ impl XdpReceiver {
             umem: umem.clone(),
             statistics: DeviceStatistics::default(),
             busy,
+            alarmed: false,
         };
         for _ in 0..count {
             let packet = this.frames.packet().ok_or(OpenError::NoFrames {
@@ -91,12 +94,18 @@ impl XdpReceiver {
     }
 
     /// Nothing was there: makes the kernel look, where it wants to be asked, and finds out whether there will ever be anything.
-    fn wake(&self) -> Result<(), DeviceError> {
+    fn wake(&mut self) -> Result<(), DeviceError> {
         let fd = self.socket.fd.as_fd();
-        if self.busy || self.fill.needs_wakeup() {
-            socket::wake_receiver(fd);
+        let error = socket::error(fd);
+        // It is told once that the interface goes; after that the socket belongs to none.
+        self.alarmed |= error != 0;
+        if self.alarmed || self.busy || self.fill.needs_wakeup() {
+            let woken = socket::wake_receiver(fd);
+            if woken == libc::ENXIO {
+                return Err(DeviceError::Removed);
+            }
         }
-        match socket::error(fd) {
+        match error {
             0 => Ok(()),
             libc::ENETDOWN => Err(DeviceError::Down),
             libc::ENODEV | libc::ENXIO => Err(DeviceError::Removed),

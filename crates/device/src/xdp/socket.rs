@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use crate::sys;
 
@@ -77,20 +78,30 @@ pub(super) fn bind(
         sxdp_queue_id: queue,
         sxdp_shared_umem_fd: shared,
     };
-    // SAFETY: pointer and length are those of a value that lives through the call.
-    let result = unsafe {
-        libc::bind(
-            socket.as_raw_fd(),
-            (&raw const address).cast(),
-            size_of_val(&address) as libc::socklen_t,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+    for patience in 0..PATIENCE {
+        // SAFETY: pointer and length are those of a value that lives through the call.
+        let result = unsafe {
+            libc::bind(
+                socket.as_raw_fd(),
+                (&raw const address).cast(),
+                size_of_val(&address) as libc::socklen_t,
+            )
+        };
+        if result == 0 {
+            return Ok(());
+        }
+        let error = io::Error::last_os_error();
+        if error.raw_os_error() != Some(libc::EBUSY) {
+            return Err(error);
+        }
+        std::thread::sleep(Duration::from_millis(1 << patience));
     }
+    Err(io::Error::from_raw_os_error(libc::EBUSY))
 }
+
+/// The kernel takes a closed socket off its queue some time later, in a worker of its own, and until then the queue is busy. So it
+/// is asked again so often, after pauses that double from a millisecond on: a quarter of a second in all.
+const PATIENCE: u32 = 8;
 
 /// Whether the card reads and writes the region by itself.
 pub(super) fn is_zero_copy(socket: BorrowedFd<'_>) -> bool {
@@ -115,16 +126,20 @@ pub(super) fn set_send_budget(socket: BorrowedFd<'_>, packets: u32) {
 
 pub(super) use crate::sys::socket_error as error;
 
-/// Makes the driver poll its receive queue.
-pub(super) fn wake_receiver(socket: BorrowedFd<'_>) {
-    // SAFETY: no octets are received: the pointer is not used. Errors are found by `error`.
-    unsafe {
+/// Makes the driver poll its receive queue; says what error that gave, 0 for none.
+pub(super) fn wake_receiver(socket: BorrowedFd<'_>) -> libc::c_int {
+    // SAFETY: no octets are received: the pointer is not used.
+    let result = unsafe {
         libc::recv(
             socket.as_raw_fd(),
             std::ptr::null_mut(),
             0,
             libc::MSG_DONTWAIT,
-        );
+        )
+    };
+    match result {
+        0.. => 0,
+        _ => io::Error::last_os_error().raw_os_error().unwrap_or(0),
     }
 }
 
