@@ -9,6 +9,8 @@ mod harness;
 mod arp;
 #[path = "golden/classify.rs"]
 mod classify;
+#[path = "golden/dumps.rs"]
+mod dumps;
 #[path = "golden/expression.rs"]
 mod expression;
 #[path = "golden/fragment.rs"]
@@ -19,9 +21,15 @@ mod header;
 mod icmp;
 #[path = "golden/lookup.rs"]
 mod lookup;
+#[path = "golden/output.rs"]
+mod output;
 #[path = "golden/plumbing.rs"]
 mod plumbing;
+#[path = "golden/prints.rs"]
+mod prints;
 #[path = "golden/schedulers.rs"]
 mod schedulers;
+#[path = "golden/scripts.rs"]
+mod scripts;
 #[path = "golden/sources.rs"]
 mod sources;

@@ -102,14 +102,25 @@ impl Script {
             .iter()
             .map(|text| instruction(text))
             .collect::<Result<_, _>>()?;
+        let labels: Vec<_> = instructions
+            .iter()
+            .filter_map(|it| match it {
+                Instruction::Label(name) => Some(name),
+                _ => None,
+            })
+            .collect();
+        if let Some((_, twice)) = labels
+            .iter()
+            .enumerate()
+            .find(|(at, name)| labels[..*at].contains(name))
+        {
+            return Err(ConfigError::new(format!("two labels `{twice}`")));
+        }
         for instruction in &instructions {
-            if let Instruction::Goto { label, .. } = instruction {
-                let known = instructions
-                    .iter()
-                    .any(|it| matches!(it, Instruction::Label(name) if name == label));
-                if !known {
-                    return Err(ConfigError::new(format!("no label `{label}` to go to")));
-                }
+            if let Instruction::Goto { label, .. } = instruction
+                && !labels.contains(&label)
+            {
+                return Err(ConfigError::new(format!("no label `{label}` to go to")));
             }
         }
         Ok(Box::new(Self {
@@ -216,7 +227,10 @@ impl Script {
             }
             Instruction::Loop => self.at = 0,
             Instruction::End => self.at = self.instructions.len(),
-            Instruction::Stop => cx.stop(),
+            Instruction::Stop => {
+                cx.stop();
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -266,7 +280,9 @@ fn instruction(text: &str) -> Result<Instruction, ConfigError> {
             value: plain(two().1),
         },
         "set" => return Err(needs("a name and a value")),
-        "label" => Instruction::Label(rest.to_owned()),
+        "label" if !rest.is_empty() => Instruction::Label(rest.to_owned()),
+        "label" => return Err(needs("a name")),
+        "goto" if rest.is_empty() => return Err(needs("a label")),
         "goto" => Instruction::Goto {
             label: two().0.to_owned(),
             condition: Some(two().1).filter(|it| !it.is_empty()).map(str::to_owned),
@@ -289,9 +305,12 @@ impl Element for Script {
     }
 
     fn run(&mut self, _: usize, cx: &mut Cx<'_>) -> Progress {
-        for _ in 0..STEPS {
+        let before = self.at;
+        for done in 0..STEPS {
             match self.step(cx) {
                 Ok(true) => {}
+                // Whom it wrote to may have work now: others have to run once more.
+                Ok(false) if done > 0 || self.at != before => return Progress::Worked,
                 Ok(false) => return Progress::Idle,
                 Err(error) => {
                     let _ = writeln!(
