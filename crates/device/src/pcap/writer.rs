@@ -161,6 +161,8 @@ impl<W: Write> Writer<W> {
         match self.format {
             Format::Pcap => {
                 self.record.clear();
+                // Seconds have 32 bits here: after 2106 it stays the last of them.
+                let nanos = nanos.min(u64::from(u32::MAX) * 1_000_000_000 + 999_999_999);
                 self.put(&((nanos / 1_000_000_000) as u32).to_le_bytes());
                 self.put(&((nanos % 1_000_000_000) as u32).to_le_bytes());
                 self.put(&len.to_le_bytes());
