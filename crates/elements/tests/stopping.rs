@@ -352,3 +352,14 @@ fn end_calls_that_make_no_sense_are_refused() {
     let none = said("END_CALL \"\"").unwrap();
     assert!(none.contains("a write handler for END_CALL"), "{none}");
 }
+
+#[test]
+fn who_has_finished_may_be_told_again_and_who_was_stopped_does_not_finish() {
+    let mut graph = graph("InfiniteSource(LIMIT 1, STOP true) -> Discard;");
+    assert!(stops(&mut graph));
+    graph.finish();
+    assert!(graph.is_stopped() && graph.is_finishing());
+    graph.write("stop", "").unwrap();
+    graph.finish();
+    assert!(graph.is_stopped() && !graph.is_finishing());
+}

@@ -164,7 +164,8 @@ impl Engine {
 
     /// Stops the graph once nothing is on its way any more.
     pub(crate) fn finish(&mut self) {
-        self.finishing = !self.stopped;
+        // What was stopped at once stays so; who has finished may be told again.
+        self.finishing |= !self.stopped;
     }
 
     /// Whether an element brings packets into the graph, and takes none.
