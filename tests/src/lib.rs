@@ -9,7 +9,7 @@ pub mod crossing;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Namespaces, and what connects them.
@@ -230,6 +230,11 @@ impl Running {
                 break Ok(String::from_utf8_lossy(&seen).into_owned());
             }
         }
+    }
+
+    /// Its output from here on, for somebody else to read.
+    pub fn take_output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// Asks it to stop, as Ctrl-C does, waits, and returns the rest of its output.

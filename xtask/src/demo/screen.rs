@@ -1,0 +1,142 @@
+//! What the demo shows: its story line by line and, on a terminal, the router's rates in a block below that stays in place.
+
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stdout};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Elements shown in the block, at most: the busiest.
+const ROWS: usize = 12;
+/// Elements shown in a line, where there is no terminal.
+const FEW: usize = 5;
+/// Cells of the longest bar.
+const BAR: usize = 32;
+
+/// The demo's output.
+#[derive(Clone)]
+pub(super) struct Screen(Arc<Mutex<State>>);
+
+struct State {
+    /// Whether there is a terminal, on which lines can be taken back.
+    terminal: bool,
+    block: Vec<String>,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            terminal: stdout().is_terminal(),
+            block: Vec::new(),
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with the story.
+    pub(super) fn say(&self, text: impl AsRef<str>) {
+        self.state().show(Some(text.as_ref()), None);
+    }
+
+    /// Shows rates, as the router writes them: `name number/s`, two blanks in between.
+    fn rates(&self, line: &str) {
+        let mut state = self.state();
+        let busiest = busiest(line);
+        if state.terminal {
+            state.show(None, Some(block(&busiest)));
+        } else if !busiest.is_empty() {
+            let few = busiest.iter().take(FEW);
+            let few: Vec<_> = few.map(|(name, rate)| format!("{name} {rate}/s")).collect();
+            state.show(Some(&format!("    busiest now: {}", few.join(", "))), None);
+        }
+    }
+
+    /// Shows the rates that a router writes until it ends, and hands out what else it has written.
+    pub(super) fn follow(&self, output: impl Read + Send + 'static) -> JoinHandle<Vec<String>> {
+        let screen = self.clone();
+        std::thread::spawn(move || {
+            let mut rest = Vec::new();
+            // An output that cannot be read any more has ended.
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if line == "idle" || line.split("  ").all(|it| it.ends_with("/s")) {
+                    screen.rates(&line);
+                } else {
+                    rest.push(line);
+                }
+            }
+            screen.state().show(None, Some(Vec::new()));
+            rest
+        })
+    }
+}
+
+impl State {
+    /// Adds to the story, or changes the block, or both. A terminal that went away shows nothing.
+    fn show(&mut self, text: Option<&str>, block: Option<Vec<String>>) {
+        let mut out = stdout().lock();
+        if !self.block.is_empty() {
+            // Up to the block's first line, and away with all from there on.
+            let _ = write!(out, "\x1b[{}A\x1b[J", self.block.len());
+        }
+        if let Some(text) = text {
+            let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+        }
+        if let Some(block) = block {
+            self.block = block;
+        }
+        for line in &self.block {
+            let _ = writeln!(out, "{line}");
+        }
+        let _ = out.flush();
+    }
+}
+
+/// Elements and their rates, the busiest first; of equals, those that come first in the graph.
+fn busiest(line: &str) -> Vec<(&str, u64)> {
+    let mut rates: Vec<(&str, u64)> = line
+        .split("  ")
+        .filter_map(|it| {
+            let (name, rate) = it.rsplit_once(' ')?;
+            Some((name, rate.strip_suffix("/s")?.parse().ok()?))
+        })
+        .collect();
+    rates.sort_by_key(|&(_, rate)| std::cmp::Reverse(rate));
+    rates
+}
+
+/// The busiest elements, each with a bar.
+fn block(rates: &[(&str, u64)]) -> Vec<String> {
+    let most = rates.first().map_or(1, |&(_, rate)| rate.max(1));
+    let mut block = vec![String::new(), "  packets a second, live:".to_owned()];
+    for &(name, rate) in rates.iter().take(ROWS) {
+        let cells = (rate as usize * BAR).div_ceil(most as usize);
+        block.push(format!("  {name:<28.28} {rate:>9}  {}", "█".repeat(cells)));
+    }
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_come_first() {
+        let block = block(&busiest("to_a 10/s  to_b 40/s  a/kinds 5/s"));
+        assert_eq!(
+            block[2],
+            format!("  {:<28} {:>9}  {}", "to_b", 40, "█".repeat(32))
+        );
+        assert_eq!(
+            block[3],
+            format!("  {:<28} {:>9}  {}", "to_a", 10, "█".repeat(8))
+        );
+        assert_eq!(block.len(), 5);
+    }
+
+    #[test]
+    fn what_is_no_rate_is_handed_out() {
+        let text = "to_a 10/s  to_b 40/s\nidle\nelement  class\n#1 0.1s a [0] 42 octets\n";
+        let rest = Screen::new().follow(text.as_bytes()).join().unwrap();
+        assert_eq!(rest, ["element  class", "#1 0.1s a [0] 42 octets"]);
+    }
+}
