@@ -148,6 +148,7 @@ impl TapBuilder {
             buffer,
             pending: Pending::new()?,
             statistics: DeviceStatistics::default(),
+            queue: self.multi_queue.then(|| self.name.clone()),
         })
     }
 }
@@ -176,6 +177,8 @@ pub struct Tap {
     buffer: Box<[u8]>,
     pending: Pending,
     statistics: DeviceStatistics,
+    /// The interface's name, if this may be one of several queues.
+    queue: Option<String>,
 }
 
 impl Tap {
@@ -291,5 +294,18 @@ impl NetDev for Tap {
 impl AsFd for Tap {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started somewhere here has a duplicate of the descriptor for a while,
+        // and so long this queue would go on to get its share of the interface's flows.
+        let request = self.queue.as_ref().map(|name| sys::interface_request(name));
+        if let Some(Ok(mut request)) = request {
+            request.ifr_ifru.ifru_flags = libc::IFF_DETACH_QUEUE as libc::c_short;
+            // Fails only if the interface is gone.
+            let _ = sys::interface_ioctl(self.file.as_fd(), libc::TUNSETQUEUE as _, &mut request);
+        }
     }
 }
