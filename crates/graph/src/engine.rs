@@ -84,6 +84,15 @@ impl Slot {
         }
     }
 
+    /// Counts a batch that the element pushes out, if it is a source: what others push out was counted when it came in.
+    #[inline]
+    pub(crate) fn count_made(&mut self, packets: usize) {
+        if self.ends.is_empty() && packets > 0 {
+            self.stats.calls += 1;
+            self.stats.packets += packets as u64;
+        }
+    }
+
     /// The element, unless it is being called.
     pub(crate) fn element(&self) -> Option<&dyn Element> {
         self.element.as_deref()

@@ -22,7 +22,7 @@ pub struct ElementStatistics {
     pub name: Arc<str>,
     /// Its class.
     pub class: Arc<str>,
-    /// Batches handed to it, or pulled from it.
+    /// Batches handed to it, or pulled from it, or made by it if it has no input.
     pub calls: u64,
     /// Packets in those batches.
     pub packets: u64,
