@@ -90,13 +90,7 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
 /// Fills a batch with frames, however long that takes.
 fn fill(frames: &mut Allocator, packets: &mut Batch, batch: usize) {
     while packets.len() < batch {
-        let from = packets.len();
-        frames.fill(packets, batch - from);
-        for packet in &mut packets[from..] {
-            if let Some(octets) = packet.append(FRAME.len()) {
-                octets.copy_from_slice(&FRAME);
-            }
-        }
+        frames.fill_copies(packets, batch - packets.len(), &FRAME);
     }
 }
 
