@@ -23,6 +23,7 @@ mod error;
 mod ethtool;
 #[allow(unsafe_code)]
 mod namespace;
+mod pace;
 pub mod pcap;
 mod statistics;
 #[allow(unsafe_code)]

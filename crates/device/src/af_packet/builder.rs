@@ -9,6 +9,7 @@ use waypost_netdev::{Capabilities, Medium, Offloads};
 use super::ring::ReceiveRing;
 use super::send_ring::{Layout, SendRing};
 use super::{AfPacket, Outgoing};
+use crate::pace::Pace;
 use crate::sys::{self, Mapping};
 use crate::transmit::Pending;
 use crate::{DeviceStatistics, Namespace, OpenError};
@@ -170,6 +171,7 @@ impl AfPacketBuilder {
             outgoing,
             statistics: DeviceStatistics::default(),
             down: false,
+            pace: Pace::default(),
         })
     }
 

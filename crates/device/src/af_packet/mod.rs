@@ -24,6 +24,7 @@ use waypost_netdev::{
 use waypost_packet::{Packet, PoolTx, SendPacket};
 use waypost_wire::Instant;
 
+use crate::pace::Pace;
 use crate::transmit::{Pending, Taken, taken_by};
 use crate::{DeviceStatistics, sys, vnet};
 pub use builder::AfPacketBuilder;
@@ -63,6 +64,7 @@ pub struct AfPacket {
     statistics: DeviceStatistics,
     /// The interface was down when it was last heard of.
     down: bool,
+    pace: Pace,
 }
 
 impl AfPacket {
@@ -177,7 +179,7 @@ impl NetDev for AfPacket {
 
     fn receive(
         &mut self,
-        _: Instant,
+        now: Instant,
         max: usize,
         mut each: impl FnMut(LentRx<'_>),
     ) -> Result<usize, DeviceError> {
@@ -195,10 +197,10 @@ impl NetDev for AfPacket {
             each(LentRx::new(frame.octets, frame.meta));
             count += 1;
         }
-        if count == 0 && max > 0 {
-            self.listen()?;
-        } else {
+        if count > 0 {
             self.down = false;
+        } else if max > 0 && self.pace.is_due(now) {
+            self.listen()?;
         }
         Ok(count)
     }

@@ -10,6 +10,7 @@ use waypost_wire::Instant;
 use super::ring::{Consumer, Producer};
 use super::umem::{CHUNK, Held, Socket, Umem};
 use super::{XdpMode, socket};
+use crate::pace::Pace;
 use crate::{DeviceStatistics, OpenError};
 
 /// The half of an AF_XDP device that receives: packets of the pool, where the kernel has written them.
@@ -26,6 +27,7 @@ pub struct XdpReceiver {
     busy: bool,
     /// There was an error.
     alarmed: bool,
+    pace: Pace,
 }
 
 impl XdpReceiver {
@@ -50,6 +52,7 @@ impl XdpReceiver {
             statistics: DeviceStatistics::default(),
             busy,
             alarmed: false,
+            pace: Pace::default(),
         };
         for _ in 0..count {
             let packet = this.frames.packet().ok_or(OpenError::NoFrames {
@@ -93,17 +96,21 @@ impl XdpReceiver {
         }
     }
 
-    /// Nothing was there: makes the kernel look, where it wants to be asked, and finds out whether there will ever be anything.
-    fn wake(&mut self) -> Result<(), DeviceError> {
+    /// Nothing was there: makes the kernel look, where it wants to be asked.
+    fn wake(&self) {
+        if self.busy || self.fill.needs_wakeup() {
+            socket::wake_receiver(self.socket.fd.as_fd());
+        }
+    }
+
+    /// Finds out whether there will ever be anything.
+    fn listen(&mut self) -> Result<(), DeviceError> {
         let fd = self.socket.fd.as_fd();
         let error = socket::error(fd);
         // It is told once that the interface goes; after that the socket belongs to none.
         self.alarmed |= error != 0;
-        if self.alarmed || self.busy || self.fill.needs_wakeup() {
-            let woken = socket::wake_receiver(fd);
-            if woken == libc::ENXIO {
-                return Err(DeviceError::Removed);
-            }
+        if self.alarmed && socket::wake_receiver(fd) == libc::ENXIO {
+            return Err(DeviceError::Removed);
         }
         match error {
             0 => Ok(()),
@@ -124,13 +131,16 @@ impl NetDev for XdpReceiver {
 
     fn receive(
         &mut self,
-        _: Instant,
+        now: Instant,
         max: usize,
         mut each: impl FnMut(Packet),
     ) -> Result<usize, DeviceError> {
         let available = self.received.available(max.try_into().unwrap_or(u32::MAX));
         if available == 0 {
-            self.wake()?;
+            self.wake();
+            if self.pace.is_due(now) {
+                self.listen()?;
+            }
             return Ok(0);
         }
         let mut count = 0;

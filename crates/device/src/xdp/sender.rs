@@ -177,11 +177,13 @@ impl NetDev for XdpSender {
     }
 
     fn room(&mut self, _: Instant) -> usize {
-        if self.places() == 0 {
+        let mut places = self.places();
+        if places == 0 {
             // An error is told by the next transmission.
             let _ = self.kick();
+            places = self.places();
         }
-        self.places() as usize
+        places as usize
     }
 
     fn wakeup(&self) -> Wakeup {

@@ -9,7 +9,7 @@ use waypost_graph::{
 };
 use waypost_netdev::{Capabilities, DeviceError, Medium, NetDev};
 use waypost_packet::{IntoPacket, LinkDestination, Packet, SendPacket};
-use waypost_wire::MacAddr;
+use waypost_wire::{Duration, Instant, MacAddr};
 
 use super::{FROM_HANDLERS, TAP_HANDLERS, TO_HANDLERS};
 
@@ -24,6 +24,9 @@ pub const DEVICE_FAILED: DropReason = DropReason::new("device failed");
 
 /// The kernel had no room for a packet that came in.
 pub const OVERRUN: DropReason = DropReason::new("kernel had no room");
+
+/// Between two looks at what the kernel has lost, at least: each costs a system call.
+const LOOK_PERIOD: Duration = Duration::from_millis(10);
 
 /// A device in a graph: as a source, as a sink, or both.
 pub(super) struct Port<D> {
@@ -43,6 +46,7 @@ pub(super) struct Port<D> {
     /// How many packets the kernel has lost, and how many of them were counted as lost here.
     overruns: fn(&mut D) -> u64,
     overruns_counted: u64,
+    look_at: Instant,
     failed: Option<DeviceError>,
 }
 
@@ -72,6 +76,7 @@ where
             sent: 0,
             overruns,
             overruns_counted: 0,
+            look_at: Instant::ZERO,
             failed: None,
         }
     }
@@ -98,12 +103,11 @@ where
         self.starved = count == 0 && lost == 0;
         self.received += count as u64;
         if self.starved && self.received > 0 {
-            let overruns = (self.overruns)(&mut self.device);
-            let more = overruns - self.overruns_counted;
-            if more > 0 {
-                cx.count_drops(more, OVERRUN);
+            if now >= self.look_at {
+                self.look(cx);
+            } else {
+                cx.set_timer(Some(self.look_at));
             }
-            self.overruns_counted = overruns;
         }
         if let Medium::Ethernet(own) = self.capabilities.medium {
             batch
@@ -115,6 +119,17 @@ where
         count
     }
 
+    /// Finds out what the kernel has lost, and counts it.
+    fn look(&mut self, cx: &mut Cx<'_>) {
+        self.look_at = cx.now() + LOOK_PERIOD;
+        let overruns = (self.overruns)(&mut self.device);
+        let more = overruns - self.overruns_counted;
+        if more > 0 {
+            cx.count_drops(more, OVERRUN);
+        }
+        self.overruns_counted = overruns;
+    }
+
     /// Sends packets from the front of a batch, as many as the device takes.
     fn send(&mut self, batch: &mut Batch, cx: &mut Cx<'_>) {
         let offloads = self.capabilities.offloads;
@@ -124,7 +139,7 @@ where
         } else {
             self.finish(batch, cx);
         }
-        self.room = self.look(cx);
+        self.room = self.send_pieces(cx);
     }
 
     /// Finishes the packets of a batch, which a host has left to the device, and has left in vain.
@@ -159,7 +174,7 @@ where
     }
 
     /// Sends pieces that wait, and says how many packets the device would take then.
-    fn look(&mut self, cx: &mut Cx<'_>) -> usize {
+    fn send_pieces(&mut self, cx: &mut Cx<'_>) -> usize {
         loop {
             let room = self.device.room(cx.now());
             if self.pieces.is_empty() || room == 0 {
@@ -227,7 +242,7 @@ where
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         let mut worked = false;
         if self.sink {
-            let room = self.look(cx);
+            let room = self.send_pieces(cx);
             worked |= room > self.room;
             self.room = room;
             if room > 0 && cx.pulls(0) {
@@ -248,6 +263,10 @@ where
         } else {
             Progress::Idle
         }
+    }
+
+    fn timer(&mut self, cx: &mut Cx<'_>) {
+        self.look(cx);
     }
 
     fn wakeup(&self) -> Option<Readiness<'_>> {
