@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::net::Ipv4Addr;
 
+use waypost::device::MappedMemory;
 use waypost::elements::ip::{CheckIpHeader, DecIpTtl, EtherEncap, IpLookup};
 use waypost::elements::plumbing::{Counter, Discard};
 use waypost::elements::registry;
@@ -15,7 +16,9 @@ use super::source::{self, Frames};
 type Built = Result<Instance, Box<dyn Error>>;
 
 pub(super) fn pool() -> Result<Pool, Box<dyn Error>> {
-    Ok(Pool::builder().small(4096).clones(0).build()?)
+    let frames = Pool::builder().small(4096).clones(0);
+    let memory = MappedMemory::new(frames.octets()?)?;
+    Ok(frames.memory(Box::new(memory)).build()?)
 }
 
 pub(super) fn text(text: &str) -> Built {

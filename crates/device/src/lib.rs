@@ -22,6 +22,8 @@ mod error;
 #[allow(unsafe_code)]
 mod ethtool;
 #[allow(unsafe_code)]
+mod memory;
+#[allow(unsafe_code)]
 mod namespace;
 mod pace;
 pub mod pcap;
@@ -35,5 +37,6 @@ mod vnet;
 pub mod xdp;
 
 pub use error::{OpenError, interface_names};
+pub use memory::MappedMemory;
 pub use namespace::Namespace;
 pub use statistics::DeviceStatistics;

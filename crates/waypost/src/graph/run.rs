@@ -1,9 +1,11 @@
 //! `waypost graph run` and `waypost graph trace`.
 
+use std::error::Error;
 use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use waypost_device::MappedMemory;
 use waypost_graph::{Handle, Instance, Pool, Running, Runtime};
 
 use super::{statistics, text, watch};
@@ -90,6 +92,15 @@ struct Started {
 }
 
 impl How {
+    fn pool(&self) -> Result<Pool, Box<dyn Error>> {
+        let frames = Pool::builder()
+            .small(self.frames)
+            .medium(self.frames / 32)
+            .large(self.frames / 128);
+        let memory = MappedMemory::new(frames.octets()?)?;
+        Ok(frames.memory(Box::new(memory)).build()?)
+    }
+
     fn start(
         &self,
         text: &text::Text,
@@ -97,11 +108,8 @@ impl How {
     ) -> Result<Started, Failure> {
         let registry = waypost_elements::registry();
         let program = text.program(&registry)?;
-        let pool = Pool::builder()
-            .small(self.frames)
-            .medium(self.frames / 32)
-            .large(self.frames / 128)
-            .build()
+        let pool = self
+            .pool()
             .map_err(|error| Failure::new(format!("--frames {}: {error}", self.frames)))?;
         let mut instances = program.instances(self.threads.into(), &pool)?;
         for instance in &mut instances {
