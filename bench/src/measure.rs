@@ -78,6 +78,8 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     /// What could not be measured, and why.
     pub(crate) missing: Vec<String>,
+    /// What else follows from the rows.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Lets all cases take turns, and takes the medians.
@@ -130,6 +132,7 @@ pub(crate) fn run(
         ratio_to,
         rows,
         missing,
+        notes: Vec::new(),
     })
 }
 
@@ -165,6 +168,9 @@ impl Report {
                 "{:width$}  {:>5} {:>8.2} {cycles:>8} {:>6.2}  {:.2}–{:.2}",
                 row.name, row.batch, row.nanoseconds, row.ratio, row.quartiles[0], row.quartiles[1]
             );
+        }
+        for note in &self.notes {
+            println!("\n{note}");
         }
         for missing in &self.missing {
             println!("\nnot measured: {missing}");

@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cycles;
 use crate::machine;
-use crate::measure::{self, Case, Report, Sample, Settings};
+use crate::measure::{self, Case, Report, Row, Sample, Settings};
 use crate::testpmd::Testpmd;
 use net::Wires;
 
 const BATCH: usize = 64;
+/// The group of the kernel's own forwarding.
+const KERNEL: &str = "kernel";
 
 /// Measures all of it.
 pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
@@ -59,13 +61,35 @@ pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
         "Linux forwards",
         Box::new(|| bench.kernel()),
     ));
-    measure::run(
+    let mut report = measure::run(
         "device",
         "testpmd over the same driver",
         settings,
         cases,
         Vec::new(),
-    )
+    )?;
+    report.notes = beside_the_kernel(&report.rows);
+    Ok(report)
+}
+
+/// The time of each packet as a share of the kernel's, which forwards on the same core.
+fn beside_the_kernel(rows: &[Row]) -> Vec<String> {
+    let Some(kernel) = rows.iter().find(|row| row.group == KERNEL) else {
+        return Vec::new();
+    };
+    let others = rows.iter().filter(|row| row.group != KERNEL);
+    others
+        .map(|row| {
+            let cycles = row.cycles.zip(kernel.cycles);
+            format!(
+                "{} over {}: {:.2} of the time and {:.2} of the cycles of Linux's own forwarding, on as many cores",
+                row.name,
+                row.group,
+                row.nanoseconds / kernel.nanoseconds,
+                cycles.map_or(f64::NAN, |(row, kernel)| row / kernel)
+            )
+        })
+        .collect()
 }
 
 struct Bench<'a> {
