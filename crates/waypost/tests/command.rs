@@ -1,0 +1,282 @@
+//! The command as its users meet it: what it prints, and with which status it ends.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+
+use insta::assert_snapshot;
+
+const CHAIN: &str = "InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard";
+
+fn waypost(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.args(words).stdin(Stdio::null());
+    // Snapshots are of plain text of one width.
+    command.env("NO_COLOR", "1").env("COLUMNS", "100");
+    command
+}
+
+/// Standard output, standard error and the status, one below the other.
+fn said(words: &[&str]) -> String {
+    let output = waypost(words).output().unwrap();
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).trim_end().to_owned();
+    let parts = [
+        text(&output.stdout),
+        text(&output.stderr),
+        format!("status {}", output.status.code().unwrap_or(-1)),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|it| !it.is_empty()).collect();
+    parts.join("\n")
+}
+
+#[test]
+fn a_graph_runs_and_is_read() {
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "c.count"]), @r"
+        5
+        status 0
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "c.count", "--read", "c.byte_count"]), @r"
+        c.count:
+        5
+
+        c.byte_count:
+        320
+        status 0
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "--statistics"]), @r"
+        element           class                  calls         packets     dropped
+        InfiniteSource@1  InfiniteSource             1               5           0
+        c                 Counter                    1               5           0
+        Discard@3         Discard                    1               5           0
+        status 0
+        ");
+}
+
+#[test]
+fn variables_come_from_the_command_line() {
+    let text = "InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> Discard";
+    assert_snapshot!(said(&["graph", "run", "-e", text, "N=7", "-h", "c.count"]), @r"
+        7
+        status 0
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", text, "-h", "c.count"]), @r"
+        undefined-variable
+
+          ⚠ command line:1:22: warning: `$N` is not defined and stays as it is written
+           ╭─[command line:1:22]
+         1 │ InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> Discard
+           ·                      ──
+           ╰────
+        configuration
+
+          × command line:1:1: `InfiniteSource@1` (InfiniteSource): expected an integer for LIMIT, found
+          │ `$N`
+           ╭─[command line:1:1]
+         1 │ InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> Discard
+           · ───────┬──────
+           ·        ╰── configured here
+           ╰────
+        1 mistake: nothing was run
+        status 1
+        ");
+}
+
+#[test]
+fn a_text_comes_from_standard_input() {
+    let mut child = waypost(&["graph", "run", "-", "-h", "c.count"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(CHAIN.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "5\n");
+}
+
+#[test]
+fn mistakes_in_a_text_are_shown() {
+    assert_snapshot!(said(&["graph", "check", "-e", "InfiniteSource -> Quue -> Discard"]), @r"
+        undeclared-element
+
+          × command line:1:19: undeclared element `Quue`
+           ╭─[command line:1:19]
+         1 │ InfiniteSource -> Quue -> Discard
+           ·                   ──┬─
+           ·                     ╰── neither an element nor an element class
+           ╰────
+          help: did you mean `Queue`?
+        1 mistake: nothing was run
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", "InfiniteSource(LIMT 3) -> Discard"]), @r"
+        configuration
+
+          × command line:1:1: `InfiniteSource@1` (InfiniteSource): unknown keyword `LIMT`: did you mean
+          │ `LIMIT`?
+           ╭─[command line:1:1]
+         1 │ InfiniteSource(LIMT 3) -> Discard
+           · ───────┬──────
+           ·        ╰── configured here
+           ╰────
+        1 mistake: nothing was run
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "check", "no-such-file.click"]), @r"
+        error: cannot read `no-such-file.click`: No such file or directory (os error 2)
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "check", "a.click", "b.click"]), @r"
+        error: `b.click` is a second text: the first came from an earlier argument
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "check"]), @r"
+        error: no text: name a file, `-` for standard input, or give it with -e TEXT
+        status 1
+        ");
+}
+
+#[test]
+fn a_text_without_mistakes_is_counted() {
+    assert_snapshot!(said(&["graph", "check", "-e", CHAIN]), @r"
+        3 elements, 2 connections, no mistakes
+        status 0
+        ");
+}
+
+#[test]
+fn what_a_run_cannot_do_is_said() {
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "d.count"]), @r"
+        error: --read d.count: no element `d`
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "c.cuont"]), @r"
+        error: --read c.cuont: `c` has no read handler `cuont`
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "--trace", "d"]), @r"
+        error: no element `d`; `waypost graph flatten` shows all names
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "--trace", "c:many"]), @r"
+        error: --trace c:many: expected a number behind `:`
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-j", "0"]), @r"
+        error: invalid value '0' for '--threads <THREADS>': 0 is not in 1..=256
+
+        For more information, try '--help'.
+        status 2
+        ");
+}
+
+#[test]
+fn compounds_are_flattened() {
+    let text = "elementclass A { $n | input -> Counter -> Strip($n) -> output } InfiniteSource -> A(14) -> Discard";
+    assert_snapshot!(said(&["graph", "flatten", "-e", text]), @r"
+        InfiniteSource@1 :: InfiniteSource;
+        Discard@3 :: Discard;
+        A@2/Counter@1 :: Counter;
+        A@2/Strip@2 :: Strip(14);
+
+        InfiniteSource@1 -> A@2/Counter@1;
+        A@2/Counter@1 -> A@2/Strip@2;
+        A@2/Strip@2 -> Discard@3;
+        status 0
+        ");
+}
+
+#[test]
+fn a_graph_is_drawn() {
+    let dot = said(&["graph", "dot", "-e", CHAIN]);
+    assert!(
+        dot.starts_with("digraph") && dot.contains("<b>c</b>"),
+        "{dot}"
+    );
+    let svg = said(&["graph", "dot", "--svg", "-e", CHAIN]);
+    assert!(svg.starts_with("<svg") && svg.contains("Counter"), "{svg}");
+}
+
+#[test]
+fn elements_are_explained() {
+    assert_snapshot!(said(&["graph", "elements", "Null"]), @r"
+        ## Null
+
+        Ports `1`, processing `a/a`, flow `x/x`.
+
+        Passes packets on unchanged.
+        status 0
+        ");
+    assert_snapshot!(said(&["graph", "elements", "Coutner"]), @r"
+        error: no element class `Coutner`; `waypost graph elements` lists all
+        status 1
+        ");
+    let all = said(&["graph", "elements"]);
+    assert!(
+        all.lines().count() > 45 && all.contains("ARPQuerier"),
+        "{all}"
+    );
+}
+
+#[test]
+fn packets_are_followed() {
+    // The time is the clock's.
+    let steps = said(&["graph", "trace", "-e", CHAIN, "--from", "c", "--count", "2"]);
+    let steps = steps.lines().map(|line| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        if words[0].starts_with('#') {
+            words[1] = "…s";
+        }
+        words.join(" ")
+    });
+    assert_snapshot!(steps.collect::<Vec<_>>().join("\n"), @r"
+        #1 …s c [0] 64 octets
+        #2 …s c [0] 64 octets
+        #1 …s Discard@3 [0] 64 octets
+        #2 …s Discard@3 [0] 64 octets
+        status 0
+        ");
+}
+
+#[test]
+fn signals_are_obeyed() {
+    let endless = "InfiniteSource -> c :: Counter -> Discard";
+    let mut child = waypost(&["graph", "run", "--announce", "-e", endless, "-h", "c.count"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "running\n");
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::USR1).unwrap();
+    line.clear();
+    errors.read_line(&mut line).unwrap();
+    assert!(line.starts_with("element"), "{line}");
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(rest.trim().parse::<u64>().unwrap() > 0, "{rest}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn all_ways_to_run_count_the_same() {
+    for more in [
+        &["-j", "2"][..],
+        &["--tokio"],
+        &["-j", "2", "--tokio"],
+        &["--busy"],
+        &["--batch", "1"],
+    ] {
+        let mut words = vec!["graph", "run", "-e", CHAIN, "-h", "c.count"];
+        words.extend(more);
+        assert_eq!(said(&words), "5\nstatus 0", "{more:?}");
+    }
+}
