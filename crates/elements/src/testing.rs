@@ -4,6 +4,17 @@ use waypost_graph::{Instance, Instant, Options, Pool, Program, Source};
 
 /// A graph from a text, not yet run.
 pub(crate) fn graph(text: &str) -> Instance {
+    let pool = Pool::builder()
+        .small(4096)
+        .medium(64)
+        .large(16)
+        .build()
+        .expect("memory for a test");
+    graphs(text, 1, &pool).remove(0)
+}
+
+/// The graphs of several workers from one text, not yet run, with packets of `pool`.
+pub(crate) fn graphs(text: &str, workers: usize, pool: &Pool) -> Vec<Instance> {
     let registry = crate::registry();
     let program = Program::parse(
         &Source::new("test", text),
@@ -16,20 +27,13 @@ pub(crate) fn graph(text: &str) -> Instance {
             wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
         )
     });
-    let pool = Pool::builder()
-        .small(4096)
-        .medium(64)
-        .large(16)
-        .build()
-        .expect("memory for a test");
-    let made = program.instances(1, &pool);
+    let made = program.instances(workers, pool);
     made.unwrap_or_else(|wrong| {
         panic!(
             "{}",
             wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
         )
     })
-    .remove(0)
 }
 
 /// A graph from a text, run at time zero until it is idle.

@@ -67,6 +67,22 @@ impl Allocator {
         Some(packet)
     }
 
+    /// A packet that holds a copy of another's octets, with its annotations, and headers that were stripped off it but
+    /// are still marked; `None` as for [`packet_for`](Self::packet_for).
+    pub fn copy_packet(&mut self, packet: &Packet) -> Option<Packet> {
+        let (offset, first) = (packet.headroom(), packet.first_marked());
+        let octets = packet.octets_from(first);
+        let mut copy = self.packet_for(octets.len())?;
+        copy.append(octets.len())?.copy_from_slice(octets);
+        let kept = copy.headroom();
+        if !copy.strip_front(offset - first) {
+            return None;
+        }
+        copy.take_annotations(packet);
+        copy.shift_marks(copy.headroom() as isize - offset as isize, kept);
+        Some(copy)
+    }
+
     /// Fills `batch` with up to `count` empty packets of the small class, and says how many.
     #[inline]
     pub fn fill(&mut self, batch: &mut Batch, count: usize) -> usize {

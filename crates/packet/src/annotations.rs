@@ -17,14 +17,14 @@ impl Packet {
     #[inline(always)]
     pub fn set_network_offset(&mut self, offset: usize) {
         let it = self.raw_mut();
-        it.marks.network = u16::try_from(it.offset as usize + offset).unwrap_or(0);
+        it.marks.network = mark_at(it.offset, offset);
     }
 
     /// Marks that the transport header begins `offset` octets after the packet's first.
     #[inline(always)]
     pub fn set_transport_offset(&mut self, offset: usize) {
         let it = self.raw_mut();
-        it.marks.transport = u16::try_from(it.offset as usize + offset).unwrap_or(0);
+        it.marks.transport = mark_at(it.offset, offset);
     }
 
     /// From the network header to the end, also where the header was stripped off the front;
@@ -320,8 +320,17 @@ impl Packet {
         }
     }
 
-    /// Takes over all annotations of another packet.
+    /// Takes over all annotations of another packet, whose octets this one holds, or begins with. Marks of headers
+    /// in front of the first octet are not taken over: this packet does not have those headers.
     pub fn copy_annotations(&mut self, other: &Self) {
+        self.take_annotations(other);
+        let (to, from) = (self.raw().offset as usize, other.raw().offset as usize);
+        self.shift_marks(to as isize - from as isize, to);
+    }
+
+    /// Takes over all annotations of another packet, marks as they are: where the octets lie as far behind the
+    /// frame's first.
+    pub(crate) fn take_annotations(&mut self, other: &Self) {
         let (from, shared) = (other.raw(), self.raw().flags & SHARED);
         let it = self.raw_mut();
         it.marks = from.marks;
@@ -332,6 +341,47 @@ impl Packet {
         it.vlan_tci = from.vlan_tci;
         it.notes = from.notes;
     }
+
+    /// Moves all marks, which count from the frame's first octet, and clears those that come to lie before `least`.
+    pub(crate) fn shift_marks(&mut self, by: isize, least: usize) {
+        let shift = |mark: u16| {
+            let moved = usize::try_from(mark as isize + by).ok();
+            let kept = moved.filter(|&it| mark != 0 && it >= least);
+            kept.and_then(|it| u16::try_from(it).ok()).unwrap_or(0)
+        };
+        let it = self.raw_mut();
+        it.marks.network = shift(it.marks.network);
+        it.marks.transport = shift(it.marks.transport);
+        it.marks.checksum_start = shift(it.marks.checksum_start);
+        if it.marks.checksum_start == 0 {
+            it.flags &= !CHECKSUM_PARTIAL;
+        }
+    }
+
+    /// The first octet that is the packet's, or belongs to a header that was stripped off it and is still
+    /// marked; counted from the frame's first.
+    pub(crate) fn first_marked(&self) -> usize {
+        let it = self.raw();
+        let marks = [it.marks.network, it.marks.transport].into_iter();
+        let marks = marks.filter(|&mark| mark != 0).map(usize::from);
+        marks.fold(it.offset as usize, usize::min)
+    }
+
+    /// Computes a transport checksum left unfinished that begins among the first `count` octets: they are about to
+    /// be taken off, and where it begins would no longer be known.
+    #[cold]
+    pub(crate) fn complete_checksum_within(&mut self, count: usize) {
+        let it = self.raw();
+        if usize::from(it.marks.checksum_start) < it.offset as usize + count {
+            self.complete_checksum();
+        }
+    }
+}
+
+/// A mark `offset` octets after the packet's first; none for what no frame is long enough for.
+#[inline(always)]
+fn mark_at(first: u32, offset: usize) -> u16 {
+    u16::try_from((first as usize).saturating_add(offset)).unwrap_or(0)
 }
 
 /// To whom the link layer addressed a packet.

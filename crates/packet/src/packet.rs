@@ -5,7 +5,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use crate::allocator::Allocator;
-use crate::descriptor::{COLOURS, Descriptor, HEADROOM, SHARED, heap};
+use crate::descriptor::{CHECKSUM_PARTIAL, COLOURS, Descriptor, HEADROOM, SHARED, heap};
 use crate::pool::{Class, give_back};
 use crate::sync::Ordering;
 
@@ -111,13 +111,17 @@ impl Packet {
         (it.capacity - it.offset - it.len) as usize
     }
 
-    /// Takes `count` octets off the front; false, and nothing changed, if there are fewer.
+    /// Takes `count` octets off the front; false, and nothing changed, if there are fewer. A checksum left
+    /// unfinished that begins among them is computed before.
     #[inline(always)]
     #[must_use]
     pub fn strip_front(&mut self, count: usize) -> bool {
-        let it = self.raw_mut();
-        let fits = count <= it.len as usize;
+        let fits = count <= self.len();
         if fits {
+            if self.raw().flags & CHECKSUM_PARTIAL != 0 {
+                self.complete_checksum_within(count);
+            }
+            let it = self.raw_mut();
             it.offset += count as u32;
             it.len -= count as u32;
         }
@@ -134,7 +138,8 @@ impl Packet {
     }
 
     /// Takes `count` octets of headroom back into the packet as they are: what an earlier
-    /// [`strip_front`](Self::strip_front) took off. False, and nothing changed, without the headroom.
+    /// [`strip_front`](Self::strip_front) took off, also where the packet has moved to another frame since. False, and
+    /// nothing changed, without the headroom.
     #[inline(always)]
     #[must_use]
     pub fn restore_front(&mut self, count: usize) -> bool {
@@ -207,10 +212,7 @@ impl Packet {
     #[allow(unsafe_code)]
     pub fn share(&mut self, allocator: &mut Allocator) -> Option<Self> {
         if self.raw().class == Class::Heap {
-            return allocator.copy(self.octets()).map(|mut copy| {
-                copy.copy_annotations(self);
-                copy
-            });
+            return allocator.copy_packet(self);
         }
         let mut second = allocator.take_clone()?;
         let owner = self.owner();
@@ -231,7 +233,7 @@ impl Packet {
             it.len = self.raw().len;
             it.flags = SHARED;
             let mut second = Self::from_descriptor(second);
-            second.copy_annotations(self);
+            second.take_annotations(self);
             Some(second)
         }
     }
@@ -260,37 +262,40 @@ impl Packet {
     fn move_to(&mut self, front: usize, back: usize) -> Option<()> {
         let it = self.raw();
         let (offset, len) = (it.offset as usize, it.len as usize);
-        // Headers that were stripped off the front but are still marked move along.
-        let marks = [it.marks.network, it.marks.transport]
-            .into_iter()
-            .filter(|&mark| mark != 0);
-        let start = marks.map(usize::from).fold(offset, usize::min);
-        let kept = Self::HEADROOM_MAX
-            .checked_add(front)?
-            .checked_add(offset - start)?;
-        let needed = kept.checked_add(len)?.checked_add(back)?;
+        let held = len.checked_add(front)?.checked_add(back)?;
+        // Headers that were stripped off the front but are still marked move along,
+        let stripped = offset - self.first_marked();
+        let needed = held.checked_add(Self::HEADROOM_MAX + stripped)?;
         if needed > Self::CAPACITY_MAX {
             return None;
         }
         let mut copy = Self {
-            descriptor: self.frame_for(needed).unwrap_or_else(|| heap(needed)),
+            descriptor: self
+                .frame_for(needed)
+                .unwrap_or_else(|| heap(needed.max(held + offset))),
         };
         copy.raw_mut().reset();
-        let target = copy.raw().offset as usize + front;
+        // and so does all else in front of the octets that there is room for: it can be restored.
+        let before = offset.min(copy.raw().capacity as usize - held);
+        let target = front + before.max(copy.raw().offset as usize);
+        let kept = target - before;
+        copy.raw_mut().offset = 0;
+        copy.raw_mut().len = (target + len) as u32;
+        let (unknown, octets) = copy.octets_mut().split_at_mut(kept);
+        // What the frame held before was never this packet's.
+        unknown.fill(0);
+        octets.copy_from_slice(self.octets_from(offset - before));
         copy.raw_mut().offset = target as u32;
-        copy.raw_mut().len = (offset - start + len) as u32;
-        copy.octets_mut().copy_from_slice(self.octets_from(start));
-        copy.copy_annotations(self);
-        let fits = copy.strip_front(offset - start);
-        debug_assert!(fits);
-        copy.shift_marks(target as isize - start as isize);
+        copy.raw_mut().len = len as u32;
+        copy.take_annotations(self);
+        copy.shift_marks(target as isize - offset as isize, kept);
         *self = copy;
         Some(())
     }
 
     /// The octets from `start`, counted from the frame's first, to the packet's last.
     #[allow(unsafe_code)]
-    fn octets_from(&self, start: usize) -> &[u8] {
+    pub(crate) fn octets_from(&self, start: usize) -> &[u8] {
         let it = self.raw();
         let len = ((it.offset + it.len) as usize).saturating_sub(start);
         // SAFETY: `start + len <= offset + len`, which is within the capacity.
@@ -301,21 +306,6 @@ impl Packet {
                     .add(start.min((it.offset + it.len) as usize)),
                 len,
             )
-        }
-    }
-
-    /// Moves all marks that count from the frame's first octet.
-    fn shift_marks(&mut self, by: isize) {
-        let shift = |mark: u16| u16::try_from(mark as isize + by).unwrap_or(0);
-        let it = self.raw_mut();
-        for mark in [
-            &mut it.marks.network,
-            &mut it.marks.transport,
-            &mut it.marks.checksum_start,
-        ] {
-            if *mark != 0 {
-                *mark = shift(*mark);
-            }
         }
     }
 

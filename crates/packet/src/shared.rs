@@ -53,7 +53,7 @@ impl Shared {
     /// `None` if the pool is exhausted.
     pub fn packet(&self, allocator: &mut Allocator) -> Option<Packet> {
         if self.raw().class == Class::Heap {
-            return allocator.copy(self);
+            return allocator.copy_packet(&self.view());
         }
         let mut view = self.view();
         view.share(allocator)

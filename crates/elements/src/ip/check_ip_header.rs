@@ -85,7 +85,8 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     Ok(Box::new(CheckIpHeader {
         bad_sources: bad_sources.into(),
         good_destinations: good_destinations.into(),
-        offset,
+        // No packet is longer.
+        offset: u32::try_from(offset).unwrap_or(u32::MAX),
         verify,
         bad: [0; Fault::ALL.len()],
     }))
@@ -150,7 +151,7 @@ impl Fault {
 pub struct CheckIpHeader {
     bad_sources: Box<[Ipv4Addr]>,
     good_destinations: Box<[Ipv4Addr]>,
-    offset: usize,
+    offset: u32,
     verify: bool,
     bad: [u64; Fault::ALL.len()],
 }
@@ -171,7 +172,8 @@ impl Default for CheckIpHeader {
 impl CheckIpHeader {
     #[inline(always)]
     fn check(&self, packet: &mut Packet) -> Result<(), Fault> {
-        let octets = packet.octets().get(self.offset..).ok_or(Fault::Truncated)?;
+        let offset = self.offset as usize;
+        let octets = packet.octets().get(offset..).ok_or(Fault::Truncated)?;
         let (header, _) = Ipv4Header::split_from(octets).map_err(|_| Fault::Truncated)?;
         let (header_len, total_len) = (header.header_len(), usize::from(header.total_length()));
         // Version 4 without options: one comparison, and a checksum over octets whose number is known.
@@ -192,9 +194,9 @@ impl CheckIpHeader {
         {
             return Err(Fault::Source);
         }
-        packet.truncate(self.offset + total_len);
-        packet.set_network_offset(self.offset);
-        packet.set_transport_offset(self.offset + header_len);
+        packet.truncate(offset + total_len);
+        packet.set_network_offset(offset);
+        packet.set_transport_offset(offset + header_len);
         packet.set_destination(destination);
         Ok(())
     }

@@ -47,16 +47,44 @@ impl Element for Tee {
 
 /// The packet once more: its octets are shared if they can be, and copied if not.
 pub(crate) fn second(packet: &mut Packet, cx: &mut Cx<'_>) -> Option<Packet> {
-    packet.share(cx.frames()).or_else(|| {
-        let mut copy = cx.frames().copy(packet.octets())?;
-        copy.copy_annotations(packet);
-        Some(copy)
-    })
+    packet
+        .share(cx.frames())
+        .or_else(|| cx.frames().copy_packet(packet))
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::run;
+    use waypost_graph::{Instant, Pool};
+
+    use crate::testing::{graphs, run};
+
+    /// Without packets to share octets, Tee copies them, into frames whose octets begin elsewhere.
+    #[test]
+    fn a_copy_is_marked_where_the_original_is() {
+        let text = "InfiniteSource(DATA \\<45000014000000004001000001010101 0a000002>, LIMIT 1) -> Strip(0)
+                -> MarkIPHeader -> GetIPAddress(16) -> EtherEncap(0x0800, 1:1:1:1:1:1, 2:2:2:2:2:2) -> STRIP -> t :: Tee(2);
+            t[0] -> Discard;
+            t[1] -> DecIPTTL -> Unstrip(UNSTRIP) -> k :: Classifier(OFFSET/450000140000000 OFFSET_TTL/3f, -);
+            k[0] -> right :: Discard; k[1] -> Print(wrong) -> wrong :: Discard;";
+        for (strip, unstrip, offset) in [
+            ("Strip(0)", 0, 14),
+            ("Strip(14)", 0, 0),
+            ("Strip(20)", 6, 0),
+        ] {
+            let text = text
+                .replace("UNSTRIP", &unstrip.to_string())
+                .replace("STRIP", strip)
+                .replace("OFFSET_TTL", &(offset + 8).to_string())
+                .replace(
+                    "OFFSET/450000140000000",
+                    &format!("{offset}/4500001400000000"),
+                );
+            let pool = Pool::builder().small(64).clones(0).build().unwrap();
+            let mut graph = graphs(&text, 1, &pool).remove(0);
+            graph.run_until_idle(Instant::ZERO, 100);
+            assert_eq!(graph.read("right.count").unwrap(), "1", "{strip}");
+        }
+    }
 
     #[test]
     fn each_output_gets_every_packet_and_writes_are_its_own() {
