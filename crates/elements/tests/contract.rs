@@ -192,6 +192,26 @@ fn what_an_element_multiplies_waits_on_its_edge_and_is_not_lost() {
     );
 }
 
+#[test]
+fn what_is_refused_does_not_count_as_moved() {
+    let stalled =
+        "s :: InfiniteSource(LIMIT 10, STOP true) -> t :: Tee(2); q :: Queue(4, ON_FULL BLOCK);
+        t[0] -> q; t[1] -> q; q -> u :: Unqueue(ACTIVE false) -> Discard;";
+    let mut graph = text(stalled);
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(!graph.step(Instant::ZERO), "nothing moves");
+    let counted = read(&graph, ["q.packets", "q.length", "q.calls"]);
+    assert_eq!(counted, ["4", "4", "1"]);
+    graph.write("u.active", "true").unwrap();
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(graph.is_stopped());
+    assert_eq!(read(&graph, ["u.count"]), ["20"]);
+
+    let mut graph = text(&stalled.replace("LIMIT 10", "LIMIT 4"));
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(graph.is_stopped(), "nobody takes what waits");
+}
+
 /// Waits until it is told to go on, one packet after the other, from the last to the first.
 struct Held {
     tickets: tokio::sync::watch::Receiver<u8>,

@@ -55,8 +55,7 @@ impl Cx<'_> {
     /// Puts a whole batch out of output `port`, at once, and leaves it empty.
     #[inline]
     pub fn push(&mut self, port: usize, batch: &mut Batch) {
-        self.engine.slots[self.at].count_made(batch.len());
-        self.engine.send(self.at, port, batch);
+        self.engine.push_out(self.at, port, batch);
     }
 
     /// Sorts a batch by output: `output` says for each packet out of which it goes. What goes out of

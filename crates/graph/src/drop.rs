@@ -47,7 +47,8 @@ pub enum OnFull {
     /// They wait, and whoever feeds the edge, its siblings included, waits with them: nothing is lost.
     #[default]
     Block,
-    /// They are lost for this reason, and counted; the siblings run on.
+    /// They are lost for this reason, and counted; the siblings run on. What cannot be handed over for another reason than want
+    /// of room (the target is being called, the calls are nested too deep) waits, a batch of it at most.
     Drop(DropReason),
 }
 

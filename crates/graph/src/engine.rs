@@ -23,6 +23,9 @@ use crate::trace::Tracer;
 /// Elements called within each other, at most, by branches.
 const DEPTH_MAX: usize = 32;
 
+/// Elements that a batch passes at once, at most: what goes round in a circle lets others have their turn.
+const HOPS_MAX: usize = 1024;
+
 /// Where an edge leads, or comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
@@ -37,7 +40,7 @@ pub(crate) struct Output {
     /// What the element has emitted in this call.
     staged: Option<Box<Batch>>,
     /// What the other end had no room for.
-    backlog: VecDeque<Packet>,
+    pub(crate) backlog: VecDeque<Packet>,
 }
 
 impl Output {
@@ -59,7 +62,7 @@ pub(crate) struct Slot {
     /// The far end of each input through which packets are pulled.
     pub(crate) inputs: Box<[Option<End>]>,
     /// For each input whether pushed packets end there: what is left in a batch was refused.
-    ends: Box<[bool]>,
+    pub(crate) ends: Box<[bool]>,
     /// Whether some output has staged packets.
     has_staged: bool,
     pub(crate) stats: Stats,
@@ -173,6 +176,7 @@ impl Engine {
     /// the edge says.
     #[inline]
     pub(crate) fn send(&mut self, mut from: usize, mut port: usize, batch: &mut Batch) {
+        let mut hops = HOPS_MAX;
         while !batch.is_empty() {
             let Some(output) = self.slots[from].outputs.get(port) else {
                 self.lose_all(from, batch, DropReason::UNCONNECTED);
@@ -182,27 +186,27 @@ impl Engine {
                 self.lose_all(from, batch, DropReason::UNCONNECTED);
                 return;
             };
-            if !output.backlog.is_empty() || self.depth == DEPTH_MAX {
-                self.hold_back(from, port, batch);
-                return;
-            }
-            if !self.push_into(to, batch) {
-                self.hold_back(from, port, batch);
+            let waits = !output.backlog.is_empty() || self.depth >= DEPTH_MAX || hops == 0;
+            let count = batch.len();
+            if waits || !self.push_into(to, batch) {
+                self.put_off(from, port, batch);
                 return;
             }
             if self.slots[to.slot].ends[to.port] {
                 if !batch.is_empty() {
+                    self.count_refused(to, count, batch.len());
                     self.hold_back(from, port, batch);
                 }
                 return;
             }
+            hops -= 1;
             (from, port) = (to.slot, 0);
         }
     }
 
     /// Calls an element's `push`; false if it is being called already.
     #[inline(always)]
-    fn push_into(&mut self, to: End, batch: &mut Batch) -> bool {
+    pub(crate) fn push_into(&mut self, to: End, batch: &mut Batch) -> bool {
         let slot = &mut self.slots[to.slot];
         let Some(mut element) = slot.element.take() else {
             return false;
@@ -254,6 +258,15 @@ impl Engine {
         if self.tracer.is_active() {
             self.tracer.left(batch, &self.names[at], self.now, element);
         }
+    }
+
+    /// Pushes a batch that an element hands on while it is called: one call within another.
+    #[inline]
+    pub(crate) fn push_out(&mut self, at: usize, port: usize, batch: &mut Batch) {
+        self.slots[at].count_made(batch.len());
+        self.depth += 1;
+        self.send(at, port, batch);
+        self.depth -= 1;
     }
 
     /// Delivers what an element has emitted to its outputs.
@@ -357,7 +370,7 @@ impl Engine {
     /// Calls an element's `pull`.
     fn fetch(&mut self, from: End, max: usize, batch: &mut Batch) {
         let dry = self.finishing && self.is_source(from.slot);
-        if max == 0 || self.depth == DEPTH_MAX || dry {
+        if max == 0 || self.depth >= DEPTH_MAX || dry {
             return;
         }
         let Some(mut element) = self.slots[from.slot].element.take() else {
@@ -394,57 +407,6 @@ impl Engine {
         if slot.has_staged {
             self.deliver_staged(from.slot);
         }
-    }
-
-    /// What the far end of an edge had no room for waits there, or is lost.
-    #[cold]
-    fn hold_back(&mut self, from: usize, port: usize, batch: &mut Batch) {
-        let output = &mut self.slots[from].outputs[port];
-        match output.on_full {
-            OnFull::Block => {
-                self.backlogged += batch.len();
-                output.backlog.extend(batch.drain());
-            }
-            OnFull::Drop(reason) => self.lose_all(from, batch, reason),
-        }
-    }
-
-    /// Tries again to deliver what waits on edges.
-    #[cold]
-    pub(crate) fn flush_backlogs(&mut self) {
-        let mut batch = self.take_spare();
-        for at in 0..self.slots.len() {
-            for port in 0..self.slots[at].outputs.len() {
-                let waiting = self.slots[at].outputs[port].backlog.len();
-                if waiting == 0 {
-                    continue;
-                }
-                let mut queue = std::mem::take(&mut self.slots[at].outputs[port].backlog);
-                self.backlogged -= waiting;
-                while !queue.is_empty() && self.slots[at].outputs[port].backlog.is_empty() {
-                    let count = queue.len().min(self.batch_limit);
-                    for packet in queue.drain(..count) {
-                        // An empty batch has room for a batch limit.
-                        drop(batch.push(packet));
-                    }
-                    self.send(at, port, &mut batch);
-                }
-                // What was refused again goes before what was not tried.
-                self.backlogged += queue.len();
-                let backlog = &mut self.slots[at].outputs[port].backlog;
-                if backlog.is_empty() {
-                    *backlog = queue;
-                } else {
-                    backlog.append(&mut queue);
-                }
-            }
-        }
-        self.put_spare(batch);
-    }
-
-    /// Whether packets wait on an edge.
-    pub(crate) fn has_backlog(&self, from: End) -> bool {
-        !self.slots[from.slot].outputs[from.port].backlog.is_empty()
     }
 
     /// Loses a packet.

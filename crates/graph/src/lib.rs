@@ -79,6 +79,7 @@
 //! - Deliberately absent: protocols, devices, a clock. The time is handed in.
 #![forbid(unsafe_code)]
 
+mod backlog;
 mod builder;
 mod class;
 mod classifier;

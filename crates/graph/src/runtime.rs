@@ -14,6 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use waypost_wire::Instant;
 
+use crate::drop::DropReason;
 use crate::element::ReadinessSource;
 use crate::handler::HandlerError;
 use crate::schedule::Instance;
@@ -275,6 +276,7 @@ async fn drive(
             command(&mut instance);
         }
         if instance.is_stopped() {
+            instance.engine.lose_waiting(DropReason::STOPPED);
             return instance;
         }
         poll_fn(|cx| {

@@ -1,0 +1,147 @@
+//! What waits on edges, because its far end had no room or was being called.
+
+use waypost_packet::Batch;
+
+use crate::drop::{DropReason, OnFull};
+use crate::element::Credit;
+use crate::engine::{End, Engine};
+
+/// Packets that wait on an edge that loses packets, at most: with so many it is full.
+const WAITING_MAX: usize = Batch::CAPACITY;
+
+impl Engine {
+    /// What the far end of an edge had no room for waits there, or is lost.
+    #[cold]
+    pub(crate) fn hold_back(&mut self, from: usize, port: usize, batch: &mut Batch) {
+        let output = &mut self.slots[from].outputs[port];
+        match output.on_full {
+            OnFull::Block => {
+                self.backlogged += batch.len();
+                output.backlog.extend(batch.drain());
+            }
+            OnFull::Drop(reason) => self.lose_all(from, batch, reason),
+        }
+    }
+
+    /// What cannot be handed over now, though nobody said that there is no room, waits on its edge: it is behind others, or its
+    /// target is being called, or too deep.
+    #[cold]
+    pub(crate) fn put_off(&mut self, from: usize, port: usize, batch: &mut Batch) {
+        let output = &mut self.slots[from].outputs[port];
+        let room = match output.on_full {
+            OnFull::Block => usize::MAX,
+            OnFull::Drop(_) => WAITING_MAX.saturating_sub(output.backlog.len()),
+        };
+        let count = batch.len().min(room);
+        self.backlogged += count;
+        output.backlog.extend(batch.drain_front(count));
+        if !batch.is_empty() {
+            self.hold_back(from, port, batch);
+        }
+    }
+
+    /// Takes back what `push_into` has counted as handed over: of `count` packets an input has left some.
+    #[cold]
+    pub(crate) fn count_refused(&mut self, to: End, count: usize, left: usize) {
+        let stats = &mut self.slots[to.slot].stats;
+        stats.packets -= left as u64;
+        if left == count {
+            stats.calls -= 1;
+        }
+        self.moved -= left as u64;
+    }
+
+    /// Tries again to deliver what waits on edges, as far as there is room for it.
+    #[cold]
+    pub(crate) fn flush_backlogs(&mut self) {
+        let mut batch = self.take_spare();
+        for at in 0..self.slots.len() {
+            for port in 0..self.slots[at].outputs.len() {
+                if !self.slots[at].outputs[port].backlog.is_empty() {
+                    self.flush(at, port, &mut batch);
+                }
+            }
+        }
+        self.put_spare(batch);
+    }
+
+    /// Tries again to deliver what waits on one edge. What comes to wait there meanwhile has its turn in the next round.
+    fn flush(&mut self, at: usize, port: usize, batch: &mut Batch) {
+        let output = &self.slots[at].outputs[port];
+        // Without a far end nothing waits.
+        let (Some(to), mut left) = (output.to, output.backlog.len()) else {
+            return;
+        };
+        while left > 0 {
+            let room = match self.slots[to.slot].element() {
+                Some(element) => match element.credit(to.port) {
+                    Credit::Packets(room) => room,
+                    Credit::Through => usize::MAX,
+                },
+                None => 0,
+            };
+            let full = room == 0;
+            if full && self.slots[at].outputs[port].on_full == OnFull::Block {
+                return;
+            }
+            let count = left.min(self.batch_limit).min(room.max(1));
+            left -= count;
+            self.take_waiting(at, port, count, batch);
+            if full {
+                self.hold_back(at, port, batch);
+                continue;
+            }
+            let taken = self.push_into(to, batch);
+            if taken && !self.slots[to.slot].ends[to.port] {
+                self.send(to.slot, 0, batch);
+            } else if !batch.is_empty() {
+                if taken {
+                    self.count_refused(to, count, batch.len());
+                }
+                self.put_back(at, port, batch);
+                return;
+            }
+        }
+    }
+
+    /// Takes packets from the front of what waits on an edge.
+    fn take_waiting(&mut self, at: usize, port: usize, count: usize, batch: &mut Batch) {
+        self.backlogged -= count;
+        for packet in self.slots[at].outputs[port].backlog.drain(..count) {
+            // An empty batch has room for a batch limit.
+            drop(batch.push(packet));
+        }
+    }
+
+    /// What was refused again goes before what was not tried.
+    fn put_back(&mut self, at: usize, port: usize, batch: &mut Batch) {
+        self.backlogged += batch.len();
+        let backlog = &mut self.slots[at].outputs[port].backlog;
+        while let Some(packet) = batch.pop() {
+            backlog.push_front(packet);
+        }
+    }
+
+    /// Whether packets wait on an edge.
+    pub(crate) fn has_backlog(&self, from: End) -> bool {
+        !self.slots[from.slot].outputs[from.port].backlog.is_empty()
+    }
+
+    /// Loses what waits on edges, and counts what elements have in flight: the graph has stopped, nothing moves any more.
+    pub(crate) fn lose_waiting(&mut self, reason: DropReason) {
+        let mut batch = self.take_spare();
+        for at in 0..self.slots.len() {
+            for port in 0..self.slots[at].outputs.len() {
+                while let left @ 1.. = self.slots[at].outputs[port].backlog.len() {
+                    self.take_waiting(at, port, left.min(self.batch_limit), &mut batch);
+                    self.lose_all(at, &mut batch, reason);
+                }
+            }
+            let in_flight = self.slots[at].element().map_or(0, |it| it.in_flight());
+            if in_flight > 0 {
+                self.slots[at].stats.drops.count(reason, in_flight as u64);
+            }
+        }
+        self.put_spare(batch);
+    }
+}
