@@ -5,8 +5,10 @@ use waypost_packet::Batch;
 use crate::drop::{DropReason, OnFull};
 use crate::element::Credit;
 use crate::engine::{End, Engine};
+use crate::ways::Ways;
 
-/// Packets that wait on an edge that loses packets, at most: with so many it is full.
+/// Packets that wait on an edge without anybody's waiting for them, at most: an edge that loses packets is full with so many,
+/// and timers that may add to more are not called.
 const WAITING_MAX: usize = Batch::CAPACITY;
 
 impl Engine {
@@ -21,6 +23,23 @@ impl Engine {
             }
             OnFull::Drop(reason) => self.lose_all(from, batch, reason),
         }
+    }
+
+    /// Deals with a batch for an edge on which, or beyond which, packets wait already; false if there are none.
+    #[cold]
+    pub(crate) fn waits_behind(&mut self, from: usize, port: usize, batch: &mut Batch) -> bool {
+        let edge = End { slot: from, port };
+        if self.waiting(edge) > 0 {
+            self.put_off(from, port, batch);
+            return true;
+        }
+        // Who feeds an edge that loses packets does not wait for what is behind it: it is full while something waits there.
+        let loses = self.slots[from].outputs[port].on_full != OnFull::Block;
+        if loses && self.with_ways(edge, |engine, ways| ways.wait(engine, 1)) {
+            self.hold_back(from, port, batch);
+            return true;
+        }
+        false
     }
 
     /// What cannot be handed over now, though nobody said that there is no room, waits on its edge: it is behind others, or its
@@ -122,9 +141,28 @@ impl Engine {
         }
     }
 
-    /// Whether packets wait on an edge.
-    pub(crate) fn has_backlog(&self, from: End) -> bool {
-        !self.slots[from.slot].outputs[from.port].backlog.is_empty()
+    /// How many packets wait on an edge.
+    pub(crate) fn waiting(&self, from: End) -> usize {
+        self.slots[from.slot].outputs[from.port].backlog.len()
+    }
+
+    /// Whether so much waits behind an element that what it makes of itself, when its timer is due, has to wait.
+    #[cold]
+    pub(crate) fn is_piled_up(&mut self, at: usize) -> bool {
+        (0..self.slots[at].outputs.len()).any(|port| {
+            let blocks = self.slots[at].outputs[port].on_full == OnFull::Block;
+            let piled_up = |engine: &Self, ways: &Ways| ways.wait(engine, WAITING_MAX);
+            blocks && self.with_ways(End { slot: at, port }, piled_up)
+        })
+    }
+
+    /// Asks something of the ways that begin at an output; they are found when they are asked for first.
+    pub(crate) fn with_ways<R>(&mut self, from: End, ask: impl FnOnce(&Self, &Ways) -> R) -> R {
+        let known = self.slots[from.slot].outputs[from.port].ways.take();
+        let ways = known.unwrap_or_else(|| Box::new(Ways::beyond(&self.slots, from)));
+        let answer = ask(self, &ways);
+        self.slots[from.slot].outputs[from.port].ways = Some(ways);
+        answer
     }
 
     /// Loses what waits on edges, and counts what elements have in flight: the graph has stopped, nothing moves any more.

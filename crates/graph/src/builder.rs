@@ -218,7 +218,7 @@ impl Builder {
     ) -> (I, O) {
         let slot = self
             .plan
-            .add(name, class, "", element, (I::COUNT, O::COUNT));
+            .add(name, class, "", element, (I::COUNT, O::COUNT), None);
         (I::of(ElementPorts(slot), 0), O::of(ElementPorts(slot), 0))
     }
 

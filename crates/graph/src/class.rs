@@ -48,7 +48,7 @@ impl fmt::Debug for ElementClass {
 
 impl ElementClass {
     /// What the checker asks; where a code is not well-formed, which, and why.
-    fn info(&self) -> Result<ClassInfo, String> {
+    pub(crate) fn info(&self) -> Result<ClassInfo, String> {
         Ok(ClassInfo {
             ports: field("ports", self.ports)?,
             processing: field("processing", self.processing)?,

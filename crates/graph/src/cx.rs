@@ -58,6 +58,20 @@ impl Cx<'_> {
         self.engine.push_out(self.at, port, batch);
     }
 
+    /// How many packets output `port` would take now without anything waiting or getting lost; none if it is pulled, or not
+    /// connected. What was [emitted](Self::emit) in this call is not on its way yet.
+    pub fn room(&mut self, port: usize) -> usize {
+        if !self.pushes(port) {
+            return 0;
+        }
+        let from = crate::engine::End {
+            slot: self.at,
+            port,
+        };
+        self.engine
+            .with_ways(from, |engine, ways| ways.room(engine, usize::MAX))
+    }
+
     /// Sorts a batch by output: `output` says for each packet out of which it goes. What goes out of
     /// 0 stays in the batch, as what an element leaves there does.
     #[inline]

@@ -46,13 +46,23 @@ pub trait Element: Send {
         OnFull::Block
     }
 
+    /// Whether packets that arrive at an input may leave by an output, as far as this is not said by the class's flow code. Whoever
+    /// feeds the input waits for what is behind the output, so an element whose directions are apart says so here.
+    ///
+    /// Asked once, when the graph is built.
+    fn flows(&self, input: usize, output: usize) -> bool {
+        let _ = (input, output);
+        true
+    }
+
     /// Whether this element drives others: then [`run`](Self::run) is called again and again.
     fn is_task(&self) -> bool {
         false
     }
 
     /// Moves up to `budget` packets from where they come from to where they go. The budget is what
-    /// everything downstream has room for: a source reads no more.
+    /// everything downstream has room for: a source reads no more. An element that also has inputs runs with a budget of 0,
+    /// too: what it does for what it took in, it does then.
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         let _ = (budget, cx);
         Progress::Idle

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time;
 
+use waypost_graph_text::FlowCode;
 use waypost_packet::{Allocator, Batch, Packet};
 use waypost_wire::Instant;
 
@@ -19,6 +20,7 @@ use crate::element::{Credit, Element};
 use crate::plan::Naming;
 use crate::statistics::Stats;
 use crate::trace::Tracer;
+use crate::ways::Ways;
 
 /// Elements called within each other, at most, by branches.
 const DEPTH_MAX: usize = 32;
@@ -27,7 +29,7 @@ const DEPTH_MAX: usize = 32;
 const HOPS_MAX: usize = 1024;
 
 /// Where an edge leads, or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct End {
     pub(crate) slot: usize,
     pub(crate) port: usize,
@@ -41,6 +43,8 @@ pub(crate) struct Output {
     staged: Option<Box<Batch>>,
     /// What the other end had no room for.
     pub(crate) backlog: VecDeque<Packet>,
+    /// Where packets may go from here, once somebody has asked.
+    pub(crate) ways: Option<Box<Ways>>,
 }
 
 impl Output {
@@ -50,6 +54,7 @@ impl Output {
             on_full,
             staged: None,
             backlog: VecDeque::new(),
+            ways: None,
         }
     }
 }
@@ -63,10 +68,15 @@ pub(crate) struct Slot {
     pub(crate) inputs: Box<[Option<End>]>,
     /// For each input whether pushed packets end there: what is left in a batch was refused.
     pub(crate) ends: Box<[bool]>,
+    /// For each input and output, whether packets go from one to the other; outputs of one input side by side.
+    leads: Box<[bool]>,
+    pub(crate) is_task: bool,
     /// Whether some output has staged packets.
     has_staged: bool,
     pub(crate) stats: Stats,
     pub(crate) timer: Option<Instant>,
+    /// Whether the timer is due, but has to wait for what the element's outputs hold.
+    pub(crate) timer_held: bool,
 }
 
 impl Slot {
@@ -74,17 +84,31 @@ impl Slot {
         element: Box<dyn Element>,
         outputs: Box<[Output]>,
         inputs: Box<[Option<End>]>,
+        flow: Option<&FlowCode>,
     ) -> Self {
         let ends = (0..inputs.len()).map(|port| element.credit(port) != Credit::Through);
+        let pairs =
+            (0..inputs.len()).flat_map(|input| (0..outputs.len()).map(move |it| (input, it)));
+        let leads = pairs.map(|(input, output)| {
+            element.flows(input, output) && flow.is_none_or(|flow| flow.flows(input, output))
+        });
         Self {
             ends: ends.collect(),
+            leads: leads.collect(),
+            is_task: element.is_task(),
             element: Some(element),
             outputs,
             inputs,
             has_staged: false,
             stats: Stats::default(),
             timer: None,
+            timer_held: false,
         }
+    }
+
+    /// Whether packets go from an input to an output.
+    pub(crate) fn leads(&self, input: usize, output: usize) -> bool {
+        self.leads[input * self.outputs.len() + output]
     }
 
     /// Counts a batch that the element pushes out, if it is a source: what others push out was counted when it came in.
@@ -119,7 +143,11 @@ pub(crate) struct Engine {
     pub(crate) moved: u64,
     /// Packets waiting on edges.
     pub(crate) backlogged: usize,
+    /// How many packets the task that runs may pull: what is pushed aside on their way has room for no more.
+    pub(crate) pull_room: usize,
     pub(crate) next_timer: Option<Instant>,
+    /// Whether some timer is due, but held.
+    pub(crate) timers_held: bool,
     pub(crate) router_config: Arc<str>,
     trash: Batch,
     /// Boxed: batches are handed around, and not to be moved.
@@ -148,7 +176,9 @@ impl Engine {
             tracer: Tracer::default(),
             moved: 0,
             backlogged: 0,
+            pull_room: usize::MAX,
             next_timer: None,
+            timers_held: false,
             router_config: config,
             trash: Batch::new(),
             spare: Vec::new(),
@@ -186,9 +216,11 @@ impl Engine {
                 self.lose_all(from, batch, DropReason::UNCONNECTED);
                 return;
             };
-            let waits = !output.backlog.is_empty() || self.depth >= DEPTH_MAX || hops == 0;
+            if self.backlogged > 0 && self.waits_behind(from, port, batch) {
+                return;
+            }
             let count = batch.len();
-            if waits || !self.push_into(to, batch) {
+            if self.depth >= DEPTH_MAX || hops == 0 || !self.push_into(to, batch) {
                 self.put_off(from, port, batch);
                 return;
             }
@@ -354,7 +386,7 @@ impl Engine {
         let Some(&Some(from)) = self.slots[at].inputs.get(port) else {
             return 0;
         };
-        let max = max.min(batch.room());
+        let max = max.min(batch.room()).min(self.pull_room);
         if batch.is_empty() {
             self.fetch(from, max, batch);
             return batch.len();

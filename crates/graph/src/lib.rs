@@ -98,6 +98,7 @@ mod runtime;
 mod schedule;
 mod statistics;
 mod trace;
+mod ways;
 
 pub use builder::{Builder, ElementPorts, Input, Mode, Output, Ports, Pull, Push, Typed};
 pub use class::{

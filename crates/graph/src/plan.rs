@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use waypost_graph_text::FlowCode;
 use waypost_packet::Allocator;
 
 use crate::drop::OnFull;
@@ -24,6 +25,8 @@ pub(crate) struct Node {
     pub(crate) naming: Naming,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+    /// Between which ports packets flow, if a class says so.
+    pub(crate) flow: Option<FlowCode>,
 }
 
 /// What is said of an element, apart from what is touched per batch.
@@ -52,6 +55,7 @@ impl Plan {
         config: &str,
         element: Box<dyn Element>,
         ports: (usize, usize),
+        flow: Option<FlowCode>,
     ) -> usize {
         let naming = Naming {
             name: name.into(),
@@ -63,6 +67,7 @@ impl Plan {
             naming,
             inputs: ports.0,
             outputs: ports.1,
+            flow,
         });
         self.nodes.len() - 1
     }
@@ -109,6 +114,7 @@ impl Plan {
                 node.element,
                 outputs,
                 vec![None; node.inputs].into(),
+                node.flow.as_ref(),
             ));
             names.push(node.naming);
         }

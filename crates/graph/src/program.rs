@@ -112,12 +112,16 @@ impl<'r> Program<'r> {
                 self.checked.inputs(id).len(),
                 self.checked.outputs(id).len(),
             );
+            // The checker has seen its codes.
+            let class = self.registry.find(element.class());
+            let flow = class.and_then(|class| Some(class.info().ok()?.flow));
             plan.add(
                 element.name(),
                 element.class(),
                 element.config(),
                 made,
                 ports,
+                flow,
             );
         }
         plan.edges = graph

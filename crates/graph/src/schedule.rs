@@ -2,16 +2,17 @@
 
 use waypost_wire::Instant;
 
-use crate::element::{Credit, Progress, Readiness, Spread};
-use crate::engine::{End, Engine};
+use crate::element::{Progress, Readiness, Spread};
+use crate::engine::Engine;
+use crate::ways::Ways;
 
 /// An element that drives others.
 struct Task {
     slot: usize,
-    /// The inputs that end the way of what this task pushes: their room is its credit.
-    ends: Box<[End]>,
-    /// The edges on that way: while packets wait on one of them, the task waits too.
-    edges: Box<[End]>,
+    /// The ways of what it pushes: their room is its budget.
+    own: Ways,
+    /// The ways of what others push aside when it pulls: their room is how much it may pull.
+    beside: Ways,
     finished: bool,
     /// It brings packets into the graph: no more, once the graph is to finish.
     source: bool,
@@ -47,17 +48,14 @@ impl Instance {
                     element.is_task() && (worker == 0 || element.spread() == Spread::EveryWorker)
                 })
             })
-            .map(|slot| {
-                let (ends, edges) = downstream(&engine, slot);
-                Task {
-                    slot,
-                    ends,
-                    edges,
-                    finished: false,
-                    source: engine.is_source(slot),
-                    apart: engine.slots[slot].inputs.is_empty()
-                        && engine.slots[slot].outputs.is_empty(),
-                }
+            .map(|slot| Task {
+                slot,
+                own: Ways::out_of(&engine.slots, slot),
+                beside: Ways::beside(&engine.slots, slot),
+                finished: false,
+                source: engine.is_source(slot),
+                apart: engine.slots[slot].inputs.is_empty()
+                    && engine.slots[slot].outputs.is_empty(),
             })
             .collect();
         Self { engine, tasks }
@@ -69,12 +67,11 @@ impl Instance {
         engine.now = now;
         let before = engine.moved;
         let (mut worked, mut apart) = (false, false);
-        if engine.next_timer.is_some_and(|deadline| deadline <= now) {
-            run_timers(engine, now);
-            worked = true;
-        }
         if engine.backlogged > 0 {
             engine.flush_backlogs();
+        }
+        if engine.timers_held || engine.next_timer.is_some_and(|deadline| deadline <= now) {
+            worked |= run_timers(engine, now);
         }
         for task in &mut self.tasks {
             if engine.stopped {
@@ -83,11 +80,16 @@ impl Instance {
             if task.finished || engine.finishing && task.source {
                 continue;
             }
-            let budget = credit(engine, task);
-            if budget == 0 {
+            let budget = task.own.room(engine, engine.batch_limit);
+            if budget == 0 && task.source {
                 continue;
             }
-            match engine.call(task.slot, |element, cx| element.run(budget, cx)) {
+            if !task.beside.is_empty() {
+                engine.pull_room = task.beside.room(engine, engine.batch_limit);
+            }
+            let progress = engine.call(task.slot, |element, cx| element.run(budget, cx));
+            engine.pull_room = usize::MAX;
+            match progress {
                 Some(Progress::Worked) if task.apart => apart = true,
                 Some(Progress::Worked) => worked = true,
                 Some(Progress::Finished) => {
@@ -174,65 +176,29 @@ impl Engine {
     }
 }
 
-/// How many packets a task may move: the least room at the end of any way its packets may take.
-#[inline]
-fn credit(engine: &Engine, task: &Task) -> usize {
-    if engine.backlogged > 0 && task.edges.iter().any(|&edge| engine.has_backlog(edge)) {
-        return 0;
-    }
-    let mut room = engine.batch_limit;
-    for end in &task.ends {
-        if let Some(element) = engine.slots[end.slot].element()
-            && let Credit::Packets(packets) = element.credit(end.port)
-        {
-            room = room.min(packets);
-        }
-    }
-    room
-}
-
-/// Calls the timers that are due.
+/// Calls the timers that are due, and says whether there were any. Elements behind which too much waits are called later.
 #[cold]
-fn run_timers(engine: &mut Engine, now: Instant) {
+fn run_timers(engine: &mut Engine, now: Instant) -> bool {
+    let mut called = false;
+    engine.timers_held = false;
     for slot in 0..engine.slots.len() {
+        engine.slots[slot].timer_held = false;
         if engine.slots[slot]
             .timer
-            .is_some_and(|deadline| deadline <= now)
+            .is_none_or(|deadline| deadline > now)
         {
-            engine.slots[slot].timer = None;
-            engine.call(slot, |element, cx| element.timer(cx));
+            continue;
         }
-    }
-    engine.next_timer = engine.slots.iter().filter_map(|slot| slot.timer).min();
-}
-
-/// Follows pushed packets from an element to the inputs that end their way, over edges that block.
-fn downstream(engine: &Engine, slot: usize) -> (Box<[End]>, Box<[End]>) {
-    let (mut ends, mut edges, mut seen) = (Vec::new(), Vec::new(), vec![false; engine.slots.len()]);
-    let mut open = vec![slot];
-    seen[slot] = true;
-    while let Some(at) = open.pop() {
-        for (port, output) in engine.slots[at].outputs.iter().enumerate() {
-            let (Some(to), crate::OnFull::Block) = (output.to, output.on_full) else {
-                continue;
-            };
-            edges.push(End { slot: at, port });
-            let Some(element) = engine.slots[to.slot].element() else {
-                continue;
-            };
-            match element.credit(to.port) {
-                Credit::Packets(_) => {
-                    if !ends.contains(&to) {
-                        ends.push(to);
-                    }
-                }
-                Credit::Through if !seen[to.slot] => {
-                    seen[to.slot] = true;
-                    open.push(to.slot);
-                }
-                Credit::Through => {}
-            }
+        if engine.backlogged > 0 && engine.is_piled_up(slot) {
+            engine.slots[slot].timer_held = true;
+            engine.timers_held = true;
+            continue;
         }
+        engine.slots[slot].timer = None;
+        engine.call(slot, |element, cx| element.timer(cx));
+        called = true;
     }
-    (ends.into(), edges.into())
+    let slots = engine.slots.iter().filter(|slot| !slot.timer_held);
+    engine.next_timer = slots.filter_map(|slot| slot.timer).min();
+    called
 }
