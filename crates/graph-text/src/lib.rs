@@ -2,7 +2,7 @@
 //!
 //! | Step | Function | From | To |
 //! |---|---|---|---|
-//! | Parse | [`parse`] | a [`Source`] | an [`Ast`](ast::Ast) and what is wrong with its grammar |
+//! | Parse | [`parse`] | a [`Source`] | an [`Ast`] and what is wrong with its grammar |
 //! | Flatten | [`flatten`] | the syntax tree | a [`FlatGraph`]: compounds opened, variables expanded, tunnels joined |
 //! | Check | [`check`] | the flat graph and a table of [`Classes`] | a [`CheckedGraph`]: every port is connected and known to push or pull |
 //! | Show | `Display`, [`dot`], [`svg`] | a graph | Click text, Graphviz, a drawing |
