@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use crate::batch::Batch;
 use crate::descriptor::{Descriptor, SHARED};
 use crate::packet::Packet;
-use crate::pool::{Class, Pool};
+use crate::pool::{Class, Pool, give_back};
 
 /// The most frames of a class that a worker's free list holds before it gives half to the pool: a
 /// sixteenth of the pool, so that no worker starves the others, within these bounds.
@@ -51,12 +51,19 @@ impl Allocator {
     /// An empty packet with room for `len` octets behind its headroom; `None` if the pool has no
     /// frame of that size or larger.
     #[inline]
+    #[allow(unsafe_code)]
     pub fn packet_for(&mut self, len: usize) -> Option<Packet> {
         let fits = |class: &Class| len + Packet::HEADROOM_MAX <= class.size();
-        [Class::Small, Class::Medium, Class::Large]
+        let mut descriptor = [Class::Small, Class::Medium, Class::Large]
             .into_iter()
             .filter(fits)
-            .find_map(|class| self.take(class))
+            .find_map(|class| self.find_descriptor(class))
+            .or_else(|| self.exhausted())?;
+        // SAFETY: a descriptor from the free list is reachable from nowhere else.
+        Some(unsafe {
+            descriptor.as_mut().reset();
+            Packet::from_descriptor(descriptor)
+        })
     }
 
     /// A packet that holds a copy of `octets`; `None` as for [`packet_for`](Self::packet_for).
@@ -161,8 +168,10 @@ impl Allocator {
                     place.write(packet.into_descriptor());
                 }
                 len += 1;
-            } else {
-                self.put_rare(packet);
+            } else if let Some(descriptor) = self.put_rare(packet) {
+                // SAFETY: as above: at most one small frame comes of each packet.
+                unsafe { self.lists[0].as_mut_ptr().add(len).write(descriptor) };
+                len += 1;
             }
         }
         // SAFETY: written one after the other, from the old length on.
@@ -174,8 +183,8 @@ impl Allocator {
     fn put(&mut self, packet: Packet) {
         if self.is_plain(&packet) {
             self.lists[0].push(packet.into_descriptor());
-        } else {
-            self.put_rare(packet);
+        } else if let Some(descriptor) = self.put_rare(packet) {
+            self.lists[0].push(descriptor);
         }
     }
 
@@ -187,16 +196,24 @@ impl Allocator {
         packet.address().wrapping_sub(first) < octets && packet.raw().flags & SHARED == 0
     }
 
-    /// Frees a packet that is not plain: into the list of its class, or wherever it belongs.
+    /// Frees a packet that is not plain: what nobody reaches any more goes into the list of its class, or wherever it belongs.
+    /// A small frame of this pool is left to the caller, whose list it belongs into.
     #[cold]
-    fn put_rare(&mut self, packet: Packet) {
-        let it = packet.raw();
-        let ours = core::ptr::eq(it.pool, self.pool.core());
-        let own = it.flags & SHARED == 0 && matches!(it.class, Class::Medium | Class::Large);
-        if ours && own {
-            let class = it.class as usize;
-            self.lists[class].push(packet.into_descriptor());
+    #[allow(unsafe_code)]
+    fn put_rare(&mut self, packet: Packet) -> Option<NonNull<Descriptor>> {
+        let mut small = None;
+        for descriptor in packet.let_go().into_iter().flatten() {
+            // SAFETY: nobody reaches the descriptor but through this.
+            let (pool, class) = unsafe { (descriptor.as_ref().pool, descriptor.as_ref().class) };
+            match class {
+                // SAFETY: as above.
+                _ if !core::ptr::eq(pool, self.pool.core()) => unsafe { give_back(descriptor) },
+                Class::Small => small = Some(descriptor),
+                // Not `Heap`, which has no pool.
+                class => self.lists[class as usize].push(descriptor),
+            }
         }
+        small
     }
 
     #[inline(always)]
@@ -212,15 +229,23 @@ impl Allocator {
 
     #[inline(always)]
     fn take_descriptor(&mut self, class: Class) -> Option<NonNull<Descriptor>> {
+        self.find_descriptor(class).or_else(|| self.exhausted())
+    }
+
+    /// Counts an allocation that found nothing.
+    #[cold]
+    fn exhausted<T>(&self) -> Option<T> {
+        self.pool.core().count_exhausted();
+        None
+    }
+
+    #[inline(always)]
+    fn find_descriptor(&mut self, class: Class) -> Option<NonNull<Descriptor>> {
         if let Some(descriptor) = self.lists[class as usize].pop() {
             return Some(descriptor);
         }
         self.refill(class, 1);
-        let descriptor = self.lists[class as usize].pop();
-        if descriptor.is_none() {
-            self.pool.core().count_exhausted();
-        }
-        descriptor
+        self.lists[class as usize].pop()
     }
 
     /// Brings at least `count` frames from the pool, or as many as there are.
@@ -238,7 +263,7 @@ impl Allocator {
 
     #[inline(always)]
     fn trim(&mut self) {
-        for class in 0..3 {
+        for class in 0..self.lists.len() {
             if self.lists[class].len() > self.limits[class] {
                 self.spill(Class::POOLED[class], self.limits[class] / 2);
             }

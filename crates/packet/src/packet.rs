@@ -362,6 +362,34 @@ impl Packet {
         self.descriptor.as_ptr().addr()
     }
 
+    /// Ends the packet, and returns the descriptors that nobody reaches any more, to be given back: its own, and
+    /// the one whose frame it shared.
+    #[allow(unsafe_code)]
+    pub(crate) fn let_go(self) -> [Option<NonNull<Descriptor>>; 2] {
+        // SAFETY: the packet is at its end.
+        unsafe { ManuallyDrop::new(self).release() }
+    }
+
+    /// # Safety
+    /// The packet is at its end: it is not used any more.
+    #[allow(unsafe_code)]
+    unsafe fn release(&mut self) -> [Option<NonNull<Descriptor>>; 2] {
+        if self.raw().flags & SHARED == 0 {
+            return [Some(self.descriptor), None];
+        }
+        let owner = self.owner();
+        // SAFETY: the owner's descriptor is alive as long as any packet reaches its frame.
+        let references = unsafe { &owner.as_ref().references };
+        // Whoever is alone stays alone: others come of those that there are.
+        let last = references.load(Ordering::Acquire) == 1
+            || references.fetch_sub(1, Ordering::AcqRel) == 1;
+        if owner == self.descriptor {
+            return [last.then_some(owner), None];
+        }
+        self.raw_mut().owner = core::ptr::null_mut();
+        [Some(self.descriptor), last.then_some(owner)]
+    }
+
     #[inline(always)]
     pub(crate) fn into_descriptor(self) -> NonNull<Descriptor> {
         ManuallyDrop::new(self).descriptor
@@ -372,25 +400,14 @@ impl Drop for Packet {
     #[inline]
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: the packet is at its end and gives its descriptor up; where the frame belongs to
-        // another descriptor, or is shared, the last one to let go gives the owner's back too.
+        // SAFETY: the packet is at its end and gives its descriptor up.
         unsafe {
-            let it = self.raw();
-            if it.flags & SHARED == 0 {
+            if self.raw().flags & SHARED == 0 {
                 give_back(self.descriptor);
                 return;
             }
-            let owner = self.owner();
-            let last = owner.as_ref().references.fetch_sub(1, Ordering::AcqRel) == 1;
-            let own = owner == self.descriptor;
-            if !own {
-                self.raw_mut().owner = core::ptr::null_mut();
-            }
-            if last {
-                give_back(owner);
-            }
-            if !own {
-                give_back(self.descriptor);
+            for descriptor in self.release().into_iter().flatten() {
+                give_back(descriptor);
             }
         }
     }

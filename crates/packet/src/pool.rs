@@ -431,17 +431,32 @@ impl PoolCore {
         self.sort_chain(chain) > 0
     }
 
+    /// Sorts a chain into the depots, each of which is locked once.
     #[allow(unsafe_code)]
     fn sort_chain(&self, mut chain: *mut Descriptor) -> usize {
-        let mut count = 0;
-        while let Some(descriptor) = NonNull::new(chain) {
+        let mut sorted = [null_mut(); 4];
+        while let Some(mut descriptor) = NonNull::new(chain) {
             // SAFETY: the chain was taken whole: it is this thread's alone.
-            let class = unsafe {
-                chain = descriptor.as_ref().next;
-                descriptor.as_ref().class
-            };
-            self.depot(class).locked(|list| list.push(descriptor));
-            count += 1;
+            unsafe {
+                let it = descriptor.as_mut();
+                chain = core::mem::replace(&mut it.next, sorted[it.class as usize]);
+                sorted[it.class as usize] = descriptor.as_ptr();
+            }
+        }
+        let mut count = 0;
+        for (depot, &first) in self.depots.iter().zip(&sorted) {
+            if first.is_null() {
+                continue;
+            }
+            depot.locked(|list| {
+                let mut next = first;
+                while let Some(descriptor) = NonNull::new(next) {
+                    list.push(descriptor);
+                    count += 1;
+                    // SAFETY: as above.
+                    next = unsafe { descriptor.as_ref().next };
+                }
+            });
         }
         count
     }

@@ -81,6 +81,43 @@ fn mpsc_delivers_each_item_once() {
 }
 
 #[test]
+fn mpsc_is_never_full_where_there_is_room() {
+    loom::model(|| {
+        let (producer, mut consumer) = mpsc::ring(2);
+        let other = producer.clone();
+        // Two items in all, and two places: neither producer may be turned away.
+        let thread = thread::spawn(move || other.push(1).expect("there is room"));
+        producer.push(2).expect("there is room");
+        let mut seen = usize::from(consumer.pop().is_some());
+        thread.join().unwrap();
+        while consumer.pop().is_some() {
+            seen += 1;
+        }
+        assert_eq!(seen, 2);
+    });
+}
+
+#[test]
+fn rings_are_abandoned_with_all_that_was_put_into_them() {
+    loom::model(|| {
+        let (mut one, mut from_one) = spsc::ring(1);
+        let (many, mut from_many) = mpsc::ring(1);
+        let thread = thread::spawn(move || {
+            one.push(1).unwrap();
+            drop(one);
+            many.push(2).unwrap();
+        });
+        if from_one.is_abandoned() {
+            assert_eq!(from_one.pop(), Some(1));
+        }
+        if from_many.is_abandoned() {
+            assert_eq!(from_many.pop(), Some(2));
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
 fn mpsc_gives_places_back() {
     loom::model(|| {
         let (producer, mut consumer) = mpsc::ring(1);
@@ -183,6 +220,22 @@ fn packets_dropped_on_two_threads_come_home() {
         assert!(early.is_some(), "at least the own one is back");
         thread.join().unwrap();
         assert!(frames.packet().is_some());
+    });
+}
+
+#[test]
+fn shared_octets_freed_into_two_lists_are_freed_once() {
+    loom::model(|| {
+        let pool = Pool::builder().small(1).clones(1).build().unwrap();
+        let mut frames = pool.allocator();
+        let mut first = frames.copy(b"a").unwrap();
+        let second = first.share(&mut frames).unwrap();
+        let mut others = pool.allocator();
+        let thread = thread::spawn(move || others.free_packet(second));
+        frames.free_packet(first);
+        drop(frames);
+        thread.join().unwrap();
+        assert_eq!(pool.statistics().free, [1, 0, 0, 1]);
     });
 }
 

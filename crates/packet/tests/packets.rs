@@ -90,8 +90,52 @@ fn an_exhausted_pool_says_so_and_recovers() {
     assert_eq!(held.len(), 3);
     assert!(frames.packet().is_none());
     assert_eq!(pool.statistics().exhausted, 2);
+    assert!(frames.packet_for(1).is_none(), "nor of another class");
+    assert_eq!(pool.statistics().exhausted, 3, "once for each call");
     drop(held);
     assert!(frames.packet().is_some());
+}
+
+#[test]
+fn a_larger_frame_in_place_of_a_small_one_is_no_exhaustion() {
+    let pool = Pool::builder().small(1).large(1).build().unwrap();
+    let mut frames = pool.allocator();
+    let _small = frames.packet_for(100).unwrap();
+    assert_eq!(frames.packet_for(100).unwrap().class(), Class::Large);
+    assert_eq!(pool.statistics().exhausted, 0);
+}
+
+/// What an allocator frees is in its own lists: the pool's statistics, which count what lies in the pool itself, do not see it.
+#[test]
+fn shared_packets_are_freed_into_the_lists_of_the_worker() {
+    let pool = Pool::builder().small(40).medium(40).build().unwrap();
+    let mut frames = pool.allocator();
+    for len in [100, 5000] {
+        let mut batch = Batch::new();
+        let mut clones = Batch::new();
+        for _ in 0..4 {
+            let mut packet = frames.packet_for(len).unwrap();
+            clones.push(packet.share(&mut frames).unwrap()).unwrap();
+            batch.push(packet).unwrap();
+            let frozen = frames.packet_for(len).unwrap().freeze();
+            batch.push(frozen.try_unique().unwrap()).unwrap();
+        }
+        let before = pool.statistics().free;
+        frames.free(&mut batch);
+        frames.free(&mut clones);
+        assert_eq!(pool.statistics().free, before, "{len}");
+        // The clones outlive what they are clones of, and the other way round.
+        for _ in 0..4 {
+            let mut packet = frames.packet_for(len).unwrap();
+            let clone = packet.share(&mut frames).unwrap();
+            frames.free_packet(clone);
+            assert!(!packet.is_shared());
+            frames.free_packet(packet);
+        }
+        assert_eq!(pool.statistics().free, before, "{len}");
+    }
+    drop(frames);
+    assert_eq!(free_frames(&pool), pool.statistics().total.iter().sum());
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+use super::is_alone;
 use crate::sync::{Arc, AtomicUsize, Ordering, Padded, UnsafeCell};
 
 /// A ring for `capacity` items, rounded up to a power of two.
@@ -76,9 +77,19 @@ impl<T: Send> Producer<T> {
 
     /// For how many more items there is room now; other producers may be faster.
     pub fn room(&self) -> usize {
-        let tail = self.ring.tail.load(Ordering::Relaxed);
-        let head = self.ring.head.load(Ordering::Acquire);
-        self.capacity().saturating_sub(tail.wrapping_sub(head))
+        self.look().1
+    }
+
+    /// The tail, and for how many items there is room behind it.
+    fn look(&self) -> (usize, usize) {
+        loop {
+            let tail = self.ring.tail.load(Ordering::Relaxed);
+            let head = self.ring.head.load(Ordering::Acquire);
+            // A head read after the tail may have passed it: then the tail has moved, which is seen now that the head is.
+            if let Some(room) = self.capacity().checked_sub(tail.wrapping_sub(head)) {
+                return (tail, room);
+            }
+        }
     }
 
     /// Puts one item into the ring; gives it back if the ring is full.
@@ -93,11 +104,8 @@ impl<T: Send> Producer<T> {
 
     /// Claims room for up to `max` items, as much as there is.
     pub fn claim(&self, max: usize) -> Claim<'_, T> {
-        let mut tail = self.ring.tail.load(Ordering::Relaxed);
         loop {
-            let head = self.ring.head.load(Ordering::Acquire);
-            // A head read after the tail may have passed it: then the exchange fails.
-            let room = self.capacity().saturating_sub(tail.wrapping_sub(head));
+            let (tail, room) = self.look();
             let count = room.min(max);
             if count == 0 {
                 return Claim {
@@ -107,20 +115,18 @@ impl<T: Send> Producer<T> {
                 };
             }
             let end = tail.wrapping_add(count);
-            match self.ring.tail.compare_exchange_weak(
+            let claimed = self.ring.tail.compare_exchange_weak(
                 tail,
                 end,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
-            ) {
-                Ok(_) => {
-                    return Claim {
-                        ring: &self.ring,
-                        next: tail,
-                        end,
-                    };
-                }
-                Err(now) => tail = now,
+            );
+            if claimed.is_ok() {
+                return Claim {
+                    ring: &self.ring,
+                    next: tail,
+                    end,
+                };
             }
         }
     }
@@ -229,9 +235,10 @@ impl<T: Send> Consumer<T> {
         self.ring.place(self.head).filled.load(Ordering::Acquire) == self.head.wrapping_add(1)
     }
 
-    /// Whether all producers are gone, so that nothing will come after what is in the ring.
+    /// Whether all producers are gone, so that nothing will come after what is in the ring. What they put into it last
+    /// may have come after the last pop: whoever is told so pops once more.
     pub fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.ring) == 1
+        is_alone(&self.ring)
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::mem::MaybeUninit;
 
+use super::is_alone;
 use crate::sync::{Arc, AtomicUsize, Ordering, Padded, UnsafeCell};
 
 /// A ring for `capacity` items, rounded up to a power of two.
@@ -127,7 +128,7 @@ impl<T: Send> Producer<T> {
 
     /// Whether the consumer is gone, so that nobody will ever take what is in the ring.
     pub fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.ring) == 1
+        is_alone(&self.ring)
     }
 }
 
@@ -182,9 +183,10 @@ impl<T: Send> Consumer<T> {
         taken.taken
     }
 
-    /// Whether the producer is gone, so that nothing will come after what is in the ring.
+    /// Whether the producer is gone, so that nothing will come after what is in the ring. What it put into it last may
+    /// have come after the last pop: whoever is told so pops once more.
     pub fn is_abandoned(&self) -> bool {
-        Arc::strong_count(&self.ring) == 1
+        is_alone(&self.ring)
     }
 }
 
