@@ -27,7 +27,6 @@ mod memory;
 mod namespace;
 mod pace;
 pub mod pcap;
-mod statistics;
 #[allow(unsafe_code)]
 mod sys;
 #[allow(unsafe_code)]
@@ -39,4 +38,4 @@ pub mod xdp;
 pub use error::{OpenError, interface_names};
 pub use memory::MappedMemory;
 pub use namespace::Namespace;
-pub use statistics::DeviceStatistics;
+pub use waypost_netdev::DeviceStatistics;

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use waypost_netdev::{Capabilities, DeviceError, LentRx, Medium, NetDev, Offloads, Wakeup};
-use waypost_packet::PoolTx;
+use waypost_packet::{Pool, PoolTx};
 use waypost_wire::{Instant, MacAddr};
 
 use crate::transmit::{FRAME_MAX, Pending, Taken, taken_by};
@@ -34,6 +34,7 @@ pub struct TapBuilder {
     offloads: bool,
     address: Option<(Ipv4Addr, u8)>,
     mtu: Option<u16>,
+    pool: Option<Pool>,
 }
 
 impl TapBuilder {
@@ -70,6 +71,13 @@ impl TapBuilder {
     /// The interface's MTU, in octets.
     pub fn mtu(mut self, octets: u16) -> Self {
         self.mtu = Some(octets);
+        self
+    }
+
+    /// The pool of the packets that will be sent: they go back to it in numbers, not one by one. Frames that are written into the
+    /// device are of it, too; without one it makes a small one of its own.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.clone());
         self
     }
 
@@ -146,7 +154,7 @@ impl TapBuilder {
             file,
             capabilities,
             buffer,
-            pending: Pending::new()?,
+            pending: Pending::new(self.pool.as_ref())?,
             statistics: DeviceStatistics::default(),
             queue: self.multi_queue.then(|| self.name.clone()),
         })
@@ -193,6 +201,7 @@ impl Tap {
             offloads: true,
             address: None,
             mtu: None,
+            pool: None,
         }
     }
 
@@ -279,11 +288,19 @@ impl NetDev for Tap {
     }
 
     fn room(&mut self, _: Instant) -> usize {
-        if !self.pending.is_empty() {
+        if self.pending.len() > 0 {
             // An error is told by the next transmission.
             let _ = self.flush();
         }
         self.pending.room()
+    }
+
+    fn unsent(&self) -> usize {
+        self.pending.len()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        Some(self.statistics)
     }
 
     fn wakeup(&self) -> Wakeup {

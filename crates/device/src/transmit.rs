@@ -34,15 +34,20 @@ pub(crate) enum Taken {
 }
 
 impl Pending {
-    pub(crate) fn new() -> Result<Self, OpenError> {
-        let pool = Pool::builder()
-            .small(2 * PENDING_MAX)
-            .large(PENDING_MAX)
-            .clones(0)
-            .build()?;
+    /// Packets of `pool`: where those that are sent come from, they go home at once. Without one it makes its own.
+    pub(crate) fn new(pool: Option<&Pool>) -> Result<Self, OpenError> {
+        let frames = match pool {
+            Some(pool) => pool.allocator(),
+            None => Pool::builder()
+                .small(2 * PENDING_MAX)
+                .large(PENDING_MAX)
+                .clones(0)
+                .build()?
+                .allocator(),
+        };
         Ok(Self {
             packets: VecDeque::with_capacity(PENDING_MAX),
-            frames: pool.allocator(),
+            frames,
         })
     }
 
@@ -51,9 +56,9 @@ impl Pending {
         PENDING_MAX - self.packets.len()
     }
 
-    /// Whether packets wait for the kernel.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.packets.is_empty()
+    /// How many packets wait for the kernel.
+    pub(crate) fn len(&self) -> usize {
+        self.packets.len()
     }
 
     /// Accepts packets, as `each` sends them.

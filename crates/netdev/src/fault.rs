@@ -235,6 +235,18 @@ impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> NetDev for Fault<D, SLO
         self.transmit.free()
     }
 
+    fn unsent(&self) -> usize {
+        SLOTS.saturating_sub(self.transmit.free()) + self.device.unsent()
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.device.overruns()
+    }
+
+    fn wants_memory(&self) -> bool {
+        self.device.wants_memory()
+    }
+
     fn wakeup(&self) -> Wakeup {
         self.device.wakeup()
     }

@@ -5,7 +5,7 @@ use core::task::Waker;
 
 use waypost_wire::Instant;
 
-use crate::{Capabilities, DeviceError, FrameMeta};
+use crate::{Capabilities, DeviceError, DeviceStatistics, FrameMeta};
 
 /// A network device: batches of frames in both directions.
 ///
@@ -49,6 +49,27 @@ pub trait NetDev {
     ///
     /// The device reclaims finished frames first, hence `&mut`.
     fn room(&mut self, now: Instant) -> usize;
+
+    /// How many frames the device has accepted and not handed on yet: [`room`](Self::room) and
+    /// [`transmit`](Self::transmit) try it again.
+    fn unsent(&self) -> usize {
+        0
+    }
+
+    /// What the device has counted, as far as it knows without asking anybody; `None` if it does not count.
+    fn counted(&self) -> Option<DeviceStatistics> {
+        None
+    }
+
+    /// How many frames were lost before the device saw them, since it was opened. The answer may cost a system call.
+    fn overruns(&mut self) -> u64 {
+        0
+    }
+
+    /// Whether received frames wait for memory: the device found none in the last [`receive`](Self::receive).
+    fn wants_memory(&self) -> bool {
+        false
+    }
 
     /// How to learn that the device has become ready.
     fn wakeup(&self) -> Wakeup {

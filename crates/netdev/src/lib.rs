@@ -81,6 +81,7 @@ mod queue;
 mod rate_limit;
 mod segment;
 mod slot;
+mod statistics;
 mod trace;
 
 pub use capabilities::{Capabilities, Medium, Offloads};
@@ -94,4 +95,5 @@ pub use offload::complete_checksum;
 pub use pair::{Wire, WireEnd};
 pub use rate_limit::{BurstTooShort, RateLimit};
 pub use segment::{SegmentError, Segments, network_offset};
+pub use statistics::DeviceStatistics;
 pub use trace::{Direction, Trace};

@@ -9,7 +9,7 @@ use core::task::Waker;
 use waypost_wire::{Duration, Instant};
 
 use crate::observed::{ObservedTx, Watch};
-use crate::{Capabilities, DeviceError, FrameMeta, Medium, NetDev, Wakeup};
+use crate::{Capabilities, DeviceError, DeviceStatistics, FrameMeta, Medium, NetDev, Wakeup};
 
 /// Credit for one octet: nanoseconds in a second.
 const OCTET: u64 = 1_000_000_000;
@@ -125,6 +125,22 @@ impl<D: NetDev> NetDev for RateLimit<D> {
 
     fn room(&mut self, now: Instant) -> usize {
         self.device.room(now).min(self.bucket.frames(now))
+    }
+
+    fn unsent(&self) -> usize {
+        self.device.unsent()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        self.device.counted()
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.device.overruns()
+    }
+
+    fn wants_memory(&self) -> bool {
+        self.device.wants_memory()
     }
 
     fn wakeup(&self) -> Wakeup {

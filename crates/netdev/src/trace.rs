@@ -5,7 +5,7 @@ use core::task::Waker;
 use waypost_wire::Instant;
 
 use crate::observed::{ObservedTx, Watch};
-use crate::{Capabilities, DeviceError, FrameMeta, NetDev, RxFrame, Wakeup};
+use crate::{Capabilities, DeviceError, DeviceStatistics, FrameMeta, NetDev, RxFrame, Wakeup};
 
 /// The way of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +90,22 @@ where
 
     fn room(&mut self, now: Instant) -> usize {
         self.device.room(now)
+    }
+
+    fn unsent(&self) -> usize {
+        self.device.unsent()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        self.device.counted()
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.device.overruns()
+    }
+
+    fn wants_memory(&self) -> bool {
+        self.device.wants_memory()
     }
 
     fn wakeup(&self) -> Wakeup {

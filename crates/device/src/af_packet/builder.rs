@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use waypost_netdev::{Capabilities, Medium, Offloads};
+use waypost_packet::Pool;
 
 use super::ring::ReceiveRing;
 use super::send_ring::{Layout, SendRing};
@@ -30,6 +31,7 @@ pub struct AfPacketBuilder {
     fanout: Option<u16>,
     outgoing: bool,
     send_only: bool,
+    pool: Option<Pool>,
 }
 
 impl AfPacketBuilder {
@@ -66,7 +68,8 @@ impl AfPacketBuilder {
         self
     }
 
-    /// Shares the interface's frames with all that join the same group, by a hash of the flow.
+    /// Shares the interface's frames with all that join the same group, by a hash of the flow; fragments stay what they are, and go
+    /// by their addresses.
     pub fn fanout(mut self, group: u16) -> Self {
         self.fanout = Some(group);
         self
@@ -84,6 +87,13 @@ impl AfPacketBuilder {
         self
     }
 
+    /// The pool of the packets that will be sent: they go back to it in numbers, not one by one. Frames that are written into the
+    /// device are of it, too; without one it makes a small one of its own.
+    pub fn pool(mut self, pool: &Pool) -> Self {
+        self.pool = Some(pool.clone());
+        self
+    }
+
     /// An interface by its name.
     pub(super) fn new(name: String) -> Self {
         Self {
@@ -96,6 +106,7 @@ impl AfPacketBuilder {
             fanout: None,
             outgoing: false,
             send_only: false,
+            pool: None,
         }
     }
 
@@ -146,11 +157,10 @@ impl AfPacketBuilder {
         }
         bind(fd, interface.index, !self.send_only).map_err(failed("binding to it"))?;
         if let Some(group) = self.fanout {
-            let defragment = libc::PACKET_FANOUT_FLAG_DEFRAG;
-            let kind = libc::PACKET_FANOUT_HASH | defragment;
+            // Not with PACKET_FANOUT_FLAG_DEFRAG: what came in fragments would be longer than what may be sent.
             set(
                 libc::PACKET_FANOUT,
-                (u32::from(group) | kind << 16) as _,
+                (u32::from(group) | libc::PACKET_FANOUT_HASH << 16) as _,
                 "joining the fanout group",
             )?;
         }
@@ -198,12 +208,12 @@ impl AfPacketBuilder {
         }
         let len = receive + layout.as_ref().map_or(0, Layout::len);
         if len == 0 {
-            return Ok((None, Outgoing::Packets(Pending::new()?)));
+            return Ok((None, Outgoing::Packets(Pending::new(self.pool.as_ref())?)));
         }
         let mapped = failed("mapping the rings");
         let mapping = Arc::new(Mapping::new(socket, len, 0).map_err(mapped)?);
         let outgoing = match layout {
-            None => Outgoing::Packets(Pending::new()?),
+            None => Outgoing::Packets(Pending::new(self.pool.as_ref())?),
             Some(layout) => Outgoing::Ring(
                 SendRing::new(Arc::clone(&mapping), receive, layout)
                     .ok_or_else(|| mapped(io::ErrorKind::InvalidData.into()))?,

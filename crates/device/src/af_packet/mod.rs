@@ -220,11 +220,7 @@ impl NetDev for AfPacket {
     }
 
     fn room(&mut self, _: Instant) -> usize {
-        let waits = match &self.outgoing {
-            Outgoing::Packets(pending) => !pending.is_empty(),
-            Outgoing::Ring(ring) => ring.has_unsent(),
-        };
-        if waits {
+        if self.unsent() > 0 {
             // An error is told by the next transmission.
             let _ = self.flush();
         }
@@ -232,6 +228,21 @@ impl NetDev for AfPacket {
             Outgoing::Packets(pending) => pending.room(),
             Outgoing::Ring(ring) => ring.room(),
         }
+    }
+
+    fn unsent(&self) -> usize {
+        match &self.outgoing {
+            Outgoing::Packets(pending) => pending.len(),
+            Outgoing::Ring(ring) => ring.unsent(),
+        }
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        Some(self.statistics)
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.statistics().overruns
     }
 
     fn wakeup(&self) -> Wakeup {

@@ -134,9 +134,9 @@ impl SendRing {
         self.layout.slots - self.used
     }
 
-    /// Whether frames wait for the kernel.
-    pub(super) fn has_unsent(&self) -> bool {
-        self.unsent > 0
+    /// How many frames wait for the kernel.
+    pub(super) fn unsent(&self) -> usize {
+        self.unsent
     }
 
     /// Accepts frames, as `each` sends them: at most `max`.

@@ -8,8 +8,8 @@ use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use waypost_netdev::{
-    Capabilities, DeviceError, Direction, FrameMeta, Medium, NetDev, ObservedTx, Trace, VlanTag,
-    Wakeup,
+    Capabilities, DeviceError, DeviceStatistics, Direction, FrameMeta, Medium, NetDev, ObservedTx,
+    Trace, VlanTag, Wakeup,
 };
 use waypost_wire::{Instant, WallTime};
 
@@ -257,6 +257,22 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
 
     fn room(&mut self, now: Instant) -> usize {
         self.device.room(now)
+    }
+
+    fn unsent(&self) -> usize {
+        self.device.unsent()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        self.device.counted()
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.device.overruns()
+    }
+
+    fn wants_memory(&self) -> bool {
+        self.device.wants_memory()
     }
 
     fn wakeup(&self) -> Wakeup {
