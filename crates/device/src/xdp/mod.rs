@@ -416,6 +416,30 @@ impl NetDev for Xdp {
         self.sender.room(now)
     }
 
+    fn unsent(&self) -> usize {
+        self.sender.unsent()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        let sent = self.sender.counted()?;
+        let received = self.receiver.as_ref().and_then(XdpReceiver::counted);
+        Some(DeviceStatistics {
+            sent: sent.sent,
+            sent_octets: sent.sent_octets,
+            refused: sent.refused,
+            ..received.unwrap_or_default()
+        })
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.receiver.as_mut().map_or(0, XdpReceiver::overruns)
+    }
+
+    fn wants_memory(&self) -> bool {
+        let receiver = self.receiver.as_ref();
+        receiver.is_some_and(XdpReceiver::wants_memory)
+    }
+
     fn wakeup(&self) -> Wakeup {
         self.sender.wakeup()
     }

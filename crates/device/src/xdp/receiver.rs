@@ -27,6 +27,8 @@ pub struct XdpReceiver {
     busy: bool,
     /// There was an error.
     alarmed: bool,
+    /// Frames wait in the ring for want of others to give to the kernel.
+    short: bool,
     pace: Pace,
 }
 
@@ -52,6 +54,7 @@ impl XdpReceiver {
             statistics: DeviceStatistics::default(),
             busy,
             alarmed: false,
+            short: false,
             pace: Pace::default(),
         };
         for _ in 0..count {
@@ -77,9 +80,8 @@ impl XdpReceiver {
     /// What was counted since the device was opened.
     pub fn statistics(&mut self) -> DeviceStatistics {
         let counted = socket::statistics(self.socket.fd.as_fd());
-        let overruns = counted.map_or(0, |it| it.rx_dropped + it.rx_ring_full);
         DeviceStatistics {
-            overruns: overruns + self.statistics.overruns,
+            overruns: counted.map_or(0, |it| it.rx_dropped + it.rx_ring_full),
             ..self.statistics
         }
     }
@@ -144,19 +146,21 @@ impl NetDev for XdpReceiver {
             return Ok(0);
         }
         let mut count = 0;
+        self.short = false;
         for _ in 0..available {
+            // The kernel gets a frame for each that it gives: without one, what it gives waits in the ring.
+            let Some(fresh) = self.frames.packet() else {
+                self.short = true;
+                break;
+            };
             let Some(entry) = self.received.next() else {
+                self.frames.free_packet(fresh);
                 break;
             };
             let Some(mut packet) = self.held.take(entry.addr) else {
                 // Not a frame that the kernel had: nothing can be done with it.
                 self.statistics.truncated += 1;
-                continue;
-            };
-            // The kernel gets a frame for each that it gives: without one, this one goes back, and what is in it is lost.
-            let Some(fresh) = self.frames.packet() else {
-                self.statistics.overruns += 1;
-                self.give(packet);
+                self.frames.free_packet(fresh);
                 continue;
             };
             self.give(fresh);
@@ -187,6 +191,18 @@ impl NetDev for XdpReceiver {
 
     fn room(&mut self, _: Instant) -> usize {
         0
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        Some(self.statistics)
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.statistics().overruns
+    }
+
+    fn wants_memory(&self) -> bool {
+        self.short
     }
 
     fn wakeup(&self) -> Wakeup {

@@ -138,6 +138,16 @@ impl<T: Copy> Producer<T> {
         self.written.wrapping_sub(self.consumed)
     }
 
+    /// How many submitted entries the kernel has not taken, and which.
+    pub(super) fn waiting(&self) -> impl ExactSizeIterator<Item = T> + '_ {
+        let consumed = self.ring.word(self.ring.consumer).load(Ordering::Acquire);
+        let count = self.submitted.wrapping_sub(consumed).min(self.ring.size());
+        (0..count).map(move |at| {
+            // SAFETY: an entry that this process has written; the kernel does not write into this ring.
+            unsafe { self.ring.entry(consumed.wrapping_add(at)).read() }
+        })
+    }
+
     /// Whether the kernel wants to be told of new entries.
     #[inline]
     pub(super) fn needs_wakeup(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use waypost_netdev::{Capabilities, DeviceError, NetDev, Offloads, Wakeup};
 use waypost_packet::{Allocator, Packet, PoolTx};
@@ -15,6 +16,9 @@ use crate::transmit::{Taken, taken_by};
 
 /// How often the kernel is asked in a row to go on, where it takes a few packets at a time.
 const ATTEMPTS: usize = 64;
+
+/// How long those who have frames of a dropped device are waited for, in milliseconds.
+const PATIENCE: u32 = 100;
 
 /// The half of an AF_XDP device that sends: packets of the pool as they lie, others by a copy into it.
 #[derive(Debug)]
@@ -74,6 +78,25 @@ impl XdpSender {
             }
         }
         self.done.release();
+    }
+
+    /// Leaves no frames behind but those that the kernel has not taken. Of the others it may have made packets that refer to the
+    /// region, and lie somewhere: those whose end it does not tell soon are never used again.
+    fn settle(&mut self) {
+        let waiting: Vec<u64> = self.send.waiting().map(|it| it.addr).collect();
+        for _ in 0..PATIENCE {
+            self.reclaim();
+            if self.held.len() <= waiting.len() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut kept = Held::new(self.umem.pool());
+        for packet in waiting.into_iter().filter_map(|at| self.held.take(at)) {
+            // Taken from a place of its own.
+            let _ = kept.give(self.umem.pool(), packet);
+        }
+        std::mem::forget(std::mem::replace(&mut self.held, kept));
     }
 
     /// How many packets the ring has room for: none while the kernel is behind with copying those that it has.
@@ -186,6 +209,14 @@ impl NetDev for XdpSender {
         places as usize
     }
 
+    fn unsent(&self) -> usize {
+        self.send.waiting().len()
+    }
+
+    fn counted(&self) -> Option<DeviceStatistics> {
+        Some(self.statistics)
+    }
+
     fn wakeup(&self) -> Wakeup {
         Wakeup::Fd(self.socket.fd.as_raw_fd())
     }
@@ -199,6 +230,9 @@ impl AsFd for XdpSender {
 
 impl Drop for XdpSender {
     fn drop(&mut self) {
+        if !self.socket.zero_copy {
+            self.settle();
+        }
         self.socket.keep(&mut self.held);
     }
 }

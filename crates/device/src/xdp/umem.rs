@@ -126,6 +126,7 @@ fn wait_for_readers() -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Held {
     chunks: Box<[Option<Packet>]>,
+    len: usize,
 }
 
 impl Held {
@@ -133,6 +134,7 @@ impl Held {
         let chunks = pool.region().len() / CHUNK;
         Self {
             chunks: (0..chunks).map(|_| None).collect(),
+            len: 0,
         }
     }
 
@@ -146,6 +148,7 @@ impl Held {
         match self.chunks.get_mut(at / CHUNK) {
             Some(place @ None) if at % CHUNK + packet.len() <= CHUNK => {
                 *place = Some(packet);
+                self.len += 1;
                 Ok(at as u64)
             }
             _ => Err(packet),
@@ -155,6 +158,13 @@ impl Held {
     /// The packet in the chunk of an address that the kernel gives back.
     #[inline]
     pub(super) fn take(&mut self, address: u64) -> Option<Packet> {
-        self.chunks.get_mut(address as usize / CHUNK)?.take()
+        let packet = self.chunks.get_mut(address as usize / CHUNK)?.take()?;
+        self.len -= 1;
+        Some(packet)
+    }
+
+    /// How many frames these are.
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 }
