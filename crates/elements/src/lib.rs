@@ -25,6 +25,7 @@ pub mod plumbing;
 #[cfg(test)]
 mod testing;
 
+pub use plumbing::device;
 use waypost_graph::Registry;
 
 /// All element classes of this crate.

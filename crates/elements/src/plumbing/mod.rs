@@ -2,7 +2,7 @@
 
 mod classifier;
 mod counter;
-mod device;
+pub mod device;
 mod dump;
 mod end;
 mod flow;

@@ -11,9 +11,10 @@ use waypost_device::tap::Tap;
 use waypost_graph::{Args, BuildCx, ConfigError, Element, ElementClass, Handler};
 
 use crate::args::TypedArgs;
-use port::Port;
-
-pub use port::{DEVICE_FAILED, NO_FRAME, OVERRUN, TOO_LONG, UNFINISHED};
+pub use port::{
+    Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, TOO_LONG, TRUNCATED,
+    UNFINISHED, Ways,
+};
 
 pub(crate) const FROM_DEVICE: ElementClass = ElementClass {
     name: "FromDevice",
@@ -47,7 +48,10 @@ interface:
 - `ZERO_COPY`: true insists that the card writes into the graph's memory by itself, false that it does not.
 - `BUSY_POLL`: drives the interface from the worker, for so many microseconds at a time, instead of by interrupts.
 - `PEER`: for one end of a virtual wire (veth), the interface at its other end, as `NAME` or `NETNS/NAME`: its offloads are switched
-  off, for AF_XDP cannot tell that a packet is unfinished. `PEER FINISHES` says that it sends finished packets only.",
+  off, for AF_XDP cannot tell that a packet is unfinished. `PEER FINISHES` says that it sends finished packets only.
+
+Deviations: `SNAPLEN`, `FORCE_IP`, `BPF_FILTER`, `PROTOCOL`, `HEADROOM`, `TIMESTAMP`, `ENCAP` are not there: packets come whole, with
+their link header and their time.",
     handlers: FROM_HANDLERS,
     build: from_device,
 };
@@ -65,10 +69,13 @@ Arguments: `ToDevice(DEVNAME)`; keywords:
 - `BURST`: packets sent at a time, at most.
 - `METHOD`: `AF_PACKET`, the default (`LINUX` is the same), or `AF_XDP`.
 - `QDISC_BYPASS`, with `AF_PACKET`: true sends past the kernel's queueing discipline.
+- `RING`, with `AF_PACKET`: sends by a ring of so many slots that is shared with the kernel, instead of by a call for each 64 packets.
 - `QUEUE`, `RING`, with `AF_XDP`: as in `FromDevice`. A `FromDevice` of the same interface, if there is one, says it for both.
 
 With `AF_PACKET`, unfinished checksums and super-segments are handed to the kernel as such, which finishes them if the interface
-cannot. With `AF_XDP` they are finished here.
+cannot. With `AF_XDP` they are finished here, and super-segments with a `RING`.
+
+While the interface is down packets wait for it, and whoever feeds it; if it is gone, they are lost.
 
 Deviations: Click's ToDevice only pulls.",
     handlers: TO_HANDLERS,
@@ -96,14 +103,23 @@ for wait in the kernel.",
     build: kernel_tap,
 };
 
+const STATE: Handler = Handler::read(
+    "state",
+    "the interface as the packets find it: `up`, `down`, `removed`, or what is wrong",
+);
 const FROM_HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets received"),
     Handler::sum("kernel_drops", "packets that the kernel had no room for"),
+    STATE,
 ];
-const TO_HANDLERS: &[Handler] = &[Handler::sum("count", "packets sent")];
+const TO_HANDLERS: &[Handler] = &[
+    Handler::sum("count", "packets that the kernel took to be sent"),
+    STATE,
+];
 const TAP_HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets received from the kernel"),
     Handler::sum("sent", "packets sent to the kernel"),
+    STATE,
 ];
 
 fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
@@ -111,14 +127,13 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     let promiscuous = args.keyword("PROMISC")?.unwrap_or(false);
     // As in Click: here the method decides whether the kernel sees packets.
     args.keyword::<bool>("SNIFFER")?;
-    let burst = args.keyword::<usize>("BURST")?.unwrap_or(usize::MAX);
+    let burst = burst(args)?;
     if method(args)? == Method::AfXdp {
         let device = xdp::receiver(&name, promiscuous, args, cx)?;
-        return Ok(Box::new(Port::new(device, burst, SOURCE, |device| {
-            device.statistics().overruns
-        })));
+        return Ok(Box::new(Port::<_, Ingress>::with_file(device).burst(burst)));
     }
     let mut builder = AfPacket::builder(name)
+        .pool(cx.pool)
         .promiscuous(promiscuous)
         .outgoing(args.keyword("OUTBOUND")?.unwrap_or(false));
     if let Some(octets) = args.keyword("RING")? {
@@ -133,24 +148,27 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
-    Ok(Box::new(Port::new(device, burst, SOURCE, |device| {
-        device.statistics().overruns
-    })))
+    Ok(Box::new(Port::<_, Ingress>::with_file(device).burst(burst)))
 }
 
 fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let name = args.mandatory::<String>("DEVNAME")?;
-    let burst = args.keyword::<usize>("BURST")?.unwrap_or(usize::MAX);
+    let burst = burst(args)?;
     if method(args)? == Method::AfXdp {
         let device = xdp::sender(&name, args, cx)?;
-        return Ok(Box::new(Port::new(device, burst, SINK, |_| 0)));
+        return Ok(Box::new(Port::<_, Egress>::with_file(device).burst(burst)));
     }
-    let device = AfPacket::builder(name)
+    let mut builder = AfPacket::builder(name)
+        .pool(cx.pool)
         .qdisc_bypass(args.keyword("QDISC_BYPASS")?.unwrap_or(false))
-        .send_only()
+        .send_only();
+    if let Some(slots) = args.keyword("RING")? {
+        builder = builder.transmit_ring(slots);
+    }
+    let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
-    Ok(Box::new(Port::new(device, burst, SINK, |_| 0)))
+    Ok(Box::new(Port::<_, Egress>::with_file(device).burst(burst)))
 }
 
 fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
@@ -161,33 +179,36 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
     let name = args
         .keyword::<String>("DEVNAME")?
         .unwrap_or_else(|| "tap0".to_owned());
-    let mut builder = Tap::builder(name).address(address, length);
+    let mut builder = Tap::builder(name).pool(cx.pool).address(address, length);
     if let Some(namespace) = args.keyword("NETNS")? {
         builder = builder.namespace(Namespace::Named(namespace));
     }
     if let Some(mtu) = args.keyword::<u16>("MTU")? {
         builder = builder.mtu(mtu);
     }
-    let burst = args.keyword::<usize>("BURST")?.unwrap_or(usize::MAX);
+    let burst = burst(args)?;
     if cx.workers > 1 {
         builder = builder.multi_queue();
     }
     let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
-    let ways = (cx.outputs > 0, cx.inputs > 0);
-    Ok(Box::new(Port::new(device, burst, ways, |_| 0)))
+    let port = Port::<_, Both>::with_file(device).burst(burst);
+    Ok(Box::new(port.only(cx.outputs > 0, cx.inputs > 0)))
 }
-
-/// Which ways packets go through a [`Port`]: out of the device, into it.
-const SOURCE: (bool, bool) = (true, false);
-const SINK: (bool, bool) = (false, true);
 
 /// How packets are moved between an interface and the graph.
 #[derive(PartialEq)]
 enum Method {
     AfPacket,
     AfXdp,
+}
+
+fn burst(args: &mut Args) -> Result<usize, ConfigError> {
+    match args.keyword("BURST")? {
+        Some(0) => Err(ConfigError::expected("BURST of at least one packet", "0")),
+        burst => Ok(burst.unwrap_or(usize::MAX)),
+    }
 }
 
 fn method(args: &mut Args) -> Result<Method, ConfigError> {

@@ -1,0 +1,103 @@
+//! What comes in at a device.
+
+use waypost_graph::Cx;
+use waypost_netdev::{Medium, NetDev, Offloads};
+use waypost_packet::{IntoPacket, LinkDestination, Packet};
+use waypost_wire::MacAddr;
+
+use super::{LOOK_PERIOD, NO_FRAME, OVERRUN, Port, Ways};
+
+/// What stays unfinished in packets that came in; a VLAN tag belongs into their octets, as in Click.
+const LEFT_UNFINISHED: Offloads = Offloads {
+    checksum: true,
+    tcp_segmentation: true,
+    udp_segmentation: true,
+    vlan_insertion: false,
+};
+
+impl<D: NetDev, W: Ways> Port<D, W>
+where
+    for<'a> D::RxFrame<'a>: IntoPacket,
+{
+    /// Brings packets in, and says whether there were any.
+    pub(super) fn receive(&mut self, budget: usize, cx: &mut Cx<'_>) -> bool {
+        if budget == 0 {
+            // Nobody has room for what may be there.
+            self.starved = false;
+            return false;
+        }
+        let mut batch = cx.take_batch();
+        let (now, mut lost) = (cx.now(), 0);
+        let mut max = budget.min(self.burst).min(batch.room());
+        let mut short = false;
+        // A lent frame is copied: no more are read than there is memory for. What the device owns itself needs none.
+        if !std::mem::needs_drop::<D::RxFrame<'static>>() {
+            max = cx.frames().fill(&mut batch, max);
+            cx.free(&mut batch);
+            short = max == 0;
+        }
+        let frames = cx.frames();
+        let result = self
+            .device
+            .receive(now, max, |frame| match frame.into_packet(frames) {
+                // There is room: no more was asked for.
+                Some(packet) => drop(batch.push(packet)),
+                None => lost += 1,
+            });
+        if lost > 0 {
+            // A super-segment, for which there is other memory.
+            cx.count_drops(lost, NO_FRAME);
+        }
+        let taken = batch.len() as u64 + lost;
+        match result {
+            Err(error) => self.fail(error, cx),
+            Ok(_) if taken > 0 && !self.resting => self.failed = None,
+            Ok(_) => {}
+        }
+        self.count(cx);
+        short |= self.device.wants_memory();
+        if short {
+            self.retry_soon(now);
+        }
+        self.starved = taken == 0 && !short;
+        self.received += batch.len() as u64;
+        if now >= self.look_at {
+            self.look(cx);
+        } else {
+            self.look_wanted = true;
+        }
+        if let Medium::Ethernet(own) = self.capabilities.medium {
+            for packet in batch.iter_mut() {
+                packet.set_link_destination(link_destination(packet, own));
+                if packet.is_unfinished() {
+                    // Without room for it a tag stays where it is.
+                    packet.finish(LEFT_UNFINISHED);
+                }
+            }
+        }
+        cx.push(0, &mut batch);
+        cx.put_batch(batch);
+        taken > 0
+    }
+
+    /// Finds out what the kernel has lost, and counts it.
+    pub(super) fn look(&mut self, cx: &mut Cx<'_>) {
+        self.look_wanted = false;
+        self.look_at = cx.now() + LOOK_PERIOD;
+        let overruns = self.device.overruns();
+        if overruns > self.overruns {
+            cx.count_drops(overruns - self.overruns, OVERRUN);
+        }
+        self.overruns = overruns;
+    }
+}
+
+#[inline]
+fn link_destination(packet: &Packet, own: MacAddr) -> LinkDestination {
+    match packet.octets().first_chunk::<6>() {
+        Some(octets) if *octets == own.octets() => LinkDestination::Host,
+        Some([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) => LinkDestination::Broadcast,
+        Some([first, ..]) if first & 1 == 1 => LinkDestination::Multicast,
+        _ => LinkDestination::OtherHost,
+    }
+}
