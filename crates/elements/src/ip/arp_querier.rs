@@ -1,15 +1,19 @@
 //! ARPQuerier: Ethernet headers for IP packets, from neighbours' answers.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Packet,
+    HandlerError, Packet, Progress,
 };
-use waypost_ip::neighbor::{Event, GrowingNeighbors, NeighborConfig, Sent, VecNeighborTable};
-use waypost_wire::arp::{ArpHeader, ArpPacket};
+use waypost_ip::neighbor::{
+    Answer, Event, GrowingNeighbors, Heard, NeighborConfig, Sent, State, VecNeighborTable,
+};
+use waypost_wire::arp::{ArpHeader, ArpOperation, ArpPacket};
 use waypost_wire::{Duration, EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
 
+use super::arp_news::{Item, News, Reader};
 use crate::args::{Arg, TypedArgs, handler_value};
 
 /// A packet's next hop did not answer, or too many packets waited for it.
@@ -48,6 +52,8 @@ Packets to groups go to the group's link address (RFC 1112 §6.4); packets witho
 Neighbours go through the states of RFC 4861 §7.3.2: one that is used is asked again before it is forgotten, and requests
 go out once a second for each, three times; then the packets that wait for it are dropped.
 
+Each worker has a table of its own and tells the others what it learns: an answer serves all, whichever worker it comes in at.
+
 Deviations: Click has other times and capacities by default, asks up to ten times a second, and goes on asking as long as
 packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor is the handler `stats`.",
     handlers: HANDLERS,
@@ -61,7 +67,7 @@ const HANDLERS: &[Handler] = &[
     ),
     Handler::sum("queries", "requests that were sent"),
     Handler::sum("responses", "ARP packets that came in"),
-    Handler::sum("count", "neighbours that are remembered"),
+    Handler::read("count", "neighbours that are remembered"),
     Handler::sum("length", "packets that wait"),
     Handler::write("insert", "sets a neighbour by hand: address, link address"),
     Handler::write("delete", "forgets a neighbour"),
@@ -111,6 +117,14 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         requests_out: if cx.outputs > 1 { 1 } else { 0 },
         queries: 0,
         responses: 0,
+        worker: cx.worker,
+        others: match cx.workers {
+            0 | 1 => None,
+            workers => Some((
+                cx.common(|| Ok(News::new(workers)))?,
+                Reader::new(cx.worker),
+            )),
+        },
     }))
 }
 
@@ -139,6 +153,9 @@ struct ArpQuerier {
     requests_out: usize,
     queries: u64,
     responses: u64,
+    worker: usize,
+    /// What the workers tell each other, where there are several, and how much of it is seen.
+    others: Option<(Arc<News>, Reader)>,
 }
 
 impl ArpQuerier {
@@ -200,6 +217,7 @@ impl ArpQuerier {
     }
 
     fn learn(&mut self, batch: &mut Batch, cx: &mut Cx<'_>) {
+        let mut news = Vec::new();
         for packet in batch.drain() {
             let arp = packet
                 .octets()
@@ -207,15 +225,84 @@ impl ArpQuerier {
                 .and_then(|octets| ArpPacket::parse(octets).ok());
             match arp {
                 Some(arp) => {
-                    let (now, own) = (cx.now(), self.address);
-                    self.table
-                        .handle_arp(now, arp.header(), self.mac, |address| address == own);
+                    let (heard, confirmed) = self.hear(*arp.header(), cx);
+                    if self.others.is_some() {
+                        news.extend(heard.or(confirmed));
+                    }
                     self.responses += 1;
                     cx.frames().free_packet(packet);
                 }
                 None => cx.drop(packet, NOT_ARP),
             }
         }
+        self.tell(news);
+    }
+
+    /// Learns of an ARP packet; says what other workers may learn of it.
+    fn hear(&mut self, arp: ArpHeader, cx: &Cx<'_>) -> (Option<Item>, Option<Item>) {
+        let (own, sender) = (self.address, arp.sender_ip());
+        let answers = arp.operation() == ArpOperation::REPLY && arp.target_ip() == own;
+        let asked = matches!(
+            self.table.state(sender),
+            Some(State::Incomplete | State::Probe)
+        );
+        let outcome = self
+            .table
+            .handle_arp(cx.now(), &arp, self.mac, |address| address == own);
+        match outcome.heard {
+            Heard::Conflict => (None, None),
+            Heard::New | Heard::Known | Heard::Moved { .. } if answers && asked => {
+                (None, Some(Item::Confirmed(sender, arp.sender_mac())))
+            }
+            Heard::New | Heard::Moved { .. } => (Some(Item::Heard(arp)), None),
+            // Another worker may have asked.
+            Heard::Known | Heard::Ignored => (answers.then_some(Item::Heard(arp)), None),
+        }
+    }
+
+    fn tell(&self, news: Vec<Item>) {
+        if let Some((others, reader)) = &self.others
+            && !news.is_empty()
+        {
+            others.tell(reader, news);
+        }
+    }
+
+    /// Learns what other workers have learnt; false if there is nothing new.
+    #[inline]
+    fn catch_up(&mut self, cx: &Cx<'_>) -> bool {
+        match &self.others {
+            Some((others, reader)) if others.is_news(reader) => {
+                self.learn_news(cx);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    #[cold]
+    fn learn_news(&mut self, cx: &Cx<'_>) {
+        let Some((others, reader)) = &mut self.others else {
+            return;
+        };
+        let mut confirmed = Vec::new();
+        for item in others.read(reader) {
+            match item {
+                // Who has asked tells the others that there was an answer.
+                Item::Heard(arp) => confirmed.extend(self.hear(arp, cx).1),
+                Item::Confirmed(address, mac) => {
+                    let answer = Answer {
+                        solicited: true,
+                        overrides: true,
+                    };
+                    if self.table.state(address).is_none() {
+                        self.table.handle_request(cx.now(), address, mac, true);
+                    }
+                    self.table.handle_answer(cx.now(), address, mac, answer);
+                }
+            }
+        }
+        self.tell(confirmed);
     }
 
     fn send(&mut self, packet: Packet, cx: &mut Cx<'_>) -> Option<Packet> {
@@ -240,6 +327,7 @@ impl ArpQuerier {
 
 impl Element for ArpQuerier {
     fn push(&mut self, port: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        self.catch_up(cx);
         if port == 1 {
             self.learn(batch, cx);
         } else {
@@ -248,7 +336,23 @@ impl Element for ArpQuerier {
         self.follow(cx);
     }
 
+    fn is_task(&self) -> bool {
+        self.others.is_some()
+    }
+
+    fn run(&mut self, _: usize, cx: &mut Cx<'_>) -> Progress {
+        if let Some((others, reader)) = &mut self.others {
+            others.listen(reader, cx.waker());
+        }
+        if !self.catch_up(cx) {
+            return Progress::Idle;
+        }
+        self.follow(cx);
+        Progress::Worked
+    }
+
     fn timer(&mut self, cx: &mut Cx<'_>) {
+        self.catch_up(cx);
         self.table.handle_timeout(cx.now());
         self.follow(cx);
     }
@@ -298,7 +402,8 @@ impl Element for ArpQuerier {
                     .next()
                     .and_then(|it| it.parse().ok())
                     .ok_or_else(address)?;
-                if !self.table.remove(to) {
+                // As `table`, the first worker says what there is; another may have forgotten it before.
+                if !self.table.remove(to) && self.worker == 0 {
                     return Err(HandlerError::new(format!("no neighbour {to}")));
                 }
             }

@@ -1,5 +1,6 @@
 //! Elements of IP, ICMP, ARP and Ethernet.
 
+mod arp_news;
 mod arp_querier;
 mod arp_responder;
 mod check_ip_header;

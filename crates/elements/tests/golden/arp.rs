@@ -432,3 +432,49 @@ fn a_responders_entries_are_changed_by_hand() {
         refused(&format!("Idle -> ARPResponder({config}) -> Discard;"));
     }
 }
+
+#[test]
+fn an_answer_to_one_worker_serves_all() {
+    let text = format!(
+        "f :: Feed() -> GetIPAddress(0) -> [0] q :: ARPQuerier({PLAIN}); r :: Feed() -> [1] q;
+         q[0] -> k :: Keep; q[1] -> asked :: Keep;"
+    );
+    let mut workers = Graph::workers(&text, 3);
+    workers.iter_mut().for_each(Graph::settle);
+    workers[1].write("f.feed", "0a000002 01");
+    workers[2].write("f.feed", "0a000002 02");
+    assert_eq!(workers[1].all(["k.count", "q.length"]), "0 1");
+    // The answer comes in at a worker that did not ask.
+    workers[0].write("r.feed", &answer(PEER));
+    for worker in [1, 2, 0, 1, 2] {
+        workers[worker].settle();
+    }
+    workers[1].expect("k", [&format!("{PEER} {US} 0800 0a000002 01")]);
+    workers[2].expect("k", [&format!("{PEER} {US} 0800 0a000002 02")]);
+    let row = "10.0.0.2\t02:00:00:00:00:02\tReachable";
+    for worker in &mut workers {
+        assert_eq!(worker.all(["q.table", "q.count"]), format!("{row} 1"));
+        // Nobody asks again.
+        worker.write("f.feed", "0a000002 03");
+        assert_eq!(worker.number("q.length"), 0);
+    }
+    assert_eq!(workers[0].number("asked.count"), 0);
+    // What nobody asked is not learnt, by no worker.
+    let unasked = arp(
+        US,
+        PEER,
+        "0002",
+        "020000000002 0a000009",
+        "020000000001 0a000001",
+    );
+    workers[0].write("r.feed", &unasked);
+    for worker in &mut workers {
+        worker.settle();
+        assert_eq!(worker.number("q.count"), 1);
+    }
+    // Forgotten on all, whatever each still had.
+    workers[1].write("q.delete", "10.0.0.2");
+    workers[1].write("q.delete", "10.0.0.2");
+    workers[0].write("q.delete", "10.0.0.2");
+    workers[0].refuses("q.delete", "10.0.0.2");
+}

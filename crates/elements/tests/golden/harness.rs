@@ -37,6 +37,14 @@ impl Graph {
         }
     }
 
+    /// The graphs of several workers from one text, which have not run.
+    pub(crate) fn workers(text: &str, workers: usize) -> Vec<Self> {
+        let made = instances(text, workers).unwrap_or_else(|wrong| panic!("{text}\n{wrong}"));
+        let now = Instant::ZERO;
+        let graph = |instance| Self { instance, now };
+        made.into_iter().map(graph).collect()
+    }
+
     /// Runs until idle, at the time as it is.
     pub(crate) fn settle(&mut self) {
         self.instance.run_until_idle(self.now, 100_000);
@@ -131,6 +139,10 @@ pub(crate) fn tight(hex: &str) -> String {
 }
 
 fn build(text: &str) -> Result<Instance, String> {
+    instances(text, 1).map(|mut made| made.remove(0))
+}
+
+fn instances(text: &str, workers: usize) -> Result<Vec<Instance>, String> {
     let registry = extended();
     let shown = |wrong: waypost_graph::Diagnostics| {
         wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
@@ -138,10 +150,8 @@ fn build(text: &str) -> Result<Instance, String> {
     let source = Source::new("test", text);
     let program = Program::parse(&source, &registry, &mut Options::default()).map_err(shown)?;
     let pool = Pool::builder().small(4096).medium(64).large(16).build();
-    let mut made = program
-        .instances(1, &pool.expect("memory for a test"))
-        .map_err(shown)?;
-    Ok(made.remove(0))
+    let pool = pool.expect("memory for a test");
+    program.instances(workers, &pool).map_err(shown)
 }
 
 fn extended() -> Registry {
