@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, OnceLock, mpsc as channel};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -12,6 +12,7 @@ use std::time;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Sleep;
 use waypost_wire::Instant;
 
 use crate::drop::DropReason;
@@ -87,15 +88,15 @@ impl Runtime {
             threads: Vec::new(),
         };
         for (worker, (instance, commands)) in instances.into_iter().zip(receivers).enumerate() {
-            let (report, busy, all) = (report.clone(), self.busy, running.handle.clone());
+            let (report, busy) = (report.clone(), self.busy);
+            let mut others = OneForAll {
+                all: running.handle.clone(),
+                finished: false,
+            };
             let drive = async move {
                 let instance = drive(instance, commands, busy).await;
-                // One worker's end is the end of all, in the same way.
-                if instance.is_finishing() {
-                    all.finish();
-                } else {
-                    all.stop();
-                }
+                others.finished = instance.is_finishing();
+                drop(others);
                 // Nobody waits for the end: fine.
                 let _ = report.send((worker, instance));
             };
@@ -115,6 +116,22 @@ impl Runtime {
             }
         }
         Ok(running)
+    }
+}
+
+/// One worker's end is the end of all, in the same way; a panic stops them, too.
+struct OneForAll {
+    all: Handle,
+    finished: bool,
+}
+
+impl Drop for OneForAll {
+    fn drop(&mut self) {
+        if self.finished {
+            self.all.finish();
+        } else {
+            self.all.stop();
+        }
     }
 }
 
@@ -271,6 +288,7 @@ async fn drive(
     busy: bool,
 ) -> Instance {
     let mut files = Files::default();
+    let mut timer = pin!(tokio::time::sleep(time::Duration::ZERO));
     loop {
         while let Ok(command) = commands.try_recv() {
             command(&mut instance);
@@ -281,6 +299,8 @@ async fn drive(
         }
         poll_fn(|cx| {
             instance.engine.waker.clone_from(cx.waker());
+            // Before the steps, which look at the devices: what becomes ready after this is known when the graph is idle.
+            files.clear_ready(&mut instance, cx);
             Poll::Ready(())
         })
         .await;
@@ -295,36 +315,54 @@ async fn drive(
             tokio::task::yield_now().await;
             continue;
         }
-        if let Some(command) = sleep(&mut instance, &mut files, &mut commands).await {
-            command(&mut instance);
+        match sleep(&mut instance, &mut files, &mut commands, timer.as_mut()).await {
+            Wakeup::Command(command) => command(&mut instance),
+            Wakeup::Event => {}
+            // Others have their turn, the drivers of input and time among them.
+            Wakeup::Poll => tokio::task::yield_now().await,
         }
     }
 }
 
-/// Sleeps until anything happens: a device is ready, a timer is due, somebody wakes the graph or
-/// sends a command, which is then handed out.
+/// What ends a sleep.
+enum Wakeup {
+    /// Somebody has sent a command.
+    Command(Command),
+    /// A device is ready, a timer is due, or somebody has woken the graph.
+    Event,
+    /// Nothing: there is a device that has to be polled.
+    Poll,
+}
+
+/// Sleeps until anything happens.
 async fn sleep(
     instance: &mut Instance,
     files: &mut Files,
     commands: &mut UnboundedReceiver<Command>,
-) -> Option<Command> {
-    let mut timer = instance.next_timer().map(|deadline| {
+    mut timer: Pin<&mut Sleep>,
+) -> Wakeup {
+    let deadline = instance.next_timer();
+    if let Some(deadline) = deadline {
         let at = *beginning() + time::Duration::from_nanos(deadline.as_nanos());
-        Box::pin(tokio::time::sleep_until(at.into()))
-    });
+        timer.as_mut().reset(at.into());
+    }
     let mut armed = false;
     poll_fn(|cx| {
         if let Poll::Ready(command) = commands.poll_recv(cx) {
-            return Poll::Ready(command);
+            return Poll::Ready(command.map_or(Wakeup::Event, Wakeup::Command));
         }
         // Whatever woke this task, the next step finds out what there is to do.
-        if armed || files.poll_ready(instance, cx) {
-            return Poll::Ready(None);
+        if armed {
+            return Poll::Ready(Wakeup::Event);
         }
         armed = true;
-        timer.as_mut().map_or(Poll::Pending, |timer| {
-            Pin::new(timer).poll(cx).map(|()| None)
-        })
+        if let Poll::Ready(wakeup) = files.poll_ready(instance, cx) {
+            return Poll::Ready(wakeup);
+        }
+        match deadline {
+            Some(_) => timer.as_mut().poll(cx).map(|()| Wakeup::Event),
+            None => Poll::Pending,
+        }
     })
     .await
 }
@@ -334,29 +372,53 @@ async fn sleep(
 struct Files(Vec<(usize, AsyncFd<OwnedFd>)>);
 
 impl Files {
-    /// Whether a device that the graph waits for is ready, or has to be polled; leaves the task's waker
-    /// with those that are not.
+    /// Forgets that devices for which the graph waits are ready: the next step looks at them. Had it looked before, what came
+    /// between its look and this would be forgotten unseen, since another thread may turn the driver at any time.
     #[allow(
         clippy::needless_pass_by_ref_mut,
         reason = "a shared borrow across an await is not `Send`"
     )]
-    fn poll_ready(&mut self, instance: &mut Instance, cx: &mut Context<'_>) -> bool {
+    fn clear_ready(&self, instance: &mut Instance, cx: &mut Context<'_>) {
+        for (slot, readiness) in instance.readiness() {
+            let Some((_, file)) = self.0.iter().find(|(it, _)| *it == slot) else {
+                continue;
+            };
+            if readiness.receive
+                && let Poll::Ready(Ok(mut guard)) = file.poll_read_ready(cx)
+            {
+                guard.clear_ready();
+            }
+            if readiness.transmit
+                && let Poll::Ready(Ok(mut guard)) = file.poll_write_ready(cx)
+            {
+                guard.clear_ready();
+            }
+        }
+    }
+
+    /// Whether a device that the graph waits for has become ready, or has to be polled; leaves the task's waker with those that
+    /// are not.
+    #[allow(
+        clippy::needless_pass_by_ref_mut,
+        reason = "a shared borrow across an await is not `Send`"
+    )]
+    fn poll_ready(&mut self, instance: &mut Instance, cx: &mut Context<'_>) -> Poll<Wakeup> {
         let mut any = false;
         for (slot, readiness) in instance.readiness() {
             let ReadinessSource::Fd(fd) = readiness.source else {
-                return true;
+                return Poll::Ready(Wakeup::Poll);
             };
             let Some(file) = self.watch(slot, fd) else {
-                return true;
+                return Poll::Ready(Wakeup::Poll);
             };
-            if readiness.receive {
-                any |= is_ready(|cx| file.poll_read_ready(cx), cx);
-            }
-            if readiness.transmit {
-                any |= is_ready(|cx| file.poll_write_ready(cx), cx);
-            }
+            any |= readiness.receive && file.poll_read_ready(cx).is_ready();
+            any |= readiness.transmit && file.poll_write_ready(cx).is_ready();
         }
-        any
+        if any {
+            Poll::Ready(Wakeup::Event)
+        } else {
+            Poll::Pending
+        }
     }
 
     /// The watch on an element's file; `None` if it cannot be watched, and has to be polled.
@@ -376,21 +438,5 @@ impl Files {
             }
         };
         Some(&self.0[at].1)
-    }
-}
-
-/// Whether a file became ready after the graph last looked at it. What was known to be ready before
-/// was used up by the steps that then found nothing more to do.
-fn is_ready<'f>(
-    poll: impl Fn(&mut Context<'_>) -> Poll<io::Result<tokio::io::unix::AsyncFdReadyGuard<'f, OwnedFd>>>,
-    cx: &mut Context<'_>,
-) -> bool {
-    match poll(cx) {
-        Poll::Pending => false,
-        Poll::Ready(Err(_)) => true,
-        Poll::Ready(Ok(mut guard)) => {
-            guard.clear_ready();
-            poll(cx).is_ready()
-        }
     }
 }
