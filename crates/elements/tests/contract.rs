@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use waypost_elements::plumbing::{Discard, InfiniteSource, Queue, QueueFull, Unqueue};
 use waypost_elements::registry;
 use waypost_graph::{
-    AsyncProcessor, Batch, Builder, Credit, Cx, DropReason, Element, Input, Instance, Instant,
-    OnFull, Options, Order, Output, Packet, Pool, Program, Runtime, Source, Typed, Verdict,
+    AsyncProcessor, Batch, Builder, ConfigError, Credit, Cx, DropReason, Element, Input, Instance,
+    Instant, OnFull, Options, Order, Output, Packet, Pool, Program, Pull, Runtime, Source, Typed,
+    Verdict,
 };
 
 fn pool() -> Pool {
@@ -472,4 +473,55 @@ fn a_trace_shows_a_packets_way() {
         steps[0].contains(" c [0] 2 octets") && steps[2].contains("DROPPED: too short to strip"),
         "{steps:?}"
     );
+}
+
+#[test]
+fn any_class_of_the_registry_goes_into_a_graph_built_in_rust() -> Result<(), ConfigError> {
+    let (registry, pool) = (registry(), pool());
+    let class = |name: &str| registry.find(name).unwrap();
+    let mut graph = Builder::new();
+    let ((), packets): ((), Output<Packet>) =
+        graph.add_class(class("InfiniteSource"), "s", "DATA x, LIMIT 100", &pool)?;
+    let (input, [checked, wrong]): (_, [Output<Packet>; 2]) =
+        graph.add_class(class("CheckIPHeader"), "check", "", &pool)?;
+    let (queued, out): (Input<Packet>, Output<Packet, Pull>) =
+        graph.add_class(class("Queue"), "q", "10, ON_FULL BLOCK", &pool)?;
+    // Agnostic: it pulls here.
+    let (pulled, ()): (Input<Packet, Pull>, ()) =
+        graph.add_class(class("Discard"), "d", "", &pool)?;
+    let (other, ()) = graph.add("e", Discard::default());
+    graph.connect::<Packet, _>(packets, input);
+    graph.connect(wrong, queued);
+    graph.connect(checked, other);
+    graph.connect(out, pulled);
+
+    type Ports<I, O> = Result<(I, O), ConfigError>;
+    let said = |wrong: Option<ConfigError>| wrong.map(|it| it.to_string());
+    let pushed: Ports<Input<Packet>, Output<Packet>> =
+        graph.add_class(class("Queue"), "r", "", &pool);
+    assert_eq!(
+        said(pushed.err()).unwrap(),
+        "output 0 of `Queue` is pull, not push"
+    );
+    let mixed: Ports<Input<Packet>, Output<Packet, Pull>> =
+        graph.add_class(class("Counter"), "r", "", &pool);
+    assert_eq!(
+        said(mixed.err()).unwrap(),
+        "input 0 and output 0 of `Counter` are both push or both pull"
+    );
+    let many: Ports<[Input<Packet>; 2], ()> = graph.add_class(class("Discard"), "r", "", &pool);
+    assert!(said(many.err()).unwrap().ends_with("not 2/0"));
+    for arguments in ["many", "10, NOBODY 3"] {
+        let refused: Ports<Input<Packet>, Output<Packet, Pull>> =
+            graph.add_class(class("Queue"), "r", arguments, &pool);
+        assert!(refused.is_err(), "{arguments}");
+    }
+
+    let mut graph = graph.build(pool.allocator()).unwrap();
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert_eq!(
+        read(&graph, ["d.count", "q.config", "q.class"]),
+        ["100", "10, ON_FULL BLOCK", "Queue"]
+    );
+    Ok(())
 }

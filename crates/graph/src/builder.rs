@@ -1,9 +1,11 @@
 //! The typed builder: a graph in Rust, whose wrong connections do not compile.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use waypost_packet::{Allocator, Packet};
 
+use crate::class::Commons;
 use crate::classifier::{Class, Classifier, LiftClassifier};
 use crate::concurrent::{AsyncProcessor, Order, concurrent};
 use crate::drop::OnFull;
@@ -48,6 +50,7 @@ mod sealed {
 #[derive(Debug)]
 #[must_use = "an output that is not connected is an error when the graph is built"]
 pub struct Output<K, M = Push> {
+    builder: u64,
     end: End,
     kinds: PhantomData<fn() -> (K, M)>,
 }
@@ -55,6 +58,7 @@ pub struct Output<K, M = Push> {
 /// An input. A push input may be connected to many outputs.
 #[derive(Debug)]
 pub struct Input<K, M = Push> {
+    builder: u64,
     end: End,
     kinds: PhantomData<fn(K, M)>,
 }
@@ -89,43 +93,63 @@ pub trait Ports {
 
     /// The ports of an element of the graph, from `first` on.
     fn of(element: ElementPorts, first: usize) -> Self;
+
+    /// For each of them, whether it is pull.
+    fn pulls() -> Vec<bool>;
 }
 
 /// An element in a builder, by which its ports are made.
 #[derive(Clone, Copy, Debug)]
-pub struct ElementPorts(usize);
+pub struct ElementPorts {
+    builder: u64,
+    slot: usize,
+}
 
 impl Ports for () {
     const COUNT: usize = 0;
 
     fn of(_: ElementPorts, _: usize) -> Self {}
+
+    fn pulls() -> Vec<bool> {
+        Vec::new()
+    }
 }
 
-impl<K, M> Ports for Output<K, M> {
+impl<K, M: Mode> Ports for Output<K, M> {
     const COUNT: usize = 1;
 
     fn of(element: ElementPorts, first: usize) -> Self {
         Self {
+            builder: element.builder,
             end: End {
-                slot: element.0,
+                slot: element.slot,
                 port: first,
             },
             kinds: PhantomData,
         }
     }
+
+    fn pulls() -> Vec<bool> {
+        vec![M::PULL]
+    }
 }
 
-impl<K, M> Ports for Input<K, M> {
+impl<K, M: Mode> Ports for Input<K, M> {
     const COUNT: usize = 1;
 
     fn of(element: ElementPorts, first: usize) -> Self {
         Self {
+            builder: element.builder,
             end: End {
-                slot: element.0,
+                slot: element.slot,
                 port: first,
             },
             kinds: PhantomData,
         }
+    }
+
+    fn pulls() -> Vec<bool> {
+        vec![M::PULL]
     }
 }
 
@@ -135,6 +159,10 @@ impl<P: Ports, const N: usize> Ports for [P; N] {
     fn of(element: ElementPorts, first: usize) -> Self {
         std::array::from_fn(|at| P::of(element, first + at * P::COUNT))
     }
+
+    fn pulls() -> Vec<bool> {
+        P::pulls().repeat(N)
+    }
 }
 
 impl<A: Ports, B: Ports> Ports for (A, B) {
@@ -142,6 +170,10 @@ impl<A: Ports, B: Ports> Ports for (A, B) {
 
     fn of(element: ElementPorts, first: usize) -> Self {
         (A::of(element, first), B::of(element, first + A::COUNT))
+    }
+
+    fn pulls() -> Vec<bool> {
+        [A::pulls(), B::pulls()].concat()
     }
 }
 
@@ -154,6 +186,10 @@ impl<A: Ports, B: Ports, C: Ports> Ports for (A, B, C) {
             B::of(element, first + A::COUNT),
             C::of(element, first + A::COUNT + B::COUNT),
         )
+    }
+
+    fn pulls() -> Vec<bool> {
+        [A::pulls(), B::pulls(), C::pulls()].concat()
     }
 }
 
@@ -193,9 +229,25 @@ impl<A: Ports, B: Ports, C: Ports> Ports for (A, B, C) {
 /// assert_eq!(running.read("sink.packets")?, "3");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Default)]
 pub struct Builder {
-    plan: Plan,
+    /// Which of all builders this is: its ports say so.
+    id: u64,
+    pub(crate) plan: Plan,
+    pub(crate) commons: Commons,
+    /// A connection to a port of another builder, in words.
+    foreign: Option<String>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            plan: Plan::default(),
+            commons: Commons::default(),
+            foreign: None,
+        }
+    }
 }
 
 impl Builder {
@@ -219,7 +271,16 @@ impl Builder {
         let slot = self
             .plan
             .add(name, class, "", element, (I::COUNT, O::COUNT), None);
-        (I::of(ElementPorts(slot), 0), O::of(ElementPorts(slot), 0))
+        self.ports_of(slot)
+    }
+
+    /// The ports of an element of the plan.
+    pub(crate) fn ports_of<I: Ports, O: Ports>(&self, slot: usize) -> (I, O) {
+        let element = ElementPorts {
+            builder: self.id,
+            slot,
+        };
+        (I::of(element, 0), O::of(element, 0))
     }
 
     /// Connects an output to an input of the same kind of packets, push to push or pull to pull.
@@ -234,6 +295,21 @@ impl Builder {
         to: Input<K, M>,
         on_full: OnFull,
     ) {
+        if from.builder != self.id || to.builder != self.id {
+            let port = |builder, side, end: End| {
+                let own = (builder == self.id).then(|| self.plan.nodes.get(end.slot));
+                own.flatten().map_or_else(
+                    || format!("an {side} of another builder"),
+                    |node| format!("{side} {} of `{}`", end.port, node.naming.name),
+                )
+            };
+            let (from, to) = (
+                port(from.builder, "output", from.end),
+                port(to.builder, "input", to.end),
+            );
+            self.foreign = Some(format!("{from} to {to}"));
+            return;
+        }
         self.plan.edges.push(Edge {
             from: from.end,
             to: to.end,
@@ -300,9 +376,11 @@ impl Builder {
 
     /// Says of an output that its packets are of another kind.
     ///
-    /// For elements that establish the kind themselves but are written for plain packets.
+    /// For elements that establish the kind themselves but are written for plain packets. Whoever calls it promises what the kind
+    /// says of the packets, as one does who calls [`Kind::wrap`].
     pub fn declare<K: Kind, M>(&mut self, output: Output<Packet, M>) -> Output<K, M> {
         Output {
+            builder: output.builder,
             end: output.end,
             kinds: PhantomData,
         }
@@ -311,6 +389,7 @@ impl Builder {
     /// Forgets what an output's kind says, for elements that take any packet.
     pub fn plain<K: Kind, M>(&mut self, output: Output<K, M>) -> Output<Packet, M> {
         Output {
+            builder: output.builder,
             end: output.end,
             kinds: PhantomData,
         }
@@ -319,8 +398,11 @@ impl Builder {
     /// The graph, for one worker.
     ///
     /// # Errors
-    /// A port is not connected, or two elements have one name.
+    /// A port is not connected, or was to be connected to a port of another builder, or two elements have one name.
     pub fn build(self, frames: Allocator) -> Result<Instance, BuildError> {
+        if let Some(foreign) = self.foreign {
+            return Err(BuildError::OtherBuilder(foreign));
+        }
         let mut names: Vec<&str> = self
             .plan
             .nodes

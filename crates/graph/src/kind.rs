@@ -8,7 +8,12 @@ use waypost_packet::Packet;
 /// batch it is a plain packet, so a conversion costs nothing. With it, a processor that needs a
 /// checked IPv4 header cannot be connected to one that promises none.
 pub trait Kind: Sized + Send + 'static {
-    /// Takes a packet of which the kind holds: it came through a port of this kind.
+    /// Takes a packet of which the kind holds, because it came through a port of this kind, or because the caller has just
+    /// established it.
+    ///
+    /// The caller promises it: nothing is checked, since the engine wraps each packet at each port, and a kind may be declared in
+    /// any crate. A packet that is wrapped in vain breaks no memory; what relies on the kind finds, with an error or a panic, that
+    /// it does not hold. Outside of a port, only the element that establishes a kind has reason to call this.
     fn wrap(packet: Packet) -> Self;
 
     /// The packet.

@@ -67,6 +67,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Elements of a class that a text can name go into such a graph by [`Builder::add_class`], with their arguments as in a text.
+//!
 //! # Invariants
 //! - **Who drives.** Sources (`is_task`) are asked to run with a budget: as many packets as everything behind them has room for
 //!   ([`Element::credit`]). What they hand on is carried through all elements to the next queue or sink at once. Nothing is read
@@ -79,6 +81,7 @@
 //! - Deliberately absent: protocols, devices, a clock. The time is handed in.
 #![forbid(unsafe_code)]
 
+mod add_class;
 mod backlog;
 mod builder;
 mod class;

@@ -149,6 +149,8 @@ pub enum BuildError {
     NameTaken(String),
     /// These ports are connected to nothing.
     Unconnected(Vec<String>),
+    /// These two ports do not belong to one builder.
+    OtherBuilder(String),
 }
 
 impl fmt::Display for BuildError {
@@ -157,6 +159,10 @@ impl fmt::Display for BuildError {
             Self::NameTaken(name) => {
                 write!(f, "two elements are named `{name}`: give one another name")
             }
+            Self::OtherBuilder(ports) => write!(
+                f,
+                "cannot connect {ports}: both ends of a connection belong to one builder"
+            ),
             Self::Unconnected(ports) => {
                 write!(
                     f,
