@@ -5,8 +5,8 @@ use waypost_graph::{
     HandlerError, Packet,
 };
 use waypost_ip::fragment::Fragments;
-use waypost_netdev::SegmentationKind;
-use waypost_wire::{Ipv4Packet, UdpHeader};
+use waypost_netdev::{Medium, SegmentationKind};
+use waypost_wire::{Ipv4Header, Ipv4Packet, UdpHeader};
 
 use super::BAD_HEADER;
 use crate::args::TypedArgs;
@@ -24,7 +24,8 @@ goes to output 1, or is dropped without one. The network header must be marked a
 
 Arguments: `IPFragmenter(MTU, HONOR_DF)`, keywords too. `HONOR_DF`: false cuts packets that say \"don't fragment\" too.
 
-A super-segment whose segments fit is passed on as it is: whoever sends it splits it.
+A super-segment whose segments fit is passed on as it is: whoever sends it splits it. One whose segments do not fit is
+split here, and each segment cut.
 
 Deviations: the MTU is at least 68 (RFC 791 §3.2), where Click takes 8. Fragments of a packet that said \"don't fragment\" still
 say so, and keep its identification. `VERBOSE` and `HEADROOM` are understood and change nothing: nothing is printed, and
@@ -114,16 +115,70 @@ impl IpFragmenter {
             match made {
                 Some(made) => {
                     self.fragments += 1;
-                    if let Err(made) = batch.push(made) {
-                        cx.push(0, batch);
-                        // It was emptied just now.
-                        drop(batch.push(made));
-                    }
+                    hand_out(made, batch, cx);
                 }
                 None => cx.count_drops(1, DropReason::NO_BUFFER),
             }
         }
         Ok(())
+    }
+
+    /// Splits a super-segment, and cuts its segments: together they are not one datagram.
+    #[cold]
+    fn split_and_cut(
+        &mut self,
+        packet: &mut Packet,
+        batch: &mut Batch,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DropReason> {
+        let (header, _) = Ipv4Header::split_from(packet.octets()).map_err(|_| BAD_HEADER)?;
+        if self.honours && header.dont_fragment() {
+            return Err(FRAGMENTATION_NEEDED);
+        }
+        let header_len = header.header_len();
+        let mut pieces = Vec::new();
+        let split = cx
+            .frames()
+            .split(packet, Medium::Ip, |piece| pieces.push(piece));
+        let Ok(missing) = split else {
+            // What is said beside the octets does not agree with them: they count.
+            let mut meta = packet.frame_meta();
+            meta.segmentation = None;
+            packet.set_frame_meta(meta);
+            return self.cut(packet, batch, cx);
+        };
+        if missing > 0 {
+            cx.count_drops(missing as u64, DropReason::NO_BUFFER);
+        }
+        for mut piece in pieces {
+            let meta = piece.frame_meta();
+            piece.copy_annotations(packet);
+            piece.set_frame_meta(meta);
+            piece.set_network_offset(0);
+            piece.set_transport_offset(header_len);
+            if piece.len() <= self.mtu {
+                hand_out(piece, batch, cx);
+                continue;
+            }
+            let cut = self.cut(&mut piece, batch, cx);
+            match cut {
+                Ok(()) => cx.frames().free_packet(piece),
+                Err(reason) => {
+                    self.drops += 1;
+                    cx.emit_or_drop(1, piece, reason);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts a packet behind those in `batch`, which leave first if it is full.
+fn hand_out(packet: Packet, batch: &mut Batch, cx: &mut Cx<'_>) {
+    if let Err(packet) = batch.push(packet) {
+        cx.push(0, batch);
+        // It was emptied just now.
+        drop(batch.push(packet));
     }
 }
 
@@ -137,17 +192,13 @@ impl Element for IpFragmenter {
             let passes = packet.len() <= self.mtu || self.segments_fit(&packet);
             let cut = if passes {
                 None
+            } else if packet.frame_meta().segmentation.is_some() {
+                Some(self.split_and_cut(&mut packet, &mut out, cx))
             } else {
                 Some(self.cut(&mut packet, &mut out, cx))
             };
             match cut {
-                None => {
-                    if let Err(packet) = out.push(packet) {
-                        cx.push(0, &mut out);
-                        // It was emptied just now.
-                        drop(out.push(packet));
-                    }
-                }
+                None => hand_out(packet, &mut out, cx),
                 Some(Ok(())) => cx.frames().free_packet(packet),
                 Some(Err(reason)) => {
                     self.drops += 1;

@@ -211,3 +211,58 @@ fn an_mtu_below_the_least_is_refused() {
         assert!(refused(&format!("Idle -> IPFragmenter({config}) -> Discard;")).contains("MTU"));
     }
 }
+
+/// A super-segment of 250 octets that are to travel by hundreds.
+fn super_segment(flags: &str, protocol: &str, transport: &str) -> String {
+    let len = 20 + transport.len() / 2 + 250;
+    let payload = numbers(0, 250);
+    format!("4500{len:04x} 0100{flags} 40{protocol}0000 0a000001 0a000002 {transport} {payload}")
+        .replace(' ', "")
+}
+
+/// By identification: the payload's octets, put together, and whether each piece is finished.
+fn pieces(graph: &Graph) -> Vec<(String, String)> {
+    let mut pieces: Vec<(String, String)> = Vec::new();
+    for frame in graph.frames("k") {
+        let (id, payload) = (frame[8..12].to_owned(), &frame[40..]);
+        match pieces.iter_mut().find(|(it, _)| *it == id) {
+            Some((_, octets)) => octets.push_str(payload),
+            None => pieces.push((id, payload.to_owned())),
+        }
+    }
+    pieces
+}
+
+#[test]
+fn a_super_segment_is_split_before_its_segments_are_cut() {
+    for (protocol, transport) in [
+        ("11", "0035003501020000"),
+        ("06", "00500050000000010000000050100100 00000000"),
+    ] {
+        let transport = transport.replace(' ', "");
+        let packet = super_segment("0000", protocol, &transport);
+        let graph = Graph::run(&format!(
+            "Feed({packet}, SEGMENT 100) -> MarkIPHeader -> f :: IPFragmenter(68) -> k :: Keep; f[1] -> too_long :: Keep;"
+        ));
+        assert_eq!(graph.all(["f.drops", "too_long.count"]), "0 0");
+        let pieces = pieces(&graph);
+        let header = transport.len();
+        let payloads: Vec<&str> = pieces.iter().map(|(_, it)| &it[header..]).collect();
+        assert_eq!(
+            payloads,
+            [numbers(0, 100), numbers(100, 200), numbers(200, 250)]
+        );
+        if protocol == "11" {
+            let lengths: Vec<&str> = pieces.iter().map(|(_, it)| &it[8..12]).collect();
+            assert_eq!(lengths, ["006c", "006c", "003a"]);
+        }
+        assert!(!graph.read("k.unfinished").contains("true"));
+        // What must not be cut goes to the other output whole.
+        let packet = super_segment("4000", protocol, &transport);
+        let graph = Graph::run(&format!(
+            "Feed({packet}, SEGMENT 100) -> MarkIPHeader -> f :: IPFragmenter(68) -> k :: Keep; f[1] -> too_long :: Keep;"
+        ));
+        assert_eq!(graph.all(["f.drops", "k.count"]), "1 0");
+        graph.expect("too_long", [&packet]);
+    }
+}

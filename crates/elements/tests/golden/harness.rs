@@ -1,7 +1,8 @@
 //! Graphs in tests, and two classes beside Click's: `Feed` hands out the frames it is given, `Keep` keeps what
 //! it gets.
 //!
-//! `Feed(HEX, HEX…, LINK broadcast)` has the handler `feed`, by which more frames are handed out. `Keep` has the
+//! `Feed(HEX, HEX…, LINK broadcast)` has the handler `feed`, by which more frames are handed out; with `SEGMENT SIZE` they are
+//! super-segments, and begin with an IPv4 header. `Keep` has the
 //! handlers `frames`, `destinations`, `paints`, `fixes` and `times`, a line for each packet, and `clear`.
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Instance,
     Instant, Options, Packet, Pool, Program, Progress, Registry, Source,
 };
+use waypost_netdev::{ChecksumState, FrameMeta, Segmentation, SegmentationKind};
 use waypost_packet::LinkDestination;
 
 /// A graph, and the virtual time at which it stands.
@@ -201,6 +203,10 @@ const KEEP_HANDLERS: &[Handler] = &[
     Handler::read("paints", "their paint annotations"),
     Handler::read("fixes", "whether their source is to be fixed"),
     Handler::read("times", "their times, in microseconds"),
+    Handler::read(
+        "unfinished",
+        "whether something of them is left to a device",
+    ),
     Handler::sum("count", "how many there are"),
     Handler::write("clear", "forgets them"),
 ];
@@ -211,6 +217,7 @@ fn feed(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Config
         Some("multicast") => LinkDestination::Multicast,
         _ => LinkDestination::default(),
     };
+    let segment = args.take("SEGMENT").and_then(|size| size.parse().ok());
     let frames = args.take_rest();
     let frames = frames
         .iter()
@@ -218,12 +225,27 @@ fn feed(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Config
     Ok(Box::new(Feed {
         frames: frames.collect::<Result<_, _>>()?,
         link,
+        segment,
     }))
+}
+
+/// What a host says of a super-segment that it leaves to a device.
+fn super_segment(octets: &[u8], size: u16) -> FrameMeta {
+    let (kind, offset) = match octets[9] {
+        17 => (SegmentationKind::Udp, 6),
+        _ => (SegmentationKind::Tcp4 { ecn: false }, 16),
+    };
+    FrameMeta {
+        checksum: ChecksumState::Partial { start: 20, offset },
+        segmentation: Some(Segmentation { size, kind }),
+        ..FrameMeta::default()
+    }
 }
 
 struct Feed {
     frames: VecDeque<Vec<u8>>,
     link: LinkDestination,
+    segment: Option<u16>,
 }
 
 impl Element for Feed {
@@ -235,6 +257,9 @@ impl Element for Feed {
         {
             let mut packet = cx.frames().copy(&octets).expect("a frame for a test");
             packet.set_link_destination(self.link);
+            if let Some(size) = self.segment {
+                packet.set_frame_meta(super_segment(&octets, size));
+            }
             batch.push(packet).expect("room was asked for");
         }
     }
@@ -301,6 +326,7 @@ impl Element for Keep {
             "frames" => hex(packet.octets()),
             "destinations" => packet.destination().to_string(),
             "paints" => packet.paint().to_string(),
+            "unfinished" => packet.is_unfinished().to_string(),
             "fixes" => packet.fixes_source().to_string(),
             _ => packet.timestamp().map_or_else(
                 || "none".to_owned(),
