@@ -20,10 +20,6 @@ fn text(text: &str) -> Instance {
 }
 
 fn instances(text: &str, workers: usize) -> Vec<Instance> {
-    instances_of(text, workers, &pool())
-}
-
-fn instances_of(text: &str, workers: usize, pool: &Pool) -> Vec<Instance> {
     let registry = registry();
     let program = Program::parse(
         &Source::new("test", text),
@@ -31,7 +27,7 @@ fn instances_of(text: &str, workers: usize, pool: &Pool) -> Vec<Instance> {
         &mut Options::default(),
     )
     .unwrap();
-    program.instances(workers, pool).unwrap()
+    program.instances(workers, &pool()).unwrap()
 }
 
 fn read<const N: usize>(graph: &Instance, handlers: [&str; N]) -> [String; N] {
@@ -195,75 +191,6 @@ fn what_an_element_multiplies_waits_on_its_edge_and_is_not_lost() {
         read(&graph, ["s.count", "d.count", "q.drops"]),
         ["40".to_owned(), fragments, "0".to_owned()]
     );
-}
-
-#[test]
-fn what_is_refused_does_not_count_as_moved() {
-    let stalled =
-        "s :: InfiniteSource(LIMIT 10, STOP true) -> t :: Tee(2); q :: Queue(4, ON_FULL BLOCK);
-        t[0] -> q; t[1] -> q; q -> u :: Unqueue(ACTIVE false) -> Discard;";
-    let mut graph = text(stalled);
-    graph.run_until_idle(Instant::ZERO, 1000);
-    assert!(!graph.step(Instant::ZERO), "nothing moves");
-    let counted = read(&graph, ["q.packets", "q.length", "q.calls"]);
-    assert_eq!(counted, ["4", "4", "1"]);
-    graph.write("u.active", "true").unwrap();
-    graph.run_until_idle(Instant::ZERO, 1000);
-    assert!(graph.is_stopped());
-    assert_eq!(read(&graph, ["u.count"]), ["20"]);
-
-    let mut graph = text(&stalled.replace("LIMIT 10", "LIMIT 4"));
-    graph.run_until_idle(Instant::ZERO, 1000);
-    assert!(graph.is_stopped(), "nobody takes what waits");
-}
-
-/// Runs a text until nothing happens; its pool must not be exhausted then.
-fn stalls(text: &str) -> Instance {
-    let pool = Pool::builder().small(2000).build().unwrap();
-    let mut graph = instances_of(text, 1, &pool).remove(0);
-    graph.run_until_idle(Instant::ZERO, 10_000);
-    assert!(!graph.step(Instant::ZERO), "nothing moves: {text}");
-    assert_eq!(pool.statistics().exhausted, 0, "{text}");
-    graph
-}
-
-#[test]
-fn what_is_pushed_aside_where_packets_are_pulled_stops_who_pulls() {
-    let mut graph = stalls(
-        "InfiniteSource(DATA x) -> q :: Queue(ON_FULL BLOCK) -> c :: CheckIPHeader -> Discard;
-         c[1] -> r :: Queue(10, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false, BURST 1) -> d :: Discard;",
-    );
-    assert_eq!(read(&graph, ["r.length", "q.length"]), ["10", "1000"]);
-    graph.write("u.active", "true").unwrap();
-    graph.run_until_idle(Instant::ZERO, 100);
-    let drained: u64 = graph.read("d.count").unwrap().parse().unwrap();
-    assert!(drained > 90, "it goes on: {drained}");
-}
-
-#[test]
-fn what_a_queue_hands_aside_stops_who_fills_it() {
-    let graph = stalls(
-        "s :: InfiniteSource -> q :: Queue(10) -> Unqueue(ACTIVE false) -> Discard;
-         q[1] -> r :: Queue(10, ON_FULL BLOCK) -> Unqueue(ACTIVE false) -> Discard;",
-    );
-    assert_eq!(
-        read(&graph, ["s.count", "r.length", "q.length"]),
-        ["20", "10", "10"]
-    );
-}
-
-#[test]
-fn an_edge_that_drops_is_full_when_what_is_behind_it_is() {
-    let graph = stalls(
-        "s :: InfiniteSource(LIMIT 100000) -> t :: Tee; t[0] -> a :: Discard;
-         t[1] -> w :: DropWhenFull -> Counter -> q :: Queue(10, ON_FULL BLOCK) -> Unqueue(ACTIVE false) -> Discard;",
-    );
-    assert_eq!(
-        read(&graph, ["s.count", "a.count", "q.length"]),
-        ["100000", "100000", "10"]
-    );
-    let lost = graph.read("w.drops").unwrap().parse::<u64>().unwrap();
-    assert!(lost > 99_000, "{lost}");
 }
 
 /// Waits until it is told to go on, one packet after the other, from the last to the first.
@@ -473,6 +400,26 @@ fn a_trace_shows_a_packets_way() {
         steps[0].contains(" c [0] 2 octets") && steps[2].contains("DROPPED: too short to strip"),
         "{steps:?}"
     );
+}
+
+#[test]
+fn a_trace_begins_at_a_source_and_ends() {
+    let mut graph = text("s :: InfiniteSource(LIMIT 5) -> q :: Queue -> Unqueue -> Discard;");
+    assert!(!graph.is_tracing() && graph.trace("s", 2) && graph.is_tracing());
+    graph.run_until_idle(Instant::from_secs(1), 100);
+    let steps = graph.trace_steps();
+    let made = steps.iter().filter(|it| &*it.element == "s");
+    assert_eq!(made.map(|it| it.packet).collect::<Vec<_>>(), [1, 2]);
+    assert!(steps.len() > 4, "they are followed: {steps:?}");
+    graph.step(Instant::from_secs(2));
+    assert!(graph.is_tracing(), "they may lie somewhere");
+    graph.step(Instant::from_secs(12));
+    assert!(!graph.is_tracing());
+    assert_eq!(graph.trace_steps(), steps);
+    // Where too few come, it has to be ended.
+    assert!(graph.trace("s", 2));
+    graph.step(Instant::from_secs(100));
+    assert!(graph.is_tracing() && graph.trace("s", 0) && !graph.is_tracing());
 }
 
 #[test]

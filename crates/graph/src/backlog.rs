@@ -4,7 +4,8 @@ use waypost_packet::Batch;
 
 use crate::drop::{DropReason, OnFull};
 use crate::element::Credit;
-use crate::engine::{End, Engine};
+use crate::engine::Engine;
+use crate::slot::End;
 use crate::ways::Ways;
 
 /// Packets that wait on an edge without anybody's waiting for them, at most: an edge that loses packets is full with so many,

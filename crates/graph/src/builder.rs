@@ -10,11 +10,11 @@ use crate::classifier::{Class, Classifier, LiftClassifier};
 use crate::concurrent::{AsyncProcessor, Order, concurrent};
 use crate::drop::OnFull;
 use crate::element::Element;
-use crate::engine::End;
 use crate::kind::Kind;
 use crate::plan::{BuildError, Edge, Plan};
 use crate::processor::{Lift, Processor};
 use crate::schedule::Instance;
+use crate::slot::End;
 
 /// Packets are handed on by whoever has them.
 #[derive(Clone, Copy, Debug)]

@@ -64,7 +64,7 @@ impl Cx<'_> {
         if !self.pushes(port) {
             return 0;
         }
-        let from = crate::engine::End {
+        let from = crate::slot::End {
             slot: self.at,
             port,
         };

@@ -5,126 +5,25 @@
 //! recurse, and a batch that would recurse too deep, or comes back to an element that is being
 //! called, waits on its edge for the next round.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time;
 
-use waypost_graph_text::FlowCode;
 use waypost_packet::{Allocator, Batch, Packet};
 use waypost_wire::Instant;
 
 use crate::Cx;
-use crate::drop::{DropReason, OnFull};
-use crate::element::{Credit, Element};
+use crate::drop::DropReason;
+use crate::element::Element;
 use crate::plan::Naming;
-use crate::statistics::Stats;
+use crate::slot::{End, Slot};
 use crate::trace::Tracer;
-use crate::ways::Ways;
 
 /// Elements called within each other, at most, by branches.
 const DEPTH_MAX: usize = 32;
 
 /// Elements that a batch passes at once, at most: what goes round in a circle lets others have their turn.
 const HOPS_MAX: usize = 1024;
-
-/// Where an edge leads, or comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct End {
-    pub(crate) slot: usize,
-    pub(crate) port: usize,
-}
-
-/// An output: what it is connected to, if packets are pushed through it, and what waits there.
-pub(crate) struct Output {
-    pub(crate) to: Option<End>,
-    pub(crate) on_full: OnFull,
-    /// What the element has emitted in this call.
-    staged: Option<Box<Batch>>,
-    /// What the other end had no room for.
-    pub(crate) backlog: VecDeque<Packet>,
-    /// Where packets may go from here, once somebody has asked.
-    pub(crate) ways: Option<Box<Ways>>,
-}
-
-impl Output {
-    pub(crate) fn new(to: Option<End>, on_full: OnFull) -> Self {
-        Self {
-            to,
-            on_full,
-            staged: None,
-            backlog: VecDeque::new(),
-            ways: None,
-        }
-    }
-}
-
-/// An element in its place.
-pub(crate) struct Slot {
-    /// Nothing while it is being called.
-    element: Option<Box<dyn Element>>,
-    pub(crate) outputs: Box<[Output]>,
-    /// The far end of each input through which packets are pulled.
-    pub(crate) inputs: Box<[Option<End>]>,
-    /// For each input whether pushed packets end there: what is left in a batch was refused.
-    pub(crate) ends: Box<[bool]>,
-    /// For each input and output, whether packets go from one to the other; outputs of one input side by side.
-    leads: Box<[bool]>,
-    pub(crate) is_task: bool,
-    /// Whether some output has staged packets.
-    has_staged: bool,
-    pub(crate) stats: Stats,
-    pub(crate) timer: Option<Instant>,
-    /// Whether the timer is due, but has to wait for what the element's outputs hold.
-    pub(crate) timer_held: bool,
-}
-
-impl Slot {
-    pub(crate) fn new(
-        element: Box<dyn Element>,
-        outputs: Box<[Output]>,
-        inputs: Box<[Option<End>]>,
-        flow: Option<&FlowCode>,
-    ) -> Self {
-        let ends = (0..inputs.len()).map(|port| element.credit(port) != Credit::Through);
-        let pairs =
-            (0..inputs.len()).flat_map(|input| (0..outputs.len()).map(move |it| (input, it)));
-        let leads = pairs.map(|(input, output)| {
-            element.flows(input, output) && flow.is_none_or(|flow| flow.flows(input, output))
-        });
-        Self {
-            ends: ends.collect(),
-            leads: leads.collect(),
-            is_task: element.is_task(),
-            element: Some(element),
-            outputs,
-            inputs,
-            has_staged: false,
-            stats: Stats::default(),
-            timer: None,
-            timer_held: false,
-        }
-    }
-
-    /// Whether packets go from an input to an output.
-    pub(crate) fn leads(&self, input: usize, output: usize) -> bool {
-        self.leads[input * self.outputs.len() + output]
-    }
-
-    /// Counts a batch that the element pushes out, if it is a source: what others push out was counted when it came in.
-    #[inline]
-    pub(crate) fn count_made(&mut self, packets: usize) {
-        if self.ends.is_empty() && packets > 0 {
-            self.stats.calls += 1;
-            self.stats.packets += packets as u64;
-        }
-    }
-
-    /// The element, unless it is being called.
-    pub(crate) fn element(&self) -> Option<&dyn Element> {
-        self.element.as_deref()
-    }
-}
 
 /// The slots of a graph, and what all its elements share.
 pub(crate) struct Engine {
@@ -296,9 +195,19 @@ impl Engine {
     #[inline]
     pub(crate) fn push_out(&mut self, at: usize, port: usize, batch: &mut Batch) {
         self.slots[at].count_made(batch.len());
+        self.trace_made(at, port, batch);
         self.depth += 1;
         self.send(at, port, batch);
         self.depth -= 1;
+    }
+
+    /// Traces what begins at an element; elsewhere packets are traced when they arrive.
+    #[inline(always)]
+    fn trace_made(&mut self, at: usize, port: usize, batch: &mut Batch) {
+        if self.tracer.is_active() && self.slots[at].makes {
+            let out = End { slot: at, port };
+            self.tracer.arrived(&self.names, out, self.now, batch);
+        }
     }
 
     /// Delivers what an element has emitted to its outputs.
@@ -307,6 +216,7 @@ impl Engine {
         self.depth += 1;
         for port in 0..self.slots[at].outputs.len() {
             if let Some(mut batch) = self.slots[at].outputs[port].staged.take() {
+                self.trace_made(at, port, &mut batch);
                 self.send(at, port, &mut batch);
                 self.put_spare(batch);
             }
@@ -336,6 +246,7 @@ impl Engine {
     #[cold]
     fn stage_slow(&mut self, at: usize, port: usize, packet: Packet) {
         if let Some(mut full) = self.slots[at].outputs[port].staged.take() {
+            self.trace_made(at, port, &mut full);
             self.depth += 1;
             self.send(at, port, &mut full);
             self.depth -= 1;

@@ -99,6 +99,7 @@ mod processor;
 mod program;
 mod runtime;
 mod schedule;
+mod slot;
 mod statistics;
 mod trace;
 mod ways;

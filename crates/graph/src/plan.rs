@@ -8,8 +8,9 @@ use waypost_packet::Allocator;
 
 use crate::drop::OnFull;
 use crate::element::Element;
-use crate::engine::{End, Engine, Output, Slot};
+use crate::engine::Engine;
 use crate::schedule::Instance;
+use crate::slot::{End, Output, Slot};
 
 /// Elements and their connections, not yet running.
 #[derive(Default)]

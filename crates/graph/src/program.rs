@@ -8,9 +8,9 @@ use waypost_packet::Pool;
 
 use crate::class::{BuildCx, Commons, Registry};
 use crate::drop::OnFull;
-use crate::engine::End;
 use crate::plan::{Edge, Plan};
 use crate::schedule::Instance;
+use crate::slot::End;
 
 /// A text that was parsed, flattened and checked against the classes of a registry.
 pub struct Program<'r> {

@@ -100,6 +100,9 @@ impl Instance {
             }
         }
         engine.empty_trash();
+        if engine.tracer.is_active() {
+            engine.tracer.end_if_quiet(now);
+        }
         worked |= engine.moved != before;
         if self.engine.finishing && !worked && !self.has_in_flight() {
             self.engine.stopped = true;

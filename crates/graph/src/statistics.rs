@@ -68,13 +68,21 @@ impl Instance {
         self.engine.profiled = profiled;
     }
 
-    /// Follows the next `count` packets that reach an element, from there on; false if there is no such element.
+    /// Follows the next `count` packets that reach an element, or are made by it, from there on; false if there is no such element.
+    ///
+    /// Following costs a look at each packet of each batch. It ends once all of them were found and none was seen for ten
+    /// seconds, and at once with a `count` of 0; the steps so far remain.
     pub fn trace(&mut self, element: &str, count: u32) -> bool {
         let found = self.engine.names.iter().position(|it| &*it.name == element);
         if let Some(slot) = found {
             self.engine.tracer.start(slot, count);
         }
         found.is_some()
+    }
+
+    /// Whether packets are being followed, or looked for.
+    pub fn is_tracing(&self) -> bool {
+        self.engine.tracer.is_active()
     }
 
     /// The steps of the packets followed so far, in order of time.

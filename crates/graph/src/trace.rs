@@ -5,15 +5,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use waypost_packet::{Batch, Packet};
-use waypost_wire::Instant;
+use waypost_wire::{Duration, Instant};
 
 use crate::drop::DropReason;
 use crate::element::Element;
-use crate::engine::End;
 use crate::plan::Naming;
+use crate::slot::End;
 
 /// Steps kept of all traced packets together, at most; older ones are forgotten.
 const STEPS_MAX: usize = 16 << 10;
+
+/// For how long no traced packet is seen before it is held that there is none any more.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// One step of a traced packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub struct TraceStep {
 /// What happened to a traced packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceEvent {
-    /// It arrived, at this input (or left this output, where it was pulled), with so many octets.
+    /// It arrived, at this input (or left this output, where it was pulled or made), with so many octets.
     Arrived {
         /// The port.
         port: usize,
@@ -62,6 +65,8 @@ pub(crate) struct Tracer {
     /// The element whose packets are given numbers, and how many more.
     from: Option<(usize, u32)>,
     next: u32,
+    /// When a traced packet was seen last.
+    seen: Instant,
     steps: VecDeque<TraceStep>,
 }
 
@@ -71,10 +76,18 @@ impl Tracer {
         self.active
     }
 
-    /// Gives the next `count` packets that reach a slot a number each, and follows them.
+    /// Gives the next `count` packets that reach a slot a number each, and follows them; with none, follows nothing any more.
     pub(crate) fn start(&mut self, slot: usize, count: u32) {
-        self.from = Some((slot, count));
-        self.active = true;
+        self.from = (count > 0).then_some((slot, count));
+        self.active = count > 0;
+    }
+
+    /// Ends when all numbers were given, and none of these packets was seen for long.
+    #[cold]
+    pub(crate) fn end_if_quiet(&mut self, now: Instant) {
+        if self.from.is_none_or(|(_, left)| left == 0) && now >= self.seen + QUIET {
+            (self.from, self.active) = (None, false);
+        }
     }
 
     /// The steps so far, in order of time.
@@ -144,6 +157,7 @@ impl Tracer {
     }
 
     fn add(&mut self, step: TraceStep) {
+        self.seen = step.time;
         if self.steps.len() == STEPS_MAX {
             self.steps.pop_front();
         }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use crate::drop::OnFull;
 use crate::element::Credit;
-use crate::engine::{End, Engine, Slot};
+use crate::engine::Engine;
+use crate::slot::{End, Slot};
 
 /// The ways that packets may take from some outputs on, over edges that block.
 #[derive(Default)]

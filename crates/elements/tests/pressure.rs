@@ -1,0 +1,88 @@
+//! Who waits when packets find no room, in graphs as texts: nothing moves then, and no pool runs dry.
+
+use waypost_elements::registry;
+use waypost_graph::{Instance, Instant, Options, Pool, Program, Source};
+
+fn pool() -> Pool {
+    Pool::builder().small(2000).build().unwrap()
+}
+
+fn start(text: &str, pool: &Pool) -> Instance {
+    let registry = registry();
+    let source = Source::new("test", text);
+    let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
+    program.instances(1, pool).unwrap().remove(0)
+}
+
+fn read<const N: usize>(graph: &Instance, handlers: [&str; N]) -> [String; N] {
+    handlers.map(|handler| graph.read(handler).unwrap())
+}
+
+#[test]
+fn what_is_refused_does_not_count_as_moved() {
+    let stalled =
+        "s :: InfiniteSource(LIMIT 10, STOP true) -> t :: Tee(2); q :: Queue(4, ON_FULL BLOCK);
+        t[0] -> q; t[1] -> q; q -> u :: Unqueue(ACTIVE false) -> Discard;";
+    let mut graph = start(stalled, &pool());
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(!graph.step(Instant::ZERO), "nothing moves");
+    let counted = read(&graph, ["q.packets", "q.length", "q.calls"]);
+    assert_eq!(counted, ["4", "4", "1"]);
+    graph.write("u.active", "true").unwrap();
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(graph.is_stopped());
+    assert_eq!(read(&graph, ["u.count"]), ["20"]);
+
+    let mut graph = start(&stalled.replace("LIMIT 10", "LIMIT 4"), &pool());
+    graph.run_until_idle(Instant::ZERO, 1000);
+    assert!(graph.is_stopped(), "nobody takes what waits");
+}
+
+/// Runs a text until nothing happens; its pool must not be exhausted then.
+fn stalls(text: &str) -> Instance {
+    let pool = pool();
+    let mut graph = start(text, &pool);
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    assert!(!graph.step(Instant::ZERO), "nothing moves: {text}");
+    assert_eq!(pool.statistics().exhausted, 0, "{text}");
+    graph
+}
+
+#[test]
+fn what_is_pushed_aside_where_packets_are_pulled_stops_who_pulls() {
+    let mut graph = stalls(
+        "InfiniteSource(DATA x) -> q :: Queue(ON_FULL BLOCK) -> c :: CheckIPHeader -> Discard;
+         c[1] -> r :: Queue(10, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false, BURST 1) -> d :: Discard;",
+    );
+    assert_eq!(read(&graph, ["r.length", "q.length"]), ["10", "1000"]);
+    graph.write("u.active", "true").unwrap();
+    graph.run_until_idle(Instant::ZERO, 100);
+    let drained: u64 = graph.read("d.count").unwrap().parse().unwrap();
+    assert!(drained > 90, "it goes on: {drained}");
+}
+
+#[test]
+fn what_a_queue_hands_aside_stops_who_fills_it() {
+    let graph = stalls(
+        "s :: InfiniteSource -> q :: Queue(10) -> Unqueue(ACTIVE false) -> Discard;
+         q[1] -> r :: Queue(10, ON_FULL BLOCK) -> Unqueue(ACTIVE false) -> Discard;",
+    );
+    assert_eq!(
+        read(&graph, ["s.count", "r.length", "q.length"]),
+        ["20", "10", "10"]
+    );
+}
+
+#[test]
+fn an_edge_that_drops_is_full_when_what_is_behind_it_is() {
+    let graph = stalls(
+        "s :: InfiniteSource(LIMIT 100000) -> t :: Tee; t[0] -> a :: Discard;
+         t[1] -> w :: DropWhenFull -> Counter -> q :: Queue(10, ON_FULL BLOCK) -> Unqueue(ACTIVE false) -> Discard;",
+    );
+    assert_eq!(
+        read(&graph, ["s.count", "a.count", "q.length"]),
+        ["100000", "100000", "10"]
+    );
+    let lost = graph.read("w.drops").unwrap().parse::<u64>().unwrap();
+    assert!(lost > 99_000, "{lost}");
+}
