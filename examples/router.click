@@ -12,13 +12,14 @@ define($A eth0, $A_IP 10.1.0.1, $A_NET 10.1.0.0/24, $A_MAC 02:00:00:00:0a:01, $A
 // IP packets that came in leave output 0, frames to send leave output 1.
 elementclass Interface {
     $ip, $mac, $paint |
-    kinds :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800, -);
+    kinds :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800 0/$mac, 12/0800 0/01%01, -);
     neighbors :: ARPQuerier($ip, $mac);
     input [0] -> kinds;
     kinds [0] -> ARPResponder($ip $mac) -> [1] output;   // requests
     kinds [1] -> [1] neighbors;                          // answers
-    kinds [2] -> Paint($paint) -> Strip(14) -> [0] output;
-    kinds [3] -> others :: Discard;                      // IPv6 and whatever else
+    kinds [2] -> ip :: Paint($paint) -> Strip(14) -> [0] output;
+    kinds [3] -> ip;                                     // to all, or to a group
+    kinds [4] -> others :: Discard;                      // to other stations; IPv6 and whatever else
     input [1] -> [0] neighbors -> [1] output;
 }
 

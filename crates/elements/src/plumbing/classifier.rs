@@ -19,10 +19,13 @@ A pattern is a list of clauses, all of which must hold:
 
 - `12/0806`: the octets from offset 12 on are 08 06, in hexadecimal; `?` is any digit.
 - `14/45%f0`: so, under a mask.
+- `0/2:0:0:0:a:1`: a link address, from offset 0 on.
 - `!12/0800`: not so.
 - `-`: every packet.
 
-A clause that reaches beyond the end of the packet does not hold.",
+A clause that reaches beyond the end of the packet does not hold.
+
+Deviations: Click knows no link addresses here, only digits.",
     handlers: HANDLERS,
     build,
 };
@@ -153,7 +156,11 @@ fn clause(text: &str) -> Result<Clause, ConfigError> {
     let (value, mask) = rest
         .split_once('%')
         .map_or((rest, None), |(value, mask)| (value, Some(mask)));
-    let digits: Vec<char> = value.chars().collect();
+    // A link address in place of the digits.
+    let spelt =
+        <waypost_wire::MacAddr as crate::args::Arg>::parse(value).filter(|_| value.contains(':'));
+    let spelt = spelt.map(|mac| mac.octets().map(|octet| format!("{octet:02x}")).concat());
+    let digits: Vec<char> = spelt.as_deref().unwrap_or(value).chars().collect();
     if digits.is_empty() || !digits.len().is_multiple_of(2) || offset > 65_535 {
         return Err(expected().help("octets are written with two digits each"));
     }

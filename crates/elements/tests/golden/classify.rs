@@ -112,3 +112,30 @@ fn mistakes_are_refused() {
     let wrong = refused("Idle -> k :: Classifier(12/0800, -); k[0] -> Discard;");
     assert!(wrong.contains("2 patterns for 1 outputs"), "{wrong}");
 }
+
+#[test]
+fn a_clause_may_be_a_link_address() {
+    let text = "Feed(02000000 0a01 ff, 02000000 0a02 ff, 02000000 0a) -> c :: Classifier(0/2:0:0:0:a:1, -);
+         c[0] -> a :: Keep; c[1] -> b :: Keep;";
+    let graph = Graph::run(text);
+    graph.expect("a", ["02000000 0a01 ff"]);
+    graph.expect("b", ["02000000 0a02 ff", "02000000 0a"]);
+}
+
+/// What of the example's router belongs to one interface, between `Feed` and `Keep`.
+#[test]
+fn the_example_routes_no_frames_that_are_addressed_to_other_stations() {
+    let example = include_str!("../../../../examples/router.click");
+    let (classes, _) = example.split_once("a :: Interface").unwrap();
+    let ip = "45000014 00000000 40000000 0a010002 0a020002";
+    let graph = Graph::run(&format!(
+        "{classes}
+         Feed(020000000a01 020000000001 0800 {ip}, 020000000a02 020000000001 0800 {ip},
+              ffffffffffff 020000000001 0800 {ip}, 01005e000001 020000000001 0800 {ip},
+              ffffffffffff 020000000001 0806 0001 0800 06 04 0001 020000000001 0a010002 000000000000 0a010001)
+             -> i :: Interface(10.1.0.1, 02:00:00:00:0a:01, 1) -> ips :: Keep;
+         Idle -> [1] i; i[1] -> sent :: Keep;"
+    ));
+    graph.expect("ips", [ip; 3]);
+    assert_eq!(graph.all(["i/others.count", "sent.count"]), "1 1");
+}
