@@ -145,6 +145,33 @@ fn a_group_shares_frames_without_loss_or_duplicates() {
 }
 
 #[test]
+fn a_group_does_not_receive_what_its_machine_sends() {
+    let Some(cable) = Cable::new() else { return };
+    let builder = AfPacket::builder("port0").namespace(cable.namespace());
+    let mut device = builder.fanout(9).open().unwrap();
+    let socket = udp_socket(&cable.host, "10.0.0.1:5000");
+    let octets = frame(5000, b"sent");
+    assert_eq!(send(&mut device, &octets, FrameMeta::default()), Ok(1));
+    expect(&socket, [b"sent".to_vec()]);
+    socket.send_to(b"received", (BEHIND, 5000)).unwrap();
+    let received = receive(&mut device, 1);
+    assert_eq!(&received[0].octets[42..], b"received");
+    assert_eq!(device.statistics().received, 1);
+}
+
+#[test]
+fn fragments_come_to_a_group_as_they_are() {
+    let Some(cable) = Cable::new() else { return };
+    let builder = AfPacket::builder("port0").namespace(cable.namespace());
+    let mut device = builder.fanout(8).open().unwrap();
+    let socket = udp_socket(&cable.host, "10.0.0.1:0");
+    socket.send_to(&[7; 4000], (BEHIND, 5000)).unwrap();
+    let received = receive(&mut device, 3);
+    let lengths: Vec<_> = received.iter().map(|it| it.octets.len()).collect();
+    assert_eq!(lengths, [1514, 1514, 14 + 20 + 4008 - 2 * 1480]);
+}
+
+#[test]
 fn frames_without_room_are_counted() {
     const FRAMES: u64 = 1000;
     let Some(cable) = Cable::new() else { return };

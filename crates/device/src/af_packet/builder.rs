@@ -17,6 +17,8 @@ use crate::{DeviceStatistics, Namespace, OpenError};
 
 /// Of linux/if_packet.h, where `libc` does not have it.
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+/// Likewise: a group has its own hook, to which the option of its members does not reach.
+const FANOUT_IGNORE_OUTGOING: u32 = 0x4000;
 
 /// Which interface to open, and how.
 #[derive(Clone, Debug)]
@@ -158,9 +160,15 @@ impl AfPacketBuilder {
         bind(fd, interface.index, !self.send_only).map_err(failed("binding to it"))?;
         if let Some(group) = self.fanout {
             // Not with PACKET_FANOUT_FLAG_DEFRAG: what came in fragments would be longer than what may be sent.
+            let flags = if self.outgoing {
+                0
+            } else {
+                FANOUT_IGNORE_OUTGOING
+            };
+            let kind = libc::PACKET_FANOUT_HASH | flags;
             set(
                 libc::PACKET_FANOUT,
-                (u32::from(group) | libc::PACKET_FANOUT_HASH << 16) as _,
+                (u32::from(group) | kind << 16) as _,
                 "joining the fanout group",
             )?;
         }
