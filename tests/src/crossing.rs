@@ -45,6 +45,14 @@ impl Crossing {
     /// # Errors
     /// What `ip` said.
     pub fn new(net: Net, over: Over) -> Result<Self, String> {
+        Self::with_queues(net, over, 1)
+    }
+
+    /// The same, over cables of so many queues, one for each of the router's threads.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn with_queues(net: Net, over: Over, queues: u32) -> Result<Self, String> {
         let (left, router, right) = (net.host("left")?, net.host("router")?, net.host("right")?);
         let this = Self {
             left,
@@ -58,7 +66,8 @@ impl Crossing {
             for (host, address, port) in
                 [(&this.left, LEFT, "port0"), (&this.right, RIGHT, "port1")]
             {
-                this.net.link((host, "eth0"), (&this.router, port))?;
+                this.net
+                    .link_of_queues((host, "eth0"), (&this.router, port), queues)?;
                 host.ip(&format!("address add {address}/24 dev eth0"))?;
             }
             this.add_routes()?;
@@ -173,6 +182,30 @@ impl Crossing {
             line(&String::from_utf8_lossy(&sent.stdout), "sent"),
             line(&receiver.finish()?, "received"),
         ))
+    }
+
+    /// Sends datagrams from left to right as fast as a program can, of so many flows; says how many the program at the other end
+    /// has received.
+    ///
+    /// # Errors
+    /// An end failed.
+    pub fn flood(&self, datagrams: u64, flows: u64) -> Result<u64, String> {
+        let peer = self.program("waypost-peer")?;
+        let address = format!("{RIGHT}:5003");
+        let words = ["udp-count", &address, &datagrams.to_string()];
+        let mut receiver = self.right.spawn(self.right.command(&peer).args(words))?;
+        receiver.wait_for("listening")?;
+        let sent = self
+            .left
+            .run(&format!("{peer} udp-flood {address} {datagrams} {flows}"))?;
+        if !sent.status.success() {
+            return Err(String::from_utf8_lossy(&sent.stderr).into_owned());
+        }
+        let said = receiver.finish()?;
+        let number = said.trim().trim_start_matches("received ");
+        number
+            .parse()
+            .map_err(|_| format!("the receiver said `{said}`"))
     }
 
     /// Sends datagrams from left to right; says how many came in right, and how many wrong.

@@ -89,9 +89,23 @@ impl Net {
     /// # Errors
     /// What `ip` said.
     pub fn link(&self, left: (&Host, &str), right: (&Host, &str)) -> Result<(), String> {
+        self.link_of_queues(left, right, 1)
+    }
+
+    /// The same, with so many queues in each direction.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn link_of_queues(
+        &self,
+        left: (&Host, &str),
+        right: (&Host, &str),
+        queues: u32,
+    ) -> Result<(), String> {
         let (left_name, right_name) = (left.1, right.1);
+        let queues = format!("numrxqueues {queues} numtxqueues {queues}");
         left.0.ip(&format!(
-            "link add {left_name} type veth peer name {right_name} netns {}",
+            "link add {left_name} {queues} type veth peer name {right_name} netns {} {queues}",
             right.0.namespace
         ))?;
         left.0.ip(&format!("link set {left_name} up"))?;

@@ -1,7 +1,8 @@
 //! A peer for tests and the demo: sends and receives octets over the kernel's own TCP and UDP, and says what
 //! their digest is.
 //!
-//! `waypost-peer tcp-receive ADDRESS`, `tcp-send ADDRESS OCTETS`, `udp-receive ADDRESS COUNT`, `udp-send ADDRESS COUNT`
+//! `waypost-peer tcp-receive ADDRESS`, `tcp-send ADDRESS OCTETS`, `udp-receive ADDRESS COUNT`, `udp-send ADDRESS COUNT`,
+//! `udp-count ADDRESS COUNT`, `udp-flood ADDRESS COUNT FLOWS`
 #![forbid(unsafe_code)]
 
 use std::hash::{DefaultHasher, Hasher};
@@ -25,8 +26,13 @@ fn main() -> ExitCode {
             number(count).and_then(|count| udp_receive(address, count))
         }
         ["udp-send", address, count] => number(count).and_then(|count| udp_send(address, count)),
+        ["udp-count", address, count] => number(count).and_then(|count| udp_count(address, count)),
+        ["udp-flood", address, count, flows] => {
+            let numbers = number(count).and_then(|count| Ok((count, number(flows)?)));
+            numbers.and_then(|(count, flows)| udp_flood(address, count, flows))
+        }
         _ => Err(io::Error::other(
-            "expected tcp-receive, tcp-send, udp-receive or udp-send, and an address",
+            "expected tcp-receive, tcp-send, udp-receive, udp-send, udp-count or udp-flood, and an address",
         )),
     };
     match result {
@@ -166,6 +172,36 @@ fn udp_send(address: &str, count: u64) -> io::Result<()> {
                 _ => {}
             }
         }
+    }
+    say(&format!("sent {count}"))
+}
+
+/// Counts datagrams, until there were so many or none has come for a while; answers none.
+fn udp_count(address: &str, count: u64) -> io::Result<()> {
+    let socket = UdpSocket::bind(address)?;
+    say("listening")?;
+    let (mut received, mut buffer) = (0, [0; 2048]);
+    while received < count {
+        match socket.recv_from(&mut buffer) {
+            Ok(_) => received += 1,
+            Err(error) if is_late(&error) => break,
+            Err(error) => return Err(error),
+        }
+        socket.set_read_timeout(Some(PATIENCE))?;
+    }
+    say(&format!("received {received}"))
+}
+
+/// Sends datagrams as fast as it can, in turn from so many sockets.
+fn udp_flood(address: &str, count: u64, flows: u64) -> io::Result<()> {
+    let sockets = (0..flows.max(1)).map(|_| {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.connect(address)?;
+        Ok(socket)
+    });
+    let sockets = sockets.collect::<io::Result<Vec<_>>>()?;
+    for (number, socket) in (0..count).zip(sockets.iter().cycle()) {
+        socket.send(&datagram(number))?;
     }
     say(&format!("sent {count}"))
 }
