@@ -29,7 +29,7 @@ fn a_long_chain_of_side_branches_takes_no_stack() {
     let sink = Sink::with_room(usize::MAX);
     let (taken, ()) = graph.add("sink", sink.clone());
     for at in 0..5000 {
-        let (input, (straight, aside)) = graph.add(&format!("aside{at}"), Aside);
+        let (input, (straight, aside)) = graph.add(&format!("aside{at}"), Aside::AtOnce);
         graph.connect(packets, input);
         graph.connect(straight, taken);
         packets = aside;
@@ -48,7 +48,7 @@ fn an_edge_that_drops_when_full_loses_nothing_for_being_deep_or_in_a_circle() {
     let sink = Sink::with_room(usize::MAX);
     let (taken, ()) = graph.add("sink", sink.clone());
     for at in 0..100 {
-        let (input, (straight, aside)) = graph.add(&format!("aside{at}"), Aside);
+        let (input, (straight, aside)) = graph.add(&format!("aside{at}"), Aside::Emitted);
         graph.connect_on_full(packets, input, OnFull::Drop(FULL));
         graph.connect(straight, taken);
         packets = aside;

@@ -114,7 +114,8 @@ impl Tap {
     fn new(queue: usize) -> Self {
         let frames = &mut pool().allocator();
         Self {
-            room: 4,
+            // Full, until it runs.
+            room: 0,
             sent: Arc::default(),
             queue: (0..queue).filter_map(|_| frames.copy(&[0])).collect(),
         }
