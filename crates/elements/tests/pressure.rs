@@ -86,3 +86,13 @@ fn an_edge_that_drops_is_full_when_what_is_behind_it_is() {
     let lost = graph.read("w.drops").unwrap().parse::<u64>().unwrap();
     assert!(lost > 99_000, "{lost}");
 }
+
+#[test]
+fn packets_are_pulled_through_long_chains() {
+    let text = format!(
+        "InfiniteSource(LIMIT 10) -> Queue -> {} d :: Discard;",
+        "Null -> ".repeat(400)
+    );
+    let graph = stalls(&text);
+    assert_eq!(read(&graph, ["d.count"]), ["10"]);
+}

@@ -22,6 +22,9 @@ use crate::trace::Tracer;
 /// Elements called within each other, at most, by branches.
 const DEPTH_MAX: usize = 32;
 
+/// Elements that pull within each other, at most. Nothing can wait half-way on a way that is pulled, and none goes round in a circle.
+const PULL_DEPTH_MAX: usize = 512;
+
 /// Elements that a batch passes at once, at most: what goes round in a circle lets others have their turn.
 const HOPS_MAX: usize = 1024;
 
@@ -313,7 +316,7 @@ impl Engine {
     /// Calls an element's `pull`.
     fn fetch(&mut self, from: End, max: usize, batch: &mut Batch) {
         let dry = self.finishing && self.is_source(from.slot);
-        if max == 0 || self.depth >= DEPTH_MAX || dry {
+        if max == 0 || self.depth >= PULL_DEPTH_MAX || dry {
             return;
         }
         let Some(mut element) = self.slots[from.slot].element.take() else {
