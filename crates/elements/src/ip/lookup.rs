@@ -73,7 +73,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
 type Hop = (Option<Ipv4Addr>, u8);
 
 /// A prefix whose route was changed, and its route before, if it had one.
-type Undo = (Ipv4Prefix, Option<NextHop>);
+type Undo = (Ipv4Prefix, Option<Hop>);
 
 /// Hands packets to the output of the route with the longest prefix that holds their destination,
 /// as the class `RadixIPLookup` says. It has `OUTPUTS` outputs, 256 at most.
@@ -82,6 +82,9 @@ pub struct IpLookup<const OUTPUTS: usize> {
     fib: Fib,
     hops: Vec<Hop>,
     known: HashMap<Hop, NextHop>,
+    /// How many routes lead to each of `hops`, and those to which none does any more.
+    routes: Vec<u32>,
+    unused: Vec<NextHop>,
     /// As many as a text has connected, where they are not `OUTPUTS`.
     outputs: usize,
     scratch: Box<Scratch>,
@@ -108,6 +111,8 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
             fib: Fib::new(),
             hops: Vec::new(),
             known: HashMap::new(),
+            routes: Vec::new(),
+            unused: Vec::new(),
             outputs,
             scratch: Box::new(Scratch {
                 addresses: [Ipv4Addr::UNSPECIFIED; Batch::CAPACITY],
@@ -137,20 +142,48 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
     }
 
     /// Adds a route, or replaces that of its prefix, and says which.
-    fn put(&mut self, prefix: Ipv4Prefix, hop: Hop) -> Result<Option<NextHop>, String> {
-        let next = match self.known.get(&hop) {
-            Some(&next) => next,
+    fn put(&mut self, prefix: Ipv4Prefix, hop: Hop) -> Result<Option<Hop>, String> {
+        let next = self.acquire(hop)?;
+        match self.fib.insert(prefix, next) {
+            Ok(before) => Ok(before.map(|before| self.release(before))),
+            Err(full) => {
+                self.release(next);
+                Err(full.to_string())
+            }
+        }
+    }
+
+    /// The number of a next hop, for one more route.
+    fn acquire(&mut self, hop: Hop) -> Result<NextHop, String> {
+        let known = self.known.get(&hop).copied();
+        let next = match known.or_else(|| self.unused.pop()) {
+            Some(next) => next,
             None => {
                 let next =
                     NextHop::new(self.hops.len() as u32).ok_or("too many different next hops")?;
                 self.hops.push(hop);
-                self.known.insert(hop, next);
+                self.routes.push(0);
                 next
             }
         };
-        self.fib
-            .insert(prefix, next)
-            .map_err(|full| full.to_string())
+        let at = next.index() as usize;
+        self.hops[at] = hop;
+        self.routes[at] += 1;
+        self.known.insert(hop, next);
+        Ok(next)
+    }
+
+    /// A route less leads to a next hop; says which it was.
+    fn release(&mut self, next: NextHop) -> Hop {
+        let hop = self.hop(next);
+        if let Some(routes) = self.routes.get_mut(next.index() as usize) {
+            *routes -= 1;
+            if *routes == 0 {
+                self.known.remove(&hop);
+                self.unused.push(next);
+            }
+        }
+        hop
     }
 
     /// Adds the route of a text, and says for what prefix, and what route was there before.
@@ -192,7 +225,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         let word = text.split_whitespace().next().unwrap_or_default();
         let prefix = prefix_of(word)?;
         match self.fib.remove(prefix) {
-            Some(before) => Ok((prefix, Some(before))),
+            Some(before) => Ok((prefix, Some(self.release(before)))),
             None => Err(format!("no route for {prefix}")),
         }
     }
@@ -222,8 +255,12 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         for (prefix, before) in done.into_iter().rev() {
             match before {
                 // It was there: there is room for it.
-                Some(next) => drop(self.fib.insert(prefix, next)),
-                None => drop(self.fib.remove(prefix)),
+                Some(hop) => drop(self.put(prefix, hop)),
+                None => {
+                    if let Some(next) = self.fib.remove(prefix) {
+                        self.release(next);
+                    }
+                }
             }
         }
     }
@@ -327,6 +364,8 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
             "flush" => {
                 (self.fib, self.hops) = (Fib::new(), Vec::new());
                 self.known.clear();
+                self.routes.clear();
+                self.unused.clear();
                 Ok(())
             }
             _ => Err(HandlerError::unknown(handler)),
@@ -345,7 +384,31 @@ impl<const OUTPUTS: usize> Typed for IpLookup<OUTPUTS> {
 
 #[cfg(test)]
 mod tests {
+    use super::IpLookup;
     use crate::testing::graph;
+
+    #[test]
+    fn next_hops_to_which_no_route_leads_are_used_again() {
+        let mut lookup = IpLookup::<2>::default();
+        lookup.add("10.0.0.0/8 1.1.1.1 0").unwrap();
+        for change in 0..20_000_u32 {
+            let gateway = std::net::Ipv4Addr::from(change + 1);
+            lookup.add(&format!("10.1.0.0/16 {gateway} 1")).unwrap();
+            if change % 3 == 0 {
+                let all_or_nothing = format!(
+                    "set 10.1.0.0/16 1.1.1.1 0\nadd 10.2.0.0/16 {gateway} 0\nremove 77.0.0.0/8"
+                );
+                lookup.control(&all_or_nothing).unwrap_err();
+                let next = lookup.fib.lookup([10, 1, 2, 3].into()).unwrap();
+                assert_eq!(lookup.hop(next), (Some(gateway), 1));
+                lookup.remove("10.1.0.0/16").unwrap();
+            }
+        }
+        assert!(lookup.hops.len() <= 4, "{} next hops", lookup.hops.len());
+        assert!(lookup.known.len() <= 2);
+        let next = lookup.fib.lookup([10, 9, 9, 9].into()).unwrap();
+        assert_eq!(lookup.hop(next), (Some([1, 1, 1, 1].into()), 0));
+    }
 
     #[test]
     fn the_longest_prefix_wins_and_handlers_change_routes() {

@@ -29,7 +29,7 @@ Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 With `STOP true`, all sources stop when the first is done, and the graph once its packets have gone as far as they can:
 asynchronous processors have handed on what they work on, queues are empty or nobody takes what is in them.
 
-Deviations: only pushes. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
+Deviations: `DATA` is a sentence by default in Click. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
     handlers: HANDLERS,
     build,
 };

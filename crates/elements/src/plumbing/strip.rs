@@ -16,7 +16,9 @@ pub(crate) const STRIP: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Takes octets off the front of packets.
 
-Argument: `Strip(LENGTH)`. A packet that is shorter is dropped.",
+Argument: `Strip(LENGTH)`. A packet that is shorter is dropped.
+
+Deviations: Click takes all octets of a packet that is shorter, and passes it on.",
     handlers: &[],
     build: |args, _| {
         Ok(Box::new(Strip {
@@ -32,7 +34,9 @@ pub(crate) const UNSTRIP: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Puts back octets that were taken off the front of packets.
 
-Argument: `Unstrip(LENGTH)`. A packet without so much room in front is dropped.",
+Argument: `Unstrip(LENGTH)`. A packet without so much room in front is dropped.
+
+Deviations: Click makes room where there is none, and passes the packet on.",
     handlers: &[],
     build: |args, _| {
         Ok(Box::new(Unstrip {
