@@ -2,7 +2,7 @@
 
 use waypost_graph::{Batch, Cx, DropReason, Element, ElementClass, Packet};
 use waypost_ip::icmp::reply_to_echo;
-use waypost_wire::Ipv4PacketMut;
+use waypost_wire::{IpProtocol, Ipv4Header, Ipv4PacketMut};
 
 /// What is no echo request is not answered.
 pub const NOT_ECHO: DropReason = DropReason::new("not an echo request");
@@ -21,9 +21,21 @@ Everything else goes to output 1, or is dropped without one. The network header 
 /// Hops that a reply may make.
 const TTL: u8 = 64;
 
+/// The type of an echo request (RFC 792).
+const ECHO_REQUEST: u8 = 8;
+
 struct IcmpPingResponder;
 
 fn answer(packet: &mut Packet) -> bool {
+    // A look first: what is left as it is need not be this packet's own.
+    let looks_right = packet.network().and_then(|octets| {
+        let (header, _) = Ipv4Header::split_from(octets).ok()?;
+        let kind = octets.get(header.header_len())?;
+        Some(header.protocol() == IpProtocol::ICMP && *kind == ECHO_REQUEST)
+    });
+    if looks_right != Some(true) {
+        return false;
+    }
     let Some(octets) = packet.network_mut() else {
         return false;
     };
@@ -48,5 +60,28 @@ impl Element for IcmpPingResponder {
             cx.emit_or_drop(1, packet, NOT_ECHO);
             None
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph::{Packet, Pool};
+
+    use super::answer;
+
+    #[test]
+    fn what_is_no_request_stays_shared() {
+        let pool = Pool::builder().small(8).build().unwrap();
+        let mut frames = pool.allocator();
+        for (protocol, kind, answered) in [(1, 8, true), (1, 0, false), (17, 8, false)] {
+            let mut octets = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, protocol, 0, 0];
+            octets.extend([10, 0, 0, 1, 10, 0, 0, 2, kind, 0, 0xf7, 0xff, 0, 0, 0, 0]);
+            let mut packet: Packet = frames.copy(&octets).unwrap();
+            packet.set_network_offset(0);
+            let other = packet.share(&mut frames).unwrap();
+            assert_eq!(answer(&mut packet), answered, "{protocol} {kind}");
+            assert_eq!(packet.is_shared(), !answered);
+            assert_eq!(other.octets(), octets);
+        }
     }
 }
