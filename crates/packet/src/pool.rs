@@ -8,7 +8,6 @@ use core::ptr::{NonNull, null_mut};
 use crate::allocator::Allocator;
 use crate::descriptor::{COLOURS, Descriptor, heap_free};
 use crate::memory::{HeapMemory, Memory};
-use crate::packet::Packet;
 use crate::sync::{
     AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering, Padded, UnsafeCell, spin_loop,
 };
@@ -212,15 +211,6 @@ impl Pool {
     pub fn region(&self) -> &dyn Memory {
         // SAFETY: a handle keeps the core alive.
         unsafe { &*self.core.as_ref().memory }
-    }
-
-    /// Where a packet's octets begin in the region; `None` if they lie elsewhere.
-    #[inline]
-    pub fn offset_of(&self, packet: &Packet) -> Option<usize> {
-        let memory = &self.core().memory;
-        let start = memory.start().as_ptr().addr();
-        let at = packet.octets().as_ptr().addr().checked_sub(start)?;
-        (at < memory.len()).then_some(at)
     }
 
     /// What the pool holds and has seen.

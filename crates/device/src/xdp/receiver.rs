@@ -22,7 +22,6 @@ pub struct XdpReceiver {
     fill: Producer<u64>,
     held: Held,
     frames: Allocator,
-    umem: Umem,
     statistics: DeviceStatistics,
     busy: bool,
     /// There was an error.
@@ -50,7 +49,6 @@ impl XdpReceiver {
             fill,
             held: Held::new(umem.pool()),
             frames: umem.pool().allocator(),
-            umem: umem.clone(),
             statistics: DeviceStatistics::default(),
             busy,
             alarmed: false,
@@ -93,7 +91,7 @@ impl XdpReceiver {
             return;
         }
         // A packet of the pool's small class, just taken or just given back: it lies in a chunk of its own.
-        if let Ok(address) = self.held.give(self.umem.pool(), packet) {
+        if let Ok(address) = self.held.give(packet) {
             self.fill.write(address & !(CHUNK as u64 - 1));
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use waypost_netdev::{Capabilities, DeviceError, NetDev, Offloads, Wakeup};
-use waypost_packet::{Allocator, Packet, PoolTx};
+use waypost_packet::{Allocator, Batch, Packet, PoolTx};
 use waypost_wire::Instant;
 
 use super::ring::{Consumer, Producer};
@@ -28,6 +28,8 @@ pub struct XdpSender {
     send: Producer<libc::xdp_desc>,
     done: Consumer<u64>,
     held: Held,
+    /// Empty between calls: what comes back at once is freed at once.
+    sent: Box<Batch>,
     frames: Allocator,
     umem: Umem,
     statistics: DeviceStatistics,
@@ -47,6 +49,7 @@ impl XdpSender {
             send,
             done,
             held: Held::new(umem.pool()),
+            sent: Box::default(),
             frames: umem.pool().allocator(),
             umem: umem.clone(),
             statistics: DeviceStatistics::default(),
@@ -73,10 +76,14 @@ impl XdpSender {
             return;
         }
         while let Some(address) = self.done.next() {
-            if let Some(packet) = self.held.take(address) {
+            if let Some(packet) = self.held.take(address)
+                && let Err(packet) = self.sent.push(packet)
+            {
+                self.frames.free(&mut self.sent);
                 self.frames.free_packet(packet);
             }
         }
+        self.frames.free(&mut self.sent);
         self.done.release();
     }
 
@@ -94,7 +101,7 @@ impl XdpSender {
         let mut kept = Held::new(self.umem.pool());
         for packet in waiting.into_iter().filter_map(|at| self.held.take(at)) {
             // Taken from a place of its own.
-            let _ = kept.give(self.umem.pool(), packet);
+            let _ = kept.give(packet);
         }
         std::mem::forget(std::mem::replace(&mut self.held, kept));
     }
@@ -118,13 +125,13 @@ impl XdpSender {
             self.frames.free_packet(packet);
             return;
         }
-        let addr = match self.held.give(self.umem.pool(), packet) {
+        let addr = match self.held.give(packet) {
             Ok(address) => address,
             // Another pool's, or one whose octets are on their way already: a copy goes.
             Err(packet) => {
                 let copy = self.frames.copy(packet.octets());
                 self.frames.free_packet(packet);
-                let given = copy.map(|copy| self.held.give(self.umem.pool(), copy));
+                let given = copy.map(|copy| self.held.give(copy));
                 let Some(Ok(address)) = given else {
                     self.statistics.refused += 1;
                     return;

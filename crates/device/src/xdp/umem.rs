@@ -127,24 +127,27 @@ fn wait_for_readers() -> bool {
 pub(super) struct Held {
     chunks: Box<[Option<Packet>]>,
     len: usize,
+    /// The address of the region's first octet.
+    start: usize,
 }
 
 impl Held {
     pub(super) fn new(pool: &Pool) -> Self {
-        let chunks = pool.region().len() / CHUNK;
+        let region = pool.region();
+        let chunks = region.len() / CHUNK;
         Self {
             chunks: (0..chunks).map(|_| None).collect(),
             len: 0,
+            start: region.start().as_ptr().addr(),
         }
     }
 
     /// Takes over a packet, and says where its octets lie in the region. It comes back if it lies in another pool's, in more
     /// than one chunk, or where one that was given before lies.
     #[inline]
-    pub(super) fn give(&mut self, pool: &Pool, packet: Packet) -> Result<u64, Packet> {
-        let Some(at) = pool.offset_of(&packet) else {
-            return Err(packet);
-        };
+    pub(super) fn give(&mut self, packet: Packet) -> Result<u64, Packet> {
+        // Below the region it wraps, and is beyond its end.
+        let at = packet.octets().as_ptr().addr().wrapping_sub(self.start);
         match self.chunks.get_mut(at / CHUNK) {
             Some(place @ None) if at % CHUNK + packet.len() <= CHUNK => {
                 *place = Some(packet);
