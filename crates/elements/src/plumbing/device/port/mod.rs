@@ -296,7 +296,7 @@ where
         if self.sink {
             worked |= self.run_sink(cx);
         }
-        if self.source && !cx.is_finishing() && !self.is_removed() {
+        if self.source && budget > 0 && !cx.is_finishing() && !self.is_removed() {
             worked |= self.receive(budget, cx);
         }
         self.arm(cx);
