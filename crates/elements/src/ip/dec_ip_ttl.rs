@@ -6,7 +6,7 @@ use waypost_graph::{
 };
 use waypost_wire::Ipv4Header;
 
-use super::Ipv4;
+use super::{BAD_HEADER, Ipv4};
 use crate::args::{TypedArgs, handler_value};
 
 /// A packet has no hop left to go.
@@ -18,7 +18,7 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     processing: "a/ah",
     flow: "x/x",
     doc: "Counts the time to live of packets down by one, and corrects the checksum (RFC 1812 §5.3.1, RFC 1624). A packet
-that has 1 or 0 left goes to output 1 as it is, or is dropped without one. The network header must be marked.
+that has 1 or 0 left goes to output 1 as it is, or is dropped without one. One whose network header is not marked is dropped.
 
 Arguments (keywords): `ACTIVE`: false changes nothing; `MULTICAST`: false passes packets to groups as they are.",
     handlers: HANDLERS,
@@ -76,6 +76,12 @@ impl DecIpTtl {
     }
 }
 
+/// Whether there is a header to count down in: without, nobody can be told that the time is up.
+fn has_header(packet: &Packet) -> bool {
+    let octets = packet.network();
+    octets.is_some_and(|octets| Ipv4Header::split_from(octets).is_ok())
+}
+
 impl Element for DecIpTtl {
     #[inline]
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
@@ -86,6 +92,10 @@ impl Element for DecIpTtl {
         batch.retain_or(
             |packet| self.may_go_on(packet),
             |packet| {
+                if !has_header(&packet) {
+                    cx.drop(packet, BAD_HEADER);
+                    return;
+                }
                 expired += 1;
                 cx.emit_or_drop(1, packet, TTL_EXPIRED);
             },

@@ -174,6 +174,19 @@ fn dec_ip_ttl_drops_without_a_second_output_and_is_switched_off() {
 }
 
 #[test]
+fn dec_ip_ttl_drops_what_has_no_marked_header() {
+    let graph = Graph::run(&format!(
+        "Feed({UDP}) -> d :: DecIPTTL -> k :: Keep; d[1] -> expired :: Keep;"
+    ));
+    graph.expect("k", [""; 0]);
+    graph.expect("expired", [""; 0]);
+    assert_eq!(
+        graph.all(["d.drops", "d.drop_reasons"]),
+        "0 1 bad IP header"
+    );
+}
+
+#[test]
 fn dec_ip_ttl_lets_groups_alone_if_told_so() {
     let two = "45000020 00010000 0211cec6 0a000001 e0000005 1f90 0035 000c 0000 deadbeef";
     let one = "45000020 00010000 0111cfc6 0a000001 e0000005 1f90 0035 000c 0000 deadbeef";
