@@ -40,9 +40,14 @@ pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
         turn,
     };
     let mut cases = Vec::new();
+    // As testpmd does: its driver drives an interface from its own calls where the kernel can.
     for (method, arguments, driver) in [
         ("AF_PACKET", "METHOD AF_PACKET", "net_af_packet"),
-        ("AF_XDP", "METHOD AF_XDP, PEER FINISHES", "net_af_xdp"),
+        (
+            "AF_XDP",
+            "METHOD AF_XDP, PEER FINISHES, BUSY_POLL 20",
+            "net_af_xdp",
+        ),
     ] {
         let bench = &bench;
         cases.push(case(
