@@ -9,7 +9,7 @@
 //!
 //! The ring is not the faster one: on a virtual wire it sent 0.81 million packets of 60 octets a second where `sendmmsg` sent 0.84,
 //! and 1.07 of 1514 octets where that sent 1.22 (`cargo run --release -p waypost-device --example send_paths -- INTERFACE OCTETS`,
-//! medians of 21 turns each, on 2 vCPU Xeon 2.5 GHz, Linux 6.18).
+//! medians of 21 turns each, on a busy Xeon of 2 vCPU at 2.5 GHz, Linux 6.18).
 
 mod builder;
 mod ring;
