@@ -353,18 +353,26 @@ impl Packet {
         it.marks.network = shift(it.marks.network);
         it.marks.transport = shift(it.marks.transport);
         it.marks.checksum_start = shift(it.marks.checksum_start);
+        // It is one more than the place that it marks.
+        let stripped = shift(it.marks.stripped);
+        it.marks.stripped = if usize::from(stripped) > least {
+            stripped
+        } else {
+            0
+        };
         if it.marks.checksum_start == 0 {
             it.flags &= !CHECKSUM_PARTIAL;
         }
     }
 
-    /// The first octet that is the packet's, or belongs to a header that was stripped off it and is still
-    /// marked; counted from the frame's first.
+    /// The first octet that is the packet's, or was stripped off it, or belongs to a header that is still marked; counted
+    /// from the frame's first.
     pub(crate) fn first_marked(&self) -> usize {
         let it = self.raw();
         let marks = [it.marks.network, it.marks.transport].into_iter();
         let marks = marks.filter(|&mark| mark != 0).map(usize::from);
-        marks.fold(it.offset as usize, usize::min)
+        let stripped = usize::from(it.marks.stripped).checked_sub(1);
+        marks.chain(stripped).fold(it.offset as usize, usize::min)
     }
 
     /// Computes a transport checksum left unfinished that begins among the first `count` octets: they are about to

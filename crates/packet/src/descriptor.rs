@@ -77,7 +77,9 @@ pub(crate) struct Marks {
     pub(crate) segment_kind: u8,
     pub(crate) paint: u8,
     pub(crate) link: u8,
-    pub(crate) spare: [u8; 3],
+    pub(crate) spare: u8,
+    /// One more than where the octets begin that were stripped off the front; 0 if none were.
+    pub(crate) stripped: u16,
 }
 
 #[cfg(not(loom))]

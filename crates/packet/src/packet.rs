@@ -122,6 +122,11 @@ impl Packet {
                 self.complete_checksum_within(count);
             }
             let it = self.raw_mut();
+            // The next one is marked, since 0 is no mark.
+            let first = u16::try_from(it.offset + 1).unwrap_or(0);
+            if it.marks.stripped.wrapping_sub(1) > first.wrapping_sub(1) {
+                it.marks.stripped = first;
+            }
             it.offset += count as u32;
             it.len -= count as u32;
         }
@@ -137,19 +142,43 @@ impl Packet {
         }
     }
 
-    /// Takes `count` octets of headroom back into the packet as they are: what an earlier
-    /// [`strip_front`](Self::strip_front) took off, also where the packet has moved to another frame since. False, and
-    /// nothing changed, without the headroom.
+    /// Takes `count` octets of headroom back into the packet: what an earlier [`strip_front`](Self::strip_front) took off,
+    /// also where the packet has moved to another frame since, and zeros in front of that, for what a frame held before was
+    /// never this packet's. Without headroom the packet moves to a larger frame. False, and nothing changed, if it would
+    /// outgrow [`CAPACITY_MAX`](Self::CAPACITY_MAX).
     #[inline(always)]
     #[must_use]
     pub fn restore_front(&mut self, count: usize) -> bool {
-        let it = self.raw_mut();
-        let fits = count <= it.offset as usize;
-        if fits {
-            it.offset -= count as u32;
-            it.len += count as u32;
+        if count > self.stripped() {
+            return self.restore_and_clear(count);
         }
-        fits
+        let it = self.raw_mut();
+        it.offset -= count as u32;
+        it.len += count as u32;
+        true
+    }
+
+    /// How many octets in front of the first were stripped off, and are still there.
+    #[inline(always)]
+    fn stripped(&self) -> usize {
+        let it = self.raw();
+        match it.marks.stripped {
+            0 => 0,
+            first => (it.offset + 1).saturating_sub(first.into()) as usize,
+        }
+    }
+
+    #[cold]
+    fn restore_and_clear(&mut self, count: usize) -> bool {
+        if (count > self.headroom() || self.is_shared()) && self.move_to(count, 0).is_none() {
+            return false;
+        }
+        let unknown = count - self.stripped();
+        let it = self.raw_mut();
+        it.offset -= count as u32;
+        it.len += count as u32;
+        self.octets_mut()[..unknown].fill(0);
+        true
     }
 
     /// Puts `count` octets in front, for the caller to write: they hold old data. Without headroom

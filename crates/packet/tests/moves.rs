@@ -135,6 +135,45 @@ fn a_copy_shows_no_octets_of_former_packets() {
 }
 
 #[test]
+fn what_was_never_stripped_off_is_restored_as_zeros() {
+    let (_pool, mut frames) = used(8);
+    for (stripped, restored) in [(0, 40), (4, 4), (4, 40), (4, 700)] {
+        let mut packet = numbered(&mut frames, 60);
+        let original = packet.share(&mut frames).unwrap();
+        assert!(packet.strip_front(stripped));
+        let mut copies = vec![frames.copy_packet(&packet).unwrap()];
+        copies.push(packet.share(&mut frames).unwrap());
+        copies.push(packet);
+        let mut annotated = Packet::on_heap(copies[0].octets()).unwrap();
+        annotated.copy_annotations(&copies[0]);
+        for copy in &mut copies {
+            assert!(copy.restore_front(restored));
+            let zeros = restored - stripped;
+            assert!(copy.octets()[..zeros].iter().all(|&octet| octet == 0));
+            assert_eq!(copy.octets()[zeros..], *original.octets());
+        }
+        assert!(annotated.restore_front(restored));
+        assert!(annotated.octets()[..restored].iter().all(|&it| it == 0));
+        drop((copies, original));
+    }
+    // What is written in front is stripped off as well, and what is restored need not be stripped again.
+    let mut packet = numbered(&mut frames, 60);
+    assert!(packet.strip_front(4));
+    packet.prepend(20).unwrap().fill(9);
+    assert!(packet.restore_front(10) && packet.strip_front(25) && packet.restore_front(25));
+    assert_eq!(packet.octets()[..30], [[0; 10], [9; 10], [9; 10]].concat());
+    assert!(packet.strip_front(10) && packet.restore_front(14));
+    assert_eq!(packet.octets()[..5], [0; 5]);
+    // In a frame without headroom the first place is stripped off too.
+    let mut packet = frames.packet().unwrap();
+    assert!(packet.set_window(0, 20));
+    packet.octets_mut().fill(7);
+    assert!(packet.strip_front(14) && packet.restore_front(14));
+    assert_eq!(packet.octets(), [7; 20]);
+    assert!(!packet.restore_front(Packet::CAPACITY_MAX) && packet.len() == 20);
+}
+
+#[test]
 fn an_unfinished_checksum_is_finished_before_its_header_is_stripped() {
     let (_pool, mut frames) = used(8);
     let partial = FrameMeta {

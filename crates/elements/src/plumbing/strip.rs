@@ -6,7 +6,7 @@ use crate::args::TypedArgs;
 
 /// A packet has fewer octets than are to be taken off.
 pub const TOO_SHORT: DropReason = DropReason::new("too short to strip");
-/// A packet has no room in front.
+/// A packet would become longer than any may be.
 pub const NO_HEADROOM: DropReason = DropReason::new("no headroom to unstrip");
 
 pub(crate) const STRIP: ElementClass = ElementClass {
@@ -32,11 +32,12 @@ pub(crate) const UNSTRIP: ElementClass = ElementClass {
     ports: "1",
     processing: "a/a",
     flow: "x/x",
-    doc: "Puts back octets that were taken off the front of packets.
+    doc:
+        "Puts back octets that were taken off the front of packets.
 
-Argument: `Unstrip(LENGTH)`. A packet without so much room in front is dropped.
+Argument: `Unstrip(LENGTH)`. A packet that would become longer than any may be is dropped.
 
-Deviations: Click makes room where there is none, and passes the packet on.",
+Deviations: what was never taken off is zeros here; in Click it is whatever the memory held before.",
     handlers: &[],
     build: |args, _| {
         Ok(Box::new(Unstrip {
@@ -90,7 +91,7 @@ mod tests {
         let text = "InfiniteSource(DATA \\<01 02 03>, LIMIT 4) -> Strip(2) -> k :: Classifier(0/03, -)
             -> Unstrip(2) -> l :: Classifier(0/010203, -) -> a :: Discard; k[1] -> Discard; l[1] -> Discard;
             InfiniteSource(DATA x, LIMIT 2) -> s :: Strip(2) -> Discard;
-            InfiniteSource(DATA x, LIMIT 2) -> u :: Unstrip(2000) -> Discard;";
+            InfiniteSource(DATA x, LIMIT 2) -> u :: Unstrip(300000) -> Discard;";
         let graph = run(text);
         assert_eq!(graph.read("a.count").unwrap(), "4");
         assert_eq!(graph.read("s.drops").unwrap(), "2");

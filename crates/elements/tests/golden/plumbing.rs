@@ -137,8 +137,20 @@ fn strip_and_unstrip() {
     graph.expect("a", ["0405", ""]);
     graph.expect("b", ["02030405", "0203"]);
     assert_eq!(graph.read("s.drop_reasons"), "1 too short to strip");
-    let graph = Graph::run("Feed(01) -> u :: Unstrip(4000) -> k :: Keep;");
+    let graph = Graph::run("Feed(01) -> u :: Unstrip(300000) -> k :: Keep;");
     assert_eq!(graph.read("u.drop_reasons"), "1 no headroom to unstrip");
+}
+
+#[test]
+fn unstrip_shows_zeros_for_what_was_never_stripped() {
+    // The second packet is in the first one's frame, or in one like it.
+    let text = "Feed(01, 0102) -> Strip(1) -> Unstrip(4000) -> k :: Keep;
+         f :: Feed() -> u :: Unstrip(2) -> EtherEncap(0x0800, 2:0:0:0:0:1, 2:0:0:0:0:2) -> Strip(16) -> Unstrip(3) -> l :: Keep;";
+    let mut graph = Graph::run(text);
+    let zeros = "00".repeat(3999);
+    graph.expect("k", [&format!("{zeros}01"), &format!("{zeros}0102")]);
+    graph.write("f.feed", "99");
+    graph.expect("l", ["00 0000 99"]);
 }
 
 #[test]
