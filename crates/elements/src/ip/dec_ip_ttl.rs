@@ -63,6 +63,9 @@ impl Default for DecIpTtl {
 impl DecIpTtl {
     #[inline(always)]
     fn may_go_on(&self, packet: &mut Packet) -> bool {
+        if packet.is_shared() && !self.changes(packet) {
+            return self.passes_as_it_is(packet);
+        }
         let Some(octets) = packet.network_mut() else {
             return false;
         };
@@ -74,12 +77,21 @@ impl DecIpTtl {
         }
         header.decrement_ttl()
     }
+
+    /// Whether the packet will be changed: octets that others share are copied for that alone.
+    #[cold]
+    fn changes(&self, packet: &Packet) -> bool {
+        header(packet).is_some_and(|header| header.ttl() > 1) && !self.passes_as_it_is(packet)
+    }
+
+    fn passes_as_it_is(&self, packet: &Packet) -> bool {
+        !self.multicast && header(packet).is_some_and(|it| it.destination().is_multicast())
+    }
 }
 
-/// Whether there is a header to count down in: without, nobody can be told that the time is up.
-fn has_header(packet: &Packet) -> bool {
-    let octets = packet.network();
-    octets.is_some_and(|octets| Ipv4Header::split_from(octets).is_ok())
+fn header(packet: &Packet) -> Option<&Ipv4Header> {
+    let (header, _) = Ipv4Header::split_from(packet.network()?).ok()?;
+    Some(header)
 }
 
 impl Element for DecIpTtl {
@@ -92,7 +104,8 @@ impl Element for DecIpTtl {
         batch.retain_or(
             |packet| self.may_go_on(packet),
             |packet| {
-                if !has_header(&packet) {
+                // Without one nobody can be told that the time is up.
+                if header(&packet).is_none() {
                     cx.drop(packet, BAD_HEADER);
                     return;
                 }
@@ -128,4 +141,45 @@ impl Typed for DecIpTtl {
     type Inputs = Input<Ipv4>;
     /// What may go on, and what had no hop left.
     type Outputs = (Output<Ipv4>, Output<Ipv4>);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use waypost_graph::Pool;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_counted_down_stays_shared() {
+        let pool = Pool::builder().small(8).build().unwrap();
+        let mut frames = pool.allocator();
+        let element = DecIpTtl {
+            multicast: false,
+            ..DecIpTtl::default()
+        };
+        for (ttl, last, goes_on, changes) in [
+            (64, [10, 0, 0, 2], true, true),
+            (2, [10, 0, 0, 2], true, true),
+            (1, [10, 0, 0, 2], false, false),
+            (0, [10, 0, 0, 2], false, false),
+            (64, [224, 0, 0, 5], true, false),
+        ] {
+            let mut header = Ipv4Header::new(
+                waypost_wire::IpProtocol::UDP,
+                Ipv4Addr::new(10, 0, 0, 1),
+                Ipv4Addr::from(last),
+                0,
+            );
+            header.set_ttl(ttl);
+            header.fill_checksum();
+            let mut packet: Packet = frames.copy(header.as_bytes()).unwrap();
+            packet.set_network_offset(0);
+            let other = packet.share(&mut frames).unwrap();
+            assert_eq!(element.may_go_on(&mut packet), goes_on, "{ttl} {last:?}");
+            assert_eq!(packet.is_shared(), !changes, "{ttl} {last:?}");
+            assert_eq!(other.octets(), header.as_bytes());
+        }
+    }
 }
