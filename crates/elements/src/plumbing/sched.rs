@@ -1,5 +1,7 @@
 //! RoundRobinSched and PrioSched: from which of several inputs packets are pulled.
 
+use std::collections::VecDeque;
+
 use waypost_graph::{Batch, Cx, Element, ElementClass};
 
 pub(crate) const ROUND_ROBIN: ElementClass = ElementClass {
@@ -7,9 +9,11 @@ pub(crate) const ROUND_ROBIN: ElementClass = ElementClass {
     ports: "1-/1",
     processing: "l/l",
     flow: "x/x",
-    doc: "Pulls from its inputs in turn, one packet from each that has one.",
+    doc: "Pulls from its inputs in turn, one packet from each that has one.
+
+Packets leave in that order; an input that has several may be asked for all of them at once.",
     handlers: &[],
-    build: |_, _| Ok(Box::new(RoundRobinSched { next: 0 })),
+    build: |_, _| Ok(Box::new(RoundRobinSched::default())),
 };
 
 pub(crate) const PRIO: ElementClass = ElementClass {
@@ -22,8 +26,14 @@ pub(crate) const PRIO: ElementClass = ElementClass {
     build: |_, _| Ok(Box::new(PrioSched)),
 };
 
+#[derive(Default)]
 struct RoundRobinSched {
+    /// The input behind the one that gave last.
     next: usize,
+    /// Inputs that may have more, in the order of their turns.
+    turns: VecDeque<usize>,
+    /// What each of them gave.
+    shares: Vec<(usize, Box<Batch>)>,
 }
 
 impl Element for RoundRobinSched {
@@ -31,11 +41,48 @@ impl Element for RoundRobinSched {
 
     fn pull(&mut self, _: usize, max: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         let inputs = cx.inputs();
-        let mut empty = 0;
-        while batch.len() < max && empty < inputs {
-            let count = cx.pull(self.next, 1, batch);
-            empty = if count > 0 { 0 } else { empty + 1 };
-            self.next = (self.next + 1) % inputs;
+        self.turns.clear();
+        self.turns.extend(self.next..inputs);
+        self.turns.extend(0..self.next);
+        while batch.len() < max && !self.turns.is_empty() {
+            match (max - batch.len()) / self.turns.len() {
+                0 | 1 => self.serve_one(batch, cx),
+                each => self.serve_all(each, batch, cx),
+            }
+        }
+    }
+}
+
+impl RoundRobinSched {
+    /// Asks the input whose turn it is for a packet.
+    fn serve_one(&mut self, batch: &mut Batch, cx: &mut Cx<'_>) {
+        if let Some(input) = self.turns.pop_front()
+            && cx.pull(input, 1, batch) > 0
+        {
+            self.next = (input + 1) % cx.inputs();
+            self.turns.push_back(input);
+        }
+    }
+
+    /// Asks each input for its share of the room at once, instead of once for each packet, and takes one of each in turn. One
+    /// that has less than its share is empty: the others go on without it, as if it had been asked in its turn.
+    fn serve_all(&mut self, each: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        while let Some(input) = self.turns.pop_front() {
+            let mut share = cx.take_batch();
+            cx.pull(input, each, &mut share);
+            self.shares.push((input, share));
+        }
+        let full = self.shares.iter().filter(|(_, it)| it.len() >= each);
+        self.turns.extend(full.map(|&(input, _)| input));
+        for _ in 0..each {
+            for (input, share) in &mut self.shares {
+                if batch.take_from(share, 1) > 0 {
+                    self.next = (*input + 1) % cx.inputs();
+                }
+            }
+        }
+        for (_, share) in self.shares.drain(..) {
+            cx.put_batch(share);
         }
     }
 }

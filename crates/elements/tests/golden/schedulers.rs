@@ -166,3 +166,34 @@ fn round_robin_begins_behind_the_input_that_gave_last() {
     graph.write("u.limit", "-1");
     graph.expect("k", ["a0", "b0", "a1"]);
 }
+
+#[test]
+fn round_robin_asks_seldom_and_keeps_the_order_of_turns() {
+    // The feeds' frames, by how many each has, against turns taken one packet at a time.
+    for counts in [&[5, 5][..], &[40, 3, 40], &[1, 0, 90, 7], &[0, 0], &[9; 40]] {
+        for burst in [1, 7, 32] {
+            let feed = |(input, count): (usize, &usize)| {
+                let frames = (0..*count).map(|it| format!("{input:02x}{it:02x}"));
+                let frames = frames.collect::<Vec<_>>().join(", ");
+                format!("Feed({frames}) -> q{input} :: Queue -> [{input}] s; ")
+            };
+            let feeds: String = counts.iter().enumerate().map(feed).collect();
+            let mut graph = Graph::run(&format!(
+                "s :: RoundRobinSched -> u :: Unqueue(ACTIVE false, BURST {burst}) -> k :: Keep; {feeds}"
+            ));
+            graph.write("u.active", "true");
+            let most = counts.iter().max().unwrap_or(&0);
+            let turns =
+                (0..*most).flat_map(|row| counts.iter().enumerate().map(move |it| (row, it)));
+            let turns = turns.filter(|&(row, (_, &count))| row < count);
+            let expected: Vec<_> = turns
+                .map(|(row, (input, _))| format!("{input:02x}{row:02x}"))
+                .collect();
+            assert_eq!(graph.frames("k"), expected, "{counts:?}, {burst} at a time");
+            if burst == 32 && counts == [5, 5] {
+                let calls = graph.number("q0.calls");
+                assert!(calls <= 6, "{calls} calls for 5 packets");
+            }
+        }
+    }
+}
