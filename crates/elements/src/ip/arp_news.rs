@@ -1,6 +1,6 @@
 //! What the copies of an ARPQuerier tell each other: answers come in where the link's hash has them, not where they are waited for.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,8 @@ pub(super) struct News {
     /// Items told so far.
     told: AtomicU64,
     log: Mutex<Log>,
+    /// Whom each worker knew when it was asked last.
+    known: Mutex<Vec<HashSet<Ipv4Addr>>>,
 }
 
 struct Log {
@@ -62,6 +64,7 @@ impl News {
                 items: VecDeque::new(),
                 wakers: vec![Waker::noop().clone(); workers],
             }),
+            known: Mutex::new(vec![HashSet::new(); workers]),
         }
     }
 
@@ -114,6 +117,26 @@ impl News {
         others
             .filter(|(worker, _)| *worker != reader.worker)
             .for_each(|(_, waker)| waker.wake());
+    }
+
+    /// Of a worker's neighbours those that no worker before it knows: asked one after the other, all together tell of one table, in
+    /// which each neighbour stands once.
+    pub(super) fn first_known(
+        &self,
+        reader: &Reader,
+        neighbors: impl Iterator<Item = Ipv4Addr>,
+    ) -> HashSet<Ipv4Addr> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let own: HashSet<_> = neighbors.collect();
+        let (before, rest) = known.split_at_mut(reader.worker);
+        let first = own
+            .iter()
+            .filter(|address| !before.iter().any(|it| it.contains(address)));
+        let first = first.copied().collect();
+        if let Some(place) = rest.first_mut() {
+            *place = own;
+        }
+        first
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {

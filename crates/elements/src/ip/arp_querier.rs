@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Packet, Progress,
+    HandlerError, Merge, Packet, Progress,
 };
 use waypost_ip::neighbor::{
-    Answer, Event, GrowingNeighbors, Heard, NeighborConfig, Sent, State, VecNeighborTable,
+    Answer, Event, GrowingNeighbors, Heard, Neighbor, NeighborConfig, Sent, State, VecNeighborTable,
 };
 use waypost_wire::arp::{ArpHeader, ArpOperation, ArpPacket};
 use waypost_wire::{Duration, EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
@@ -52,7 +52,8 @@ Packets to groups go to the group's link address (RFC 1112 §6.4); packets witho
 Neighbours go through the states of RFC 4861 §7.3.2: one that is used is asked again before it is forgotten, and requests
 go out once a second for each, three times; then the packets that wait for it are dropped.
 
-Each worker has a table of its own and tells the others what it learns: an answer serves all, whichever worker it comes in at.
+Each worker has a table of its own and tells the others what it learns: an answer serves all, whichever worker it comes in at. The
+handlers tell of them as of one, in which each neighbour stands once, with the state that it has for the first who knows it.
 
 Deviations: Click has other times and capacities by default, asks up to ten times a second, and goes on asking as long as
 packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor is the handler `stats`.",
@@ -61,13 +62,16 @@ packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor is the h
 };
 
 const HANDLERS: &[Handler] = &[
-    Handler::read(
-        "table",
-        "the neighbours, one a line: address, link address, state",
-    ),
+    Handler {
+        merge: Merge::Lines,
+        ..Handler::read(
+            "table",
+            "the neighbours, one a line: address, link address, state",
+        )
+    },
     Handler::sum("queries", "requests that were sent"),
     Handler::sum("responses", "ARP packets that came in"),
-    Handler::read("count", "neighbours that are remembered"),
+    Handler::sum("count", "neighbours that are remembered"),
     Handler::sum("length", "packets that wait"),
     Handler::write("insert", "sets a neighbour by hand: address, link address"),
     Handler::write("delete", "forgets a neighbour"),
@@ -117,7 +121,6 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         requests_out: if cx.outputs > 1 { 1 } else { 0 },
         queries: 0,
         responses: 0,
-        worker: cx.worker,
         others: match cx.workers {
             0 | 1 => None,
             workers => Some((
@@ -153,7 +156,6 @@ struct ArpQuerier {
     requests_out: usize,
     queries: u64,
     responses: u64,
-    worker: usize,
     /// What the workers tell each other, where there are several, and how much of it is seen.
     others: Option<(Arc<News>, Reader)>,
 }
@@ -305,6 +307,15 @@ impl ArpQuerier {
         self.tell(confirmed);
     }
 
+    /// The neighbours that this worker has to tell of: those before it have told of the rest.
+    fn neighbors(&self) -> impl Iterator<Item = Neighbor<Ipv4Addr>> {
+        let others = self.others.as_ref();
+        let addresses = || self.table.iter().map(|it| it.addr);
+        let own = others.map(|(others, reader)| others.first_known(reader, addresses()));
+        let entries = self.table.iter();
+        entries.filter(move |it| own.as_ref().is_none_or(|own| own.contains(&it.addr)))
+    }
+
     fn send(&mut self, packet: Packet, cx: &mut Cx<'_>) -> Option<Packet> {
         let to = packet.destination();
         if let Some(mac) = self.table.lookup(to).or_else(|| self.fixed(to)) {
@@ -364,7 +375,7 @@ impl Element for ArpQuerier {
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
             "table" => {
-                let lines = self.table.iter().map(|it| {
+                let lines = self.neighbors().map(|it| {
                     let mac = it.mac.map_or_else(|| "?".to_owned(), |mac| mac.to_string());
                     format!("{}\t{mac}\t{:?}", it.addr, it.state)
                 });
@@ -372,7 +383,7 @@ impl Element for ArpQuerier {
             }
             "queries" => Ok(self.queries.to_string()),
             "responses" => Ok(self.responses.to_string()),
-            "count" => Ok(self.table.len().to_string()),
+            "count" => Ok(self.neighbors().count().to_string()),
             "length" => Ok(self.table.packets().to_string()),
             "ipaddr" => Ok(self.address.to_string()),
             "broadcast" => Ok(self.broadcast.unwrap_or(Ipv4Addr::UNSPECIFIED).to_string()),
@@ -402,10 +413,7 @@ impl Element for ArpQuerier {
                     .next()
                     .and_then(|it| it.parse().ok())
                     .ok_or_else(address)?;
-                // As `table`, the first worker says what there is; another may have forgotten it before.
-                if !self.table.remove(to) && self.worker == 0 {
-                    return Err(HandlerError::new(format!("no neighbour {to}")));
-                }
+                self.table.remove(to);
             }
             "clear" => {
                 let all: Vec<_> = self.table.iter().map(|it| it.addr).collect();

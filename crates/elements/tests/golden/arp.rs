@@ -200,10 +200,11 @@ fn entries_are_set_and_taken_away_by_hand() {
     for (handler, value) in [
         ("q.insert", "10.0.0.2"),
         ("q.insert", "x y"),
-        ("q.delete", "10.0.0.7"),
+        ("q.delete", "there"),
     ] {
         graph.refuses(handler, value);
     }
+    graph.write("q.delete", "10.0.0.7");
 }
 
 #[test]
@@ -452,8 +453,10 @@ fn an_answer_to_one_worker_serves_all() {
     workers[1].expect("k", [&format!("{PEER} {US} 0800 0a000002 01")]);
     workers[2].expect("k", [&format!("{PEER} {US} 0800 0a000002 02")]);
     let row = "10.0.0.2\t02:00:00:00:00:02\tReachable";
+    assert_eq!(Graph::merged(&workers, "q.table").trim_end(), row);
+    assert_eq!(Graph::merged(&workers, "q.count"), "1");
+    assert_eq!(Graph::merged(&workers, "q.queries"), "2");
     for worker in &mut workers {
-        assert_eq!(worker.all(["q.table", "q.count"]), format!("{row} 1"));
         // Nobody asks again.
         worker.write("f.feed", "0a000002 03");
         assert_eq!(worker.number("q.length"), 0);
@@ -468,13 +471,36 @@ fn an_answer_to_one_worker_serves_all() {
         "020000000001 0a000001",
     );
     workers[0].write("r.feed", &unasked);
-    for worker in &mut workers {
-        worker.settle();
-        assert_eq!(worker.number("q.count"), 1);
-    }
+    workers.iter_mut().for_each(Graph::settle);
+    assert_eq!(Graph::merged(&workers, "q.count"), "1");
     // Forgotten on all, whatever each still had.
     workers[1].write("q.delete", "10.0.0.2");
-    workers[1].write("q.delete", "10.0.0.2");
+    assert_eq!(Graph::merged(&workers, "q.count"), "1");
+    for worker in &mut workers {
+        worker.write("q.delete", "10.0.0.2");
+    }
+    assert_eq!(Graph::merged(&workers, "q.count"), "0");
+}
+
+#[test]
+fn the_tables_of_several_workers_are_told_of_as_one() {
+    let text = format!(
+        "f :: Feed() -> GetIPAddress(0) -> [0] q :: ARPQuerier({PLAIN}); r :: Feed() -> [1] q; q -> k :: Keep;"
+    );
+    let mut workers = Graph::workers(&text, 2);
+    workers.iter_mut().for_each(Graph::settle);
+    workers[0].write("f.feed", "0a000002");
+    workers[1].write("f.feed", "0a000002");
+    workers[1].write("f.feed", "0a000003");
+    let expected = [("q.count", "2"), ("q.length", "3"), ("q.queries", "3")];
+    for (handler, answer) in expected {
+        assert_eq!(Graph::merged(&workers, handler), answer, "{handler}");
+    }
+    let table = "10.0.0.2\t?\tIncomplete\n10.0.0.3\t?\tIncomplete";
+    assert_eq!(Graph::merged(&workers, "q.table"), table);
+    // What the first forgets is told of by the second.
     workers[0].write("q.delete", "10.0.0.2");
-    workers[0].refuses("q.delete", "10.0.0.2");
+    assert_eq!(Graph::merged(&workers, "q.count"), "2");
+    workers[1].write("q.delete", "10.0.0.2");
+    assert_eq!(Graph::merged(&workers, "q.count"), "1");
 }

@@ -47,6 +47,12 @@ impl Graph {
         made.into_iter().map(graph).collect()
     }
 
+    /// Reads a handler of all workers, and makes one answer of theirs, as a runtime does.
+    pub(crate) fn merged(workers: &[Self], handler: &str) -> String {
+        let merge = workers[0].instance.merge_of(handler);
+        merge.of(workers.iter().map(|it| it.read(handler)).collect())
+    }
+
     /// Runs until idle, at the time as it is.
     pub(crate) fn settle(&mut self) {
         self.instance.run_until_idle(self.now, 100_000);
