@@ -183,7 +183,7 @@ fn the_first_source_that_is_done_stops_the_others() {
 fn a_script_stops_the_graph_at_once() {
     let text =
         "InfiniteSource(LIMIT 10, STOP true) -> l :: Late(never, CONCURRENCY 16) -> Discard;";
-    let mut graph = graph(&format!("{text} DriverManager(wait 1s);"));
+    let mut graph = graph(&format!("{text} Script(wait 1s, stop);"));
     assert!(!stops(&mut graph) && graph.is_finishing());
     graph.run_until_idle(Instant::from_secs(1), 1000);
     assert!(graph.is_stopped() && !graph.is_finishing());

@@ -71,6 +71,7 @@ pub(super) fn reached<E: Element>(
     }
     match end.action.clone() {
         Action::Nothing => {}
+        Action::Stop if tell_driver(cx) => {}
         Action::Stop => cx.finish(),
         Action::Write { handler, value } => {
             // The engine cannot call an element that is being called.
@@ -91,4 +92,19 @@ pub(super) fn reached<E: Element>(
             }
         }
     }
+}
+
+/// Tells the script that manages stop events that somebody asks the graph to stop; false if there is none.
+pub(super) fn tell_driver(cx: &mut Cx<'_>) -> bool {
+    let elements = cx.read("list").unwrap_or_default();
+    // The first line is their number.
+    elements.lines().skip(1).any(|name| {
+        let mut is = |handler: &str, answers: &[&str]| {
+            let answer = cx.read(&format!("{name}.{handler}"));
+            answer.is_ok_and(|it| answers.contains(&&*it))
+        };
+        is("class", &["DriverManager", "Script"])
+            && is("type", &["DRIVER"])
+            && cx.write(&format!("{name}.step"), "router").is_ok()
+    })
 }

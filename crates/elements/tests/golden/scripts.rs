@@ -29,19 +29,91 @@ fn print_writes_lines_and_printn_their_parts() {
 }
 
 #[test]
-fn read_prints_what_handlers_say() {
-    prints("read w.switch", "w.switch:\n3\n");
-    prints("readq w.switch", "3\n");
-    prints("readq w.class, readq d.count", "Switch\n0\n");
+fn print_says_what_handlers_say() {
+    prints("print w.switch", "3\n");
+    prints("printn w.switch, print d.count", "30\n");
+    prints("print \"w.switch\"", "w.switch\n");
+    prints("print '\"w.switch\"'", "\"w.switch\"\n");
+    prints("set x w.switch, print $x, print $($x)", "w.switch\n3\n");
+    prints("print add 1 2, print s.add 1 2", "3\n3\n");
     prints("print at $(w.switch) of $(w.name)", "at 3 of w\n");
 }
 
 #[test]
+fn read_tells_of_handlers_on_standard_error() {
+    let expected = (String::new(), "w.switch:\n3\nw.class:\nSwitch\n".to_owned());
+    assert_eq!(says("read w.switch, readq w.class"), expected);
+}
+
+#[test]
+fn files_are_written() {
+    let file = std::env::temp_dir().join(format!("waypost-script-{}", std::process::id()));
+    let name = file.display();
+    prints(
+        &format!(
+            "print >{name} one, print >>{name} d.count, append w.switch {name}, print > {name}.b $(w.switch), save w.class {name}.c"
+        ),
+        "",
+    );
+    let read = |end: &str| {
+        let path = format!("{name}{end}");
+        let held = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        held
+    };
+    assert_eq!(
+        [read(""), read(".b"), read(".c")],
+        ["one\n0\n3\n", "3\n", "Switch\n"]
+    );
+    prints("save w.switch -, save w.class", "3\nSwitch\n");
+    let (_, said) = says("print >/nowhere/at/all x");
+    assert!(said.contains("cannot write `/nowhere/at/all`"), "{said}");
+}
+
+#[test]
 fn write_changes_what_handlers_change() {
-    prints("write w.switch 1, readq w.switch", "1\n");
-    prints("writeq w.switch \"2\", readq w.switch", "2\n");
-    prints("set n 5, write w.switch $n, readq w.switch", "5\n");
+    prints("write w.switch 1, print w.switch", "1\n");
+    prints("writeq w.switch \"2\", print w.switch", "2\n");
+    prints("set n 5, write w.switch $n, print w.switch", "5\n");
     prints("write d.reset_counts, print done", "done\n");
+}
+
+#[test]
+fn quotation_marks_stay_but_where_an_instruction_takes_them_off() {
+    prints("set x \"$(d.count)\", print $x", "\"0\"\n");
+    prints("setq x \"$(d.count)\", print $x", "0\n");
+    prints("set x '$y', print $x \"<$x>\" '$x'", "'$y' <'$y'> $x\n");
+}
+
+#[test]
+fn scripts_calculate() {
+    prints(
+        "set x 0, label begin_loop, print $x, set x $(s.add $x 1), goto begin_loop $(lt $x 3), print end",
+        "0\n1\n2\nend\n",
+    );
+    prints("print $(div $(add 1 2) 2) $(if $(eq a b) x y)", "1.5 y\n");
+    prints(
+        "print $(sprintf \"%03d\" $(w.switch)), print $(random 1), print $(random 4 4)",
+        "003\n0\n4\n",
+    );
+    let graph = Graph::run("s :: Script(set x 7);");
+    assert_eq!(
+        graph.all(["s.add 1 2.5", "s.get x", "s.type"]),
+        "3.5 7 ACTIVE"
+    );
+    let mut graph = graph;
+    graph.write("s.set", "x a b");
+    assert_eq!(graph.read("s.get x"), "a b");
+    graph.until(1500);
+    assert_eq!(graph.read("s.now"), "1.500000000");
+}
+
+#[test]
+fn what_is_initialized_is_so_before_the_script_begins() {
+    prints(
+        "print $x, set x 2, init x 1, export y $x, print $x $y",
+        "1\n2 1\n",
+    );
 }
 
 #[test]
@@ -85,6 +157,16 @@ fn goto_goes_where_its_condition_lets_it() {
 fn end_and_exit_end_it() {
     prints("print a, end, print b", "a\n");
     prints("print a, exit, print b", "a\n");
+    prints("print a, goto end, print b", "a\n");
+    prints("print a, goto exit $(w.switch), print b", "a\n");
+    prints("print a, goto end false, print b", "a\nb\n");
+    prints(
+        "init n 0, goto end $(ge $n 2), print $n, set n $(add $n 1), loop",
+        "0\n1\n",
+    );
+    let (out, err) = says("print a, error went $(d.count) wrong, print b");
+    assert_eq!((&*out, &*err), ("a\n", "s: went 0 wrong\n"));
+    assert_eq!(says("goto error, print b"), (String::new(), String::new()));
     let graph = Graph::run("s :: Script(set a 1, end, set b 2);");
     assert_eq!(
         (graph.read("s.step").as_str(), graph.is_stopped()),
@@ -103,7 +185,7 @@ fn waits_take_their_time() {
         ("500us", 0),
         ("$t", 4000),
     ] {
-        for word in ["wait", "wait_time", "pause"] {
+        for word in ["wait", "wait_time", "wait_for"] {
             let text = format!(
                 "w :: Switch(0); Idle -> w -> Discard; Script(set t 4, {word} {time}, write w.switch 7);"
             );
@@ -151,7 +233,10 @@ fn stop_stops_the_graph_and_what_comes_behind_it_is_not_done() {
 
 #[test]
 fn a_driver_manager_that_is_through_stops_the_graph_and_a_script_does_not() {
-    assert!(Graph::run("DriverManager;").is_stopped());
+    assert!(
+        !Graph::run("DriverManager;").is_stopped(),
+        "it waits for a stop"
+    );
     assert!(Graph::run("DriverManager(set a 1);").is_stopped());
     assert!(Graph::run("DriverManager(goto e, wait 1s, label e);").is_stopped());
     assert!(!Graph::run("Script(set a 1);").is_stopped());
@@ -165,17 +250,81 @@ fn a_driver_manager_that_is_through_stops_the_graph_and_a_script_does_not() {
 
 #[test]
 fn handlers_say_where_a_script_is_and_move_it() {
-    let text =
-        "f :: Feed -> k :: Keep; s :: Script(write f.feed 01, wait 1s, write f.feed 02, wait 1s);";
+    let text = "f :: Feed -> k :: Keep; s :: Script(write f.feed 01, wait 1s, label b, write f.feed 02, wait 1s);";
     let mut graph = Graph::run(text);
     assert_eq!(graph.read("s.step"), "2");
-    graph.write("s.run", "2");
+    graph.write("s.goto", "b");
     graph.expect("k", ["01", "02"]);
     graph.write("s.run", "");
     graph.expect("k", ["01", "02", "01"]);
-    graph.write("s.run", "99");
-    assert_eq!(graph.next_timer().map(|_| graph.is_stopped()), Some(false));
-    assert!(graph.refuses("s.run", "soon").contains("found `soon`"));
+    graph.write("s.step", "");
+    graph.expect("k", ["01", "02", "01", "02"]);
+    assert_eq!(graph.read("s.step"), "5");
+    graph.write("s.step", "");
+    graph.until(5000);
+    assert_eq!(graph.number("k.count"), 4);
+    assert!(graph.refuses("s.goto", "c").contains("no label `c`"));
+    assert!(graph.refuses("s.step", "soon").contains("found `soon`"));
+}
+
+#[test]
+fn pauses_wait_for_steps() {
+    for pause in ["pause", "wait", "wait_step", "wait_stop 1"] {
+        let text = format!(
+            "f :: Feed -> k :: Keep; s :: Script({pause}, write f.feed 01, pause 2, write f.feed 02);"
+        );
+        let mut graph = Graph::run(&text);
+        assert_eq!(graph.number("k.count"), 0, "{pause}");
+        for count in [1, 1, 2, 2] {
+            graph.write("s.step", "");
+            assert_eq!(graph.number("k.count"), count, "{pause}");
+        }
+        let mut graph = Graph::run(&text);
+        graph.write("s.step", "2");
+        assert_eq!(graph.number("k.count"), 1, "{pause}");
+        graph.write("s.step", "5");
+        assert_eq!(graph.number("k.count"), 2, "{pause}");
+    }
+}
+
+#[test]
+fn a_passive_script_runs_when_it_is_told_to_and_returns_a_value() {
+    let text = "f :: Feed -> k :: Keep;
+         s :: Script(TYPE PASSIVE, write f.feed $1, returnq \"$# of $args: $2\", write f.feed ff);";
+    let mut graph = Graph::run(text);
+    assert_eq!(graph.all(["k.count", "s.run", "s.type"]), "0  PASSIVE");
+    graph.write("s.run", "01 b c");
+    graph.write("s.run", "02");
+    graph.expect("k", ["01", "02"]);
+    assert_eq!(graph.read("s.run"), "1 of 02: ");
+    let (out, _) = says(
+        "write t.run 5, print $(t.run), write t.run 6, print $(t.run)); t :: Script(TYPE PASSIVE, return $(add $1 1)",
+    );
+    assert_eq!(out, "6\n7\n", "others run before it goes on");
+}
+
+#[test]
+fn a_driver_manager_has_the_say_when_others_ask_for_a_stop() {
+    let source = "i :: InfiniteSource(LIMIT 3, STOP true) -> d :: Discard;";
+    let stops = |driver: &str, prints: &str| {
+        let text = format!("{source} m :: {driver};");
+        let (out, _) = written(&format!("{text} Script(wait 9, print $(m.step));"));
+        assert_eq!(out, prints, "{driver}");
+    };
+    stops("DriverManager(wait_stop, print $(d.count), stop)", "3\n");
+    stops("DriverManager(pause, print $(d.count))", "3\n");
+    stops("Script(TYPE DRIVER, wait 100, print waited)", "waited\n");
+    stops("DriverManager", "");
+    // The second stop never comes.
+    stops("DriverManager(wait_stop 2, print never)", "0\n");
+    stops(
+        "DriverManager(wait_stop, write i.reset, wait_stop, print $(d.count))",
+        "6\n",
+    );
+    // A script's stop is one like others, but not that of the manager.
+    let (out, _) =
+        written("Script(wait 1, stop); DriverManager(wait_stop, wait 1, print waited, stop);");
+    assert_eq!(out, "waited\n");
 }
 
 #[test]
@@ -206,8 +355,12 @@ fn what_a_handler_refuses_ends_the_script_and_stops_the_graph() {
             "s: instruction 1: expected a time such as `2`, `1.5s`, `20ms` or `3min`, found `soon`\n",
         ),
         (
-            "write s.run 0",
-            "s: instruction 1: `s` is being called: it cannot ask itself\n",
+            "goto a perhaps, label a",
+            "s: instruction 1: expected a condition, found `perhaps`\n",
+        ),
+        (
+            "print $(mod 1 0)",
+            "s: instruction 1: the result is no number of 64 bits\n",
         ),
     ] {
         let (out, err) = says(script);
@@ -223,8 +376,16 @@ fn what_a_handler_refuses_ends_the_script_and_stops_the_graph() {
 fn scripts_that_make_no_sense_are_refused() {
     for (script, message) in [
         ("jump", "expected an instruction, found `jump`"),
-        ("wait", "expected `wait` with a time, found `wait`"),
-        ("pause", "expected `pause` with a time, found `pause`"),
+        (
+            "wait_for",
+            "expected `wait_for` with a time, found `wait_for`",
+        ),
+        (
+            "pause 1s",
+            "expected `pause` with a number of steps, found `pause 1s`",
+        ),
+        ("stop now", "expected `stop` alone, found `stop now`"),
+        ("TYPE PACKET", "expected TYPE ACTIVE, PASSIVE or DRIVER"),
         ("read", "expected `read` with a handler, found `read`"),
         ("readq", "expected `readq` with a handler, found `readq`"),
         (
