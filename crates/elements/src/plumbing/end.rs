@@ -53,6 +53,18 @@ impl End {
         })
     }
 
+    /// Whether a handler is written in the end, which may have the source go on.
+    pub(super) fn calls(&self) -> bool {
+        matches!(self.action, Action::Write { .. })
+    }
+
+    /// What `STOP` does.
+    pub(super) fn stop(cx: &mut Cx<'_>) {
+        if !tell_driver(cx) {
+            cx.finish();
+        }
+    }
+
     /// The source is not done any more: it will be another time.
     pub(super) fn again(&mut self) {
         self.done = false;
@@ -71,8 +83,7 @@ pub(super) fn reached<E: Element>(
     }
     match end.action.clone() {
         Action::Nothing => {}
-        Action::Stop if tell_driver(cx) => {}
-        Action::Stop => cx.finish(),
+        Action::Stop => End::stop(cx),
         Action::Write { handler, value } => {
             // The engine cannot call an element that is being called.
             let own = handler

@@ -24,7 +24,7 @@ use waypost_graph::ElementClass;
 pub use classifier::NO_PATTERN;
 pub use counter::Counter;
 pub use device::{DEVICE_FAILED, NO_FRAME, OVERRUN, TOO_LONG, UNFINISHED};
-pub use dump::NOT_WRITTEN;
+pub use dump::{NOT_IP, NOT_WRITTEN};
 pub use flow::Null;
 pub use infinite_source::InfiniteSource;
 pub(crate) use paint::{COLOR, read_colour, write_colour};

@@ -153,9 +153,24 @@ fn files_that_are_none_are_refused() {
         "{said}"
     );
     let name = file.name();
-    assert!(refused(&format!("Idle -> ToDump({name}, ENCAP ATM);")).contains("ENCAP ETHER or IP"));
+    assert!(refused(&format!("Idle -> ToDump({name}, ENCAP ATM);")).contains("ENCAP ETHER, IP"));
     std::fs::write(&file.0, octets(PCAP).unwrap()).unwrap();
-    assert!(refused(&format!("FromDump({name}, TIMING true) -> Discard;")).contains("TIMING"));
+    for (config, said) in [
+        ("FILEPOS 24", "FILEPOS"),
+        ("SAMPLE 1.5", "SAMPLE from 0 to 1"),
+        (
+            "START 1, START_AFTER 1",
+            "START START_AFTER exclude each other",
+        ),
+        (
+            "END 1, INTERVAL 1",
+            "END END_AFTER INTERVAL exclude each other",
+        ),
+        ("END soon", "a time in seconds since 1970"),
+    ] {
+        let wrong = refused(&format!("FromDump({name}, {config}) -> Discard;"));
+        assert!(wrong.contains(said), "{wrong}");
+    }
 }
 
 #[test]
@@ -219,4 +234,179 @@ fn to_dump_hands_packets_on_and_pulls_them() {
     drop(graph);
     let back = Graph::run(&format!("FromDump({}) -> k :: Keep;", to.name()));
     back.expect("k", ["0102", "03"]);
+}
+
+/// Packets that hold their number, recorded at these milliseconds after 1000 seconds.
+fn recorded(name: &str, link: u8, packets: &[(u32, &str)]) -> File {
+    let head = format!("d4c3b2a1 0200 0400 00000000 00000000 ffff0000 {link:02x}000000");
+    let packet = |(millis, digits): &(u32, &str)| {
+        let (seconds, micros) = (1000 + millis / 1000, millis % 1000 * 1000);
+        let len = octets(digits).unwrap().len() as u32;
+        let header = [seconds, micros, len, len].map(|it| hex(&it.to_le_bytes()));
+        header.concat() + digits
+    };
+    File::holding(
+        name,
+        &(head + &packets.iter().map(packet).collect::<String>()),
+    )
+}
+
+const SPACED: &[(u32, &str)] = &[
+    (0, "00"),
+    (500, "01"),
+    (500, "02"),
+    (1500, "03"),
+    (4000, "04"),
+];
+
+#[test]
+fn from_dump_keeps_the_pace_of_the_file() {
+    let file = recorded("pace.pcap", 1, SPACED);
+    for (config, way) in [
+        ("true", ""),
+        ("TIMING true", "Unqueue ->"),
+        ("true, STOP true", ""),
+        ("true", "Queue -> Unqueue ->"),
+    ] {
+        let text = format!(
+            "f :: FromDump({}, {config}) -> {way} k :: Keep;",
+            file.name()
+        );
+        let mut graph = Graph::run(&text);
+        for (millis, count) in [(0, 1), (499, 1), (500, 3), (1499, 3), (1500, 4), (3999, 4)] {
+            graph.until(millis);
+            assert_eq!(graph.number("k.count"), count, "{config} {way} at {millis}");
+            assert!(!graph.is_stopped());
+        }
+        graph.until(4000);
+        assert_eq!(graph.frames("k").concat(), "0001020304");
+        assert_eq!(graph.is_stopped(), config.contains("STOP"));
+    }
+    let mut graph = Graph::run(&format!(
+        "f :: FromDump({}, true) -> k :: Keep;",
+        file.name()
+    ));
+    graph.until(100);
+    graph.write("f.reset_timing", "");
+    assert_eq!(
+        graph.read("k.count"),
+        "3",
+        "the next is the first of its pace"
+    );
+    graph.until(1099);
+    assert_eq!(graph.read("k.count"), "3");
+    graph.until(1100);
+    assert_eq!(graph.read("k.count"), "4");
+}
+
+#[test]
+fn from_dump_reads_from_a_time_to_another() {
+    let file = recorded("window.pcap", 1, SPACED);
+    let run = |config: &str| {
+        Graph::run(&format!(
+            "f :: FromDump({}, {config}) -> k :: Keep; p :: Paint(1); Idle -> p -> Discard;",
+            file.name()
+        ))
+    };
+    for (config, frames) in [
+        ("START 1000.5", "01020304"),
+        ("START 1000.500001", "0304"),
+        ("START_AFTER 1.5", "0304"),
+        ("END 1001.5", "000102"),
+        ("END_AFTER 500ms", "00"),
+        ("INTERVAL 4", "00010203"),
+        ("START_AFTER 500ms, INTERVAL 1s", "0102"),
+        ("START 1002, END 1003", ""),
+        ("SAMPLE 0", ""),
+        ("SAMPLE 1", "0001020304"),
+    ] {
+        let graph = run(config);
+        assert_eq!(graph.frames("k").concat(), frames, "{config}");
+        assert_eq!(graph.number("f.count") as usize * 2, frames.len());
+    }
+    let graph = run("END_AFTER 1, STOP true");
+    assert!(graph.is_stopped());
+    assert_eq!(graph.all(["k.count", "f.active"]), "3 false");
+    let graph = run("END_AFTER 1, END_CALL p.color 9");
+    assert_eq!(graph.all(["k.count", "p.color"]), "5 9", "it goes on");
+    let graph = run("END_AFTER 1, END_CALL f.active false");
+    assert_eq!(graph.all(["k.count", "f.active"]), "3 false");
+    let graph = run("END_AFTER 100ms, END_CALL f.extend_interval 100ms");
+    assert_eq!(graph.read("k.count"), "5");
+    let mut graph = run("END_AFTER 1");
+    graph.write("f.extend_interval", "1");
+    assert_eq!(
+        graph.frames("k").concat(),
+        "000102",
+        "the one at the end was left out"
+    );
+    assert_eq!(graph.all(["f.count", "f.active"]), "3 false");
+    let mut graph = run("ACTIVE false");
+    assert!(graph.refuses("f.extend_interval", "1").contains("no end"));
+    graph.write("f.stop", "");
+    assert!(graph.is_stopped());
+}
+
+#[test]
+fn from_dump_takes_a_sample() {
+    let packets = vec![(0, "00"); 1000];
+    let file = recorded("sample.pcap", 1, &packets);
+    let text = format!(
+        "f :: FromDump({}, SAMPLE 0.25) -> d :: Discard;",
+        file.name()
+    );
+    let mut graph = Graph::run(&text);
+    let count = graph.number("d.count");
+    assert!((200..300).contains(&count), "{count} of 1000");
+    assert_eq!(graph.read("f.sampling_prob"), "0.25");
+    graph.write("f.reset_counts", "");
+    assert_eq!(graph.read("f.count"), "0");
+}
+
+#[test]
+fn from_dump_marks_ip_headers_where_it_is_asked_to() {
+    let ip = "45000014000000004001000001010101 0a000002".replace(' ', "");
+    let (ether, tagged) = (
+        format!("{}0800{ip}", "00".repeat(12)),
+        format!("{}81000001 0800{ip}", "00".repeat(12)).replace(' ', ""),
+    );
+    let arp = format!("{}0806{ip}", "00".repeat(12));
+    let packets = [(0, &*ether), (0, &*tagged), (0, &*arp), (0, "0102")];
+    let file = recorded("force.pcap", 1, &packets);
+    let text = |config: &str, rest: &str| {
+        format!(
+            "f :: FromDump({}{config}) -> GetIPAddress(IP dst) -> k :: Keep; {rest}",
+            file.name()
+        )
+    };
+    let graph = Graph::run(&text(", FORCE_IP true", "f[1] -> l :: Keep;"));
+    assert_eq!(graph.lines("k.destinations"), ["10.0.0.2", "10.0.0.2"]);
+    graph.expect("l", [&arp, "0102"]);
+    assert_eq!(graph.read("f.encap"), "ETHER");
+    let graph = Graph::run(&text(", FORCE_IP true", ""));
+    assert_eq!(graph.read("f.drop_reasons"), "2 not an IP packet");
+    assert_eq!(Graph::run(&text("", "")).read("k.count"), "0");
+    // What begins with an IP header is marked in any case.
+    let raw = recorded("raw.pcap", 101, &[(0, &ip), (0, "60")]);
+    let graph = Graph::run(&format!(
+        "f :: FromDump({}) -> GetIPAddress(IP dst) -> k :: Keep;",
+        raw.name()
+    ));
+    assert_eq!(graph.lines("k.destinations"), ["10.0.0.2"]);
+    assert_eq!(graph.all(["f.drops", "f.encap"]), "1 IP");
+}
+
+#[test]
+fn to_dump_counts_anew_and_writes_at_once() {
+    let to = File::new("once.pcap");
+    let mut graph = Graph::run(&format!(
+        "Feed(0102, 03) -> t :: ToDump({}, UNBUFFERED true, ENCAP SLL, NANO true, EXTRA_LENGTH false);",
+        to.name()
+    ));
+    let (head, packets) = (24, [2, 1].map(|len| 16 + len));
+    assert_eq!(to.hex().len() / 2, head + packets.iter().sum::<usize>());
+    assert_eq!(&to.hex()[40..48], "71000000");
+    assert_eq!(graph.read("t.count"), "2");
+    graph.write("t.reset_counts", "");
+    assert_eq!(graph.read("t.count"), "0");
 }
