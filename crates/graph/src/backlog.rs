@@ -166,8 +166,8 @@ impl Engine {
         answer
     }
 
-    /// Loses what waits on edges, and counts what elements have in flight: the graph has stopped, nothing moves any more.
-    pub(crate) fn lose_waiting(&mut self, reason: DropReason) {
+    /// Loses what waits on edges, and counts what elements hold: the graph has stopped, nothing moves any more.
+    pub(crate) fn lose_kept(&mut self, reason: DropReason) {
         let mut batch = self.take_spare();
         for at in 0..self.slots.len() {
             for port in 0..self.slots[at].outputs.len() {
@@ -176,9 +176,9 @@ impl Engine {
                     self.lose_all(at, &mut batch, reason);
                 }
             }
-            let in_flight = self.slots[at].element().map_or(0, |it| it.in_flight());
-            if in_flight > 0 {
-                self.slots[at].stats.drops.count(reason, in_flight as u64);
+            let held = self.slots[at].element().map_or(0, |it| it.held());
+            if held > 0 {
+                self.slots[at].stats.drops.count(reason, held as u64);
             }
         }
         self.put_spare(batch);

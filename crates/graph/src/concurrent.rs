@@ -248,6 +248,10 @@ where
             .count()
     }
 
+    fn held(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     fn handlers(&self) -> &'static [Handler] {
         HANDLERS
     }

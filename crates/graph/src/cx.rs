@@ -190,6 +190,16 @@ impl Cx<'_> {
         self.engine.finish();
     }
 
+    /// Counts packets that the element hands to another worker: a graph that finishes waits until they are taken over there.
+    pub fn count_handed_over(&mut self, packets: usize) {
+        self.engine.crossed.handed_over += packets as u64;
+    }
+
+    /// Counts packets that the element has taken over from another worker, before it does anything else with them.
+    pub fn count_taken_over(&mut self, packets: usize) {
+        self.engine.crossed.taken_over += packets as u64;
+    }
+
     /// Whether the graph is about to stop: an element that is a source and a sink brings in no more packets then.
     pub fn is_finishing(&self) -> bool {
         self.engine.finishing

@@ -85,6 +85,11 @@ pub trait Element: Send {
         0
     }
 
+    /// How many packets the element holds, in flight or not: they are lost when the graph stops.
+    fn held(&self) -> usize {
+        self.in_flight()
+    }
+
     /// Whether each worker runs this element's task on packets of its own, or the first worker alone.
     fn spread(&self) -> Spread {
         Spread::EveryWorker

@@ -15,6 +15,7 @@ use waypost_wire::Instant;
 use crate::Cx;
 use crate::drop::DropReason;
 use crate::element::Element;
+use crate::finish::{Crossed, Member};
 use crate::plan::Naming;
 use crate::slot::{End, Slot};
 use crate::trace::Tracer;
@@ -39,6 +40,9 @@ pub(crate) struct Engine {
     pub(crate) stopped: bool,
     /// The graph stops once nothing moves any more; sources hand out nothing.
     pub(crate) finishing: bool,
+    /// This worker's part in it.
+    pub(crate) finish: Member,
+    pub(crate) crossed: Crossed,
     pub(crate) profiled: bool,
     pub(crate) tracer: Tracer,
     /// Packets that moved over some edge, since ever: unchanged over a round, nothing happened in it.
@@ -74,6 +78,8 @@ impl Engine {
             waker: Waker::noop().clone(),
             stopped: false,
             finishing: false,
+            finish: Member::alone(),
+            crossed: Crossed::default(),
             profiled: false,
             tracer: Tracer::default(),
             moved: 0,
@@ -396,6 +402,14 @@ impl Engine {
     pub(crate) fn put_spare(&mut self, batch: Box<Batch>) {
         debug_assert!(batch.is_empty());
         self.spare.push(batch);
+    }
+
+    /// Who drives the graph is woken by this from now on.
+    pub(crate) fn set_waker(&mut self, waker: &Waker) {
+        if !self.waker.will_wake(waker) {
+            self.waker.clone_from(waker);
+            self.finish.listen(waker);
+        }
     }
 
     pub(crate) fn set_timer(&mut self, at: usize, deadline: Option<Instant>) {

@@ -92,6 +92,7 @@ mod cx;
 mod drop;
 mod element;
 mod engine;
+mod finish;
 mod handler;
 mod kind;
 mod plan;

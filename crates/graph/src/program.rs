@@ -55,9 +55,12 @@ impl<'r> Program<'r> {
     /// All elements whose configuration is refused, each with its place.
     pub fn instances(&self, workers: usize, pool: &Pool) -> Result<Vec<Instance>, Diagnostics> {
         let commons = Commons::default();
-        (0..workers.max(1))
+        let instances: Result<Vec<_>, _> = (0..workers.max(1))
             .map(|worker| self.instance(worker, workers.max(1), pool, &commons))
-            .collect()
+            .collect();
+        let mut instances = instances?;
+        Instance::join(&mut instances);
+        Ok(instances)
     }
 
     fn instance(

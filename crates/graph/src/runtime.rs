@@ -74,7 +74,8 @@ impl Runtime {
     ///
     /// # Errors
     /// The operating system has no thread, or no event queue, for a worker.
-    pub fn start(&self, instances: Vec<Instance>) -> io::Result<Running> {
+    pub fn start(&self, mut instances: Vec<Instance>) -> io::Result<Running> {
+        Instance::join(&mut instances);
         let (senders, receivers): (Vec<_>, Vec<_>) =
             instances.iter().map(|_| unbounded_channel()).unzip();
         let handle = Handle {
@@ -158,7 +159,7 @@ impl Running {
         &self.handle
     }
 
-    /// Waits until the graph has stopped, and hands it out, worker by worker.
+    /// Waits until the graph has stopped, and hands it out, worker by worker. What lay in it then counts as lost.
     ///
     /// Blocks: on a tokio runtime, call it where blocking is allowed. A worker that panicked is missing.
     pub fn wait(self) -> Vec<Instance> {
@@ -169,7 +170,12 @@ impl Running {
             let _ = thread.join();
         }
         ends.sort_by_key(|(worker, _)| *worker);
-        ends.into_iter().map(|(_, instance)| instance).collect()
+        let mut instances: Vec<_> = ends.into_iter().map(|(_, instance)| instance).collect();
+        // Not before all have ended: until then one may hand packets to another.
+        for instance in &mut instances {
+            instance.engine.lose_kept(DropReason::STOPPED);
+        }
+        instances
     }
 }
 
@@ -294,11 +300,10 @@ async fn drive(
             command(&mut instance);
         }
         if instance.is_stopped() {
-            instance.engine.lose_waiting(DropReason::STOPPED);
             return instance;
         }
         poll_fn(|cx| {
-            instance.engine.waker.clone_from(cx.waker());
+            instance.engine.set_waker(cx.waker());
             // Before the steps, which look at the devices: what becomes ready after this is known when the graph is idle.
             files.clear_ready(&mut instance, cx);
             Poll::Ready(())

@@ -1,10 +1,17 @@
 //! Which tasks run, and with how much: demand flows up as credit, packets flow down.
 
-use waypost_wire::Instant;
+use waypost_wire::{Duration, Instant};
 
 use crate::element::{Progress, Readiness, Spread};
 use crate::engine::Engine;
+use crate::finish::Member;
 use crate::ways::Ways;
+
+/// For how long a graph that is to finish waits for what is on its way, unless it is told otherwise.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an idle graph waits for memory before it asks again: other workers, and whoever else holds packets, free them unseen.
+const MEMORY_PATIENCE: Duration = Duration::from_millis(1);
 
 /// An element that drives others.
 struct Task {
@@ -28,6 +35,11 @@ struct Task {
 pub struct Instance {
     pub(crate) engine: Engine,
     tasks: Vec<Task>,
+    finish_limit: Duration,
+    /// When a graph that is to finish stops, whatever is on its way still.
+    finish_by: Option<Instant>,
+    /// When to ask for memory again.
+    retry_at: Option<Instant>,
 }
 
 impl std::fmt::Debug for Instance {
@@ -58,13 +70,34 @@ impl Instance {
                     && engine.slots[slot].outputs.is_empty(),
             })
             .collect();
-        Self { engine, tasks }
+        Self {
+            engine,
+            tasks,
+            finish_limit: FINISH_LIMIT,
+            finish_by: None,
+            retry_at: None,
+        }
+    }
+
+    /// Makes these the workers of one graph: each finishes when all do, and packets that are followed have numbers of their own.
+    pub(crate) fn join(workers: &mut [Self]) {
+        let count = workers.len();
+        for (worker, (instance, finish)) in workers.iter_mut().zip(Member::of(count)).enumerate() {
+            instance.engine.finish = finish;
+            instance.engine.tracer.share_numbers(worker, count);
+            if instance.engine.finishing {
+                instance.engine.finish.tell();
+            }
+        }
     }
 
     /// Runs every task once, as far as there is room for what it moves, and says whether anything happened.
     pub fn step(&mut self, now: Instant) -> bool {
+        self.engine.now = now;
+        if self.engine.finish.is_told() && self.has_ended() {
+            return false;
+        }
         let engine = &mut self.engine;
-        engine.now = now;
         let before = engine.moved;
         let (mut worked, mut apart) = (false, false);
         if engine.backlogged > 0 {
@@ -104,10 +137,22 @@ impl Instance {
             engine.tracer.end_if_quiet(now);
         }
         worked |= engine.moved != before;
+        let starved = engine.frames.take_starved();
+        self.retry_at = (starved && !worked).then(|| now + MEMORY_PATIENCE);
         if self.engine.finishing && !worked && !self.has_in_flight() {
-            self.engine.stopped = true;
+            self.engine.stopped = self.engine.finish.quiet(self.engine.crossed);
         }
         worked || apart
+    }
+
+    /// Whether a graph that is to finish has done so, or has had enough time for it.
+    #[cold]
+    fn has_ended(&mut self) -> bool {
+        self.engine.finish();
+        let now = self.engine.now;
+        let limit = *self.finish_by.get_or_insert(now + self.finish_limit);
+        self.engine.stopped |= self.engine.finish.begin() || now >= limit;
+        self.engine.stopped
     }
 
     /// Whether packets will move without anybody's doing: an element works on them, or a device is about to have room.
@@ -124,9 +169,10 @@ impl Instance {
             .count()
     }
 
-    /// The earliest time for which an element has set a timer.
+    /// The earliest time for which an element has set a timer, or at which the graph has something to do of itself.
     pub fn next_timer(&self) -> Option<Instant> {
-        self.engine.next_timer
+        let timers = [self.engine.next_timer, self.finish_by, self.retry_at];
+        timers.into_iter().flatten().min()
     }
 
     /// Whether the graph has stopped, since it was asked to.
@@ -137,6 +183,12 @@ impl Instance {
     /// Asks the graph to stop once nothing is on its way any more, as [`Cx::finish`](crate::Cx::finish) does.
     pub fn finish(&mut self) {
         self.engine.finish();
+    }
+
+    /// For how long a graph that is to finish waits for what is on its way, ten seconds by default; what it is then still is lost,
+    /// and counted.
+    pub fn set_finish_limit(&mut self, limit: Duration) {
+        self.finish_limit = limit;
     }
 
     /// Whether the graph was asked to stop once nothing is on its way any more.
@@ -171,6 +223,7 @@ impl Engine {
     pub(crate) fn finish(&mut self) {
         // What was stopped at once stays so; who has finished may be told again.
         self.finishing |= !self.stopped;
+        self.finish.tell();
     }
 
     /// Whether an element brings packets into the graph, and takes none.

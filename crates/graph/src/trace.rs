@@ -64,7 +64,10 @@ pub(crate) struct Tracer {
     active: bool,
     /// The element whose packets are given numbers, and how many more.
     from: Option<(usize, u32)>,
-    next: u32,
+    /// The last number given.
+    number: u32,
+    /// The worker, and how many there are: each gives numbers of its own.
+    worker: (u32, u32),
     /// When a traced packet was seen last.
     seen: Instant,
     steps: VecDeque<TraceStep>,
@@ -80,6 +83,11 @@ impl Tracer {
     pub(crate) fn start(&mut self, slot: usize, count: u32) {
         self.from = (count > 0).then_some((slot, count));
         self.active = count > 0;
+    }
+
+    /// Has this worker give numbers that the others do not give.
+    pub(crate) fn share_numbers(&mut self, worker: usize, workers: usize) {
+        self.worker = (worker as u32, workers as u32);
     }
 
     /// Ends when all numbers were given, and none of these packets was seen for long.
@@ -101,8 +109,11 @@ impl Tracer {
             return None;
         }
         *left -= 1;
-        self.next += 1;
-        Some(self.next)
+        self.number += match (self.number, self.worker) {
+            (0, (worker, _)) => worker + 1,
+            (_, (_, workers)) => workers.max(1),
+        };
+        Some(self.number)
     }
 
     pub(crate) fn arrived(&mut self, names: &[Naming], at: End, now: Instant, batch: &mut Batch) {

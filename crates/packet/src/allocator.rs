@@ -22,6 +22,8 @@ pub struct Allocator {
     limits: [usize; 4],
     /// Where the descriptors of the pool's small frames lie: the first address, and how many octets from there.
     small: (usize, usize),
+    /// Whether an allocation has found nothing since somebody asked.
+    starved: bool,
     pool: Pool,
 }
 
@@ -33,6 +35,7 @@ impl Allocator {
             lists: limits.map(|limit| Vec::with_capacity(limit + Batch::CAPACITY)),
             limits,
             small: pool.core().small_descriptors(),
+            starved: false,
             pool,
         }
     }
@@ -40,6 +43,12 @@ impl Allocator {
     /// The pool.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Whether an allocation has found nothing since this was asked last: whoever sleeps then is not told when there is memory
+    /// again.
+    pub fn take_starved(&mut self) -> bool {
+        core::mem::take(&mut self.starved)
     }
 
     /// An empty packet of the small class; `None` if the pool is exhausted.
@@ -136,7 +145,7 @@ impl Allocator {
             let taken = list.len() - first;
             list.set_len(first);
             if taken < count {
-                self.pool.core().count_exhausted();
+                self.exhausted::<()>();
             }
             taken
         }
@@ -234,7 +243,8 @@ impl Allocator {
 
     /// Counts an allocation that found nothing.
     #[cold]
-    fn exhausted<T>(&self) -> Option<T> {
+    fn exhausted<T>(&mut self) -> Option<T> {
+        self.starved = true;
         self.pool.core().count_exhausted();
         None
     }

@@ -8,6 +8,7 @@ mod end;
 mod flow;
 mod infinite_source;
 mod paint;
+mod pipeliner;
 mod print;
 mod queue;
 mod rated_source;
@@ -29,6 +30,7 @@ pub use flow::Null;
 pub use infinite_source::InfiniteSource;
 pub(crate) use paint::{COLOR, read_colour, write_colour};
 pub use paint::{NO_SUCH_PAINT, OTHER_PAINT};
+pub use pipeliner::PIPELINER_FULL;
 pub use queue::{QUEUE_FULL, QUEUE_RESET, Queue, QueueFull};
 pub use sink::Discard;
 pub use strip::{NO_HEADROOM, TOO_SHORT};
@@ -51,6 +53,7 @@ pub const CLASSES: &[ElementClass] = &[
     paint::CHECK_PAINT,
     paint::PAINT,
     paint::PAINT_SWITCH,
+    pipeliner::CLASS,
     print::CLASS,
     queue::CLASS,
     rated_source::CLASS,

@@ -175,6 +175,10 @@ impl Element for Queue {
         }
     }
 
+    fn held(&self) -> usize {
+        self.packets.len()
+    }
+
     fn handlers(&self) -> &'static [Handler] {
         HANDLERS
     }
