@@ -36,6 +36,14 @@ there is always headroom.",
 
 const HANDLERS: &[Handler] = &[
     Handler::sum("fragments", "fragments that were made"),
+    Handler::sum(
+        "segments",
+        "packets that super-segments were split into, to be cut or not",
+    ),
+    Handler::sum(
+        "taken_apart",
+        "packets that were cut into fragments, or split into segments",
+    ),
     Handler::sum("drops", "packets that were too long and could not be cut"),
     Handler::read("mtu", "octets that the link carries"),
 ];
@@ -56,6 +64,8 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         mtu,
         honours,
         fragments: 0,
+        segments: 0,
+        taken_apart: 0,
         drops: 0,
     }))
 }
@@ -64,6 +74,8 @@ struct IpFragmenter {
     mtu: usize,
     honours: bool,
     fragments: u64,
+    segments: u64,
+    taken_apart: u64,
     drops: u64,
 }
 
@@ -123,6 +135,12 @@ impl IpFragmenter {
         Ok(())
     }
 
+    /// Frees a packet of which others were made.
+    fn free(&mut self, packet: Packet, cx: &mut Cx<'_>) {
+        self.taken_apart += 1;
+        cx.frames().free_packet(packet);
+    }
+
     /// Splits a super-segment, and cuts its segments: together they are not one datagram.
     #[cold]
     fn split_and_cut(
@@ -150,6 +168,7 @@ impl IpFragmenter {
         if missing > 0 {
             cx.count_drops(missing as u64, DropReason::NO_BUFFER);
         }
+        self.segments += pieces.len() as u64;
         for mut piece in pieces {
             let meta = piece.frame_meta();
             piece.copy_annotations(packet);
@@ -162,7 +181,7 @@ impl IpFragmenter {
             }
             let cut = self.cut(&mut piece, batch, cx);
             match cut {
-                Ok(()) => cx.frames().free_packet(piece),
+                Ok(()) => self.free(piece, cx),
                 Err(reason) => {
                     self.drops += 1;
                     cx.emit_or_drop(1, piece, reason);
@@ -199,7 +218,7 @@ impl Element for IpFragmenter {
             };
             match cut {
                 None => hand_out(packet, &mut out, cx),
-                Some(Ok(())) => cx.frames().free_packet(packet),
+                Some(Ok(())) => self.free(packet, cx),
                 Some(Err(reason)) => {
                     self.drops += 1;
                     cx.emit_or_drop(1, packet, reason);
@@ -217,6 +236,8 @@ impl Element for IpFragmenter {
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
             "fragments" => Ok(self.fragments.to_string()),
+            "segments" => Ok(self.segments.to_string()),
+            "taken_apart" => Ok(self.taken_apart.to_string()),
             "drops" => Ok(self.drops.to_string()),
             "mtu" => Ok(self.mtu.to_string()),
             _ => Err(HandlerError::unknown(handler)),
