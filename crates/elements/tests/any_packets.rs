@@ -250,7 +250,7 @@ fn try_row(
         .sum();
     let statistics = graph.statistics();
     let drops = statistics.iter().flat_map(|it| &it.drops);
-    let lost = drops.clone().map(|(_, count)| count).sum();
+    let lost: u64 = drops.clone().map(|(_, count)| count).sum();
     let paints: Vec<u8> = templates.iter().map(|it| it.paint).collect();
     let all_fed = fed == paints.len() as u64;
     assert!(
@@ -260,8 +260,6 @@ fn try_row(
     );
     let seen = Seen {
         paints: &paints[..fed as usize],
-        out,
-        lost,
         outputs: row.outputs as u64,
         number: &|handler| number(&format!("x.{handler}")),
     };

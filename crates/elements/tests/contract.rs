@@ -7,8 +7,7 @@ use waypost_elements::plumbing::{Discard, InfiniteSource, Queue, QueueFull, Unqu
 use waypost_elements::registry;
 use waypost_graph::{
     AsyncProcessor, Batch, Builder, ConfigError, Credit, Cx, DropReason, Element, Input, Instance,
-    Instant, OnFull, Options, Order, Output, Packet, Pool, Program, Pull, Runtime, Source, Typed,
-    Verdict,
+    Instant, OnFull, Options, Order, Output, Packet, Pool, Program, Pull, Source, Typed, Verdict,
 };
 
 fn pool() -> Pool {
@@ -338,50 +337,6 @@ fn memory_is_flat_while_a_sink_is_stalled() {
         "nothing happens while nobody has room"
     );
     assert_eq!(pool.statistics().exhausted, 0);
-}
-
-/// How many packets of which length go which way.
-const MIXED: &str = "
-    InfiniteSource(DATA \\<0800>, LENGTH 60, LIMIT 3000) -> c :: Classifier(0/0806, 0/0800);
-    InfiniteSource(DATA \\<0806>, LENGTH 42, LIMIT 2000) -> c;
-    c[0] -> arp :: Counter -> q :: Queue(64, ON_FULL BLOCK) -> Unqueue -> done :: Discard;
-    c[1] -> Strip(14) -> ip :: Counter -> t :: Tee; t[0] -> done2 :: Discard; t[1] -> done3 :: Discard;
-    Script(label again, wait 1ms, goto finished $(done2.count), goto again, label finished);
-";
-
-fn driven(runtime: &Runtime, workers: usize) -> Vec<String> {
-    let running = runtime.start(instances(MIXED, workers)).unwrap();
-    let handle = running.handle().clone();
-    let names = [
-        "arp.count",
-        "arp.byte_count",
-        "ip.count",
-        "ip.byte_count",
-        "done.count",
-        "done2.count",
-        "done3.count",
-    ];
-    // All packets are through when each end has seen its last.
-    while ["done.count", "done3.count"].map(|name| handle.read(name).unwrap()) != ["2000", "3000"] {
-        std::thread::yield_now();
-    }
-    let answers = names.map(|name| handle.read(name).unwrap());
-    handle.stop();
-    running.wait();
-    answers.into()
-}
-
-#[test]
-fn one_worker_two_workers_and_tokio_give_the_same_packets() {
-    let expected = ["2000", "84000", "3000", "138000", "2000", "3000", "3000"];
-    assert_eq!(driven(&Runtime::workers(), 1), expected);
-    assert_eq!(driven(&Runtime::workers(), 2), expected);
-    let tokio = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    assert_eq!(driven(&Runtime::tokio(tokio.handle().clone()), 1), expected);
 }
 
 #[test]

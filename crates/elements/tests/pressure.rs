@@ -96,3 +96,40 @@ fn packets_are_pulled_through_long_chains() {
     let graph = stalls(&text);
     assert_eq!(read(&graph, ["d.count"]), ["10"]);
 }
+
+#[test]
+fn what_leads_back_to_where_it_was_taken_from_does_not_stand_still() {
+    let mut graph = start(
+        "s :: InfiniteSource(DATA \\<01>, LIMIT 1000) -> q :: Queue(10, ON_FULL BLOCK) -> u :: Unqueue
+         -> Switch(0) -> k :: RoundRobinSwitch; k[0] -> d :: Discard; k[1] -> q;",
+        &pool(),
+    );
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    assert_eq!(
+        read(&graph, ["d.count", "q.drops", "q.length"]),
+        ["1000", "0", "0"]
+    );
+}
+
+#[test]
+fn each_element_counts_a_packet_once() {
+    let mut graph = start(
+        "s :: InfiniteSource(LIMIT 100) -> q :: Queue(ON_FULL BLOCK) -> n :: Null -> u :: Unqueue -> c :: Counter
+         -> r :: Queue(ON_FULL BLOCK) -> d :: Discard; p :: InfiniteSource(LIMIT 7) -> v :: Unqueue -> Discard;",
+        &pool(),
+    );
+    graph.set_profiled(true);
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    for element in ["s", "q", "n", "u", "c", "r", "d"] {
+        assert_eq!(
+            read(&graph, [&*format!("{element}.packets")]),
+            ["100"],
+            "{element}"
+        );
+        let nanos: u64 = read(&graph, [&*format!("{element}.nanoseconds")])[0]
+            .parse()
+            .unwrap();
+        assert!(nanos > 0, "{element}");
+    }
+    assert_eq!(read(&graph, ["p.packets", "v.packets"]), ["7", "7"]);
+}

@@ -64,6 +64,8 @@ struct Concurrent<M, F> {
     /// Places whose packets are done, in the order in which they became so; used where it is not.
     done: VecDeque<usize>,
     ready: Arc<Ready>,
+    /// Whom a future wakes that is ready, as `ready` has it.
+    engine: Waker,
 }
 
 struct Place<F> {
@@ -131,6 +133,7 @@ where
             queue: VecDeque::with_capacity(places),
             done: VecDeque::with_capacity(places),
             ready,
+            engine: Waker::noop().clone(),
         }
     }
 
@@ -267,14 +270,13 @@ where
 
 impl<M, F> Concurrent<M, F> {
     /// Has the engine woken when a future is.
-    fn listen(&self, waker: &Waker) {
-        let mut engine = self
-            .ready
-            .engine
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if !engine.will_wake(waker) {
-            engine.clone_from(waker);
+    fn listen(&mut self, waker: &Waker) {
+        if !self.engine.will_wake(waker) {
+            self.engine.clone_from(waker);
+            let engine = self.ready.engine.lock();
+            engine
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone_from(waker);
         }
     }
 }

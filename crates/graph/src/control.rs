@@ -37,6 +37,7 @@ const ROUTER: &[Handler] = &[
     Handler::read("flatconfig", "the graph, flattened, as text"),
     Handler::read("config", "the graph's text, as it was given"),
     Handler::read("version", "the version of the engine"),
+    Handler::read("handlers", "these handlers"),
     Handler::write("stop", "stops the graph"),
 ];
 
@@ -96,7 +97,8 @@ impl Engine {
                     .collect::<Vec<_>>()
                     .join("\n"))
             }
-            "config" | "flatconfig" => Ok(self.router_config.to_string()),
+            "config" => Ok(self.texts.given.to_string()),
+            "flatconfig" => Ok(self.texts.flat.to_string()),
             "version" => Ok(env!("CARGO_PKG_VERSION").to_owned()),
             "handlers" => Ok(lines_of(ROUTER.iter())),
             _ => Err(HandlerError::new(format!(

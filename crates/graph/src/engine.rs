@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 use std::task::Waker;
-use std::time;
 
 use waypost_packet::{Allocator, Batch, Packet};
 use waypost_wire::Instant;
@@ -16,7 +15,8 @@ use crate::Cx;
 use crate::drop::DropReason;
 use crate::element::Element;
 use crate::finish::{Crossed, Member};
-use crate::plan::Naming;
+use crate::plan::{Naming, Texts};
+use crate::profile::{Begun, Profile};
 use crate::slot::{End, Slot};
 use crate::trace::Tracer;
 
@@ -43,7 +43,7 @@ pub(crate) struct Engine {
     /// This worker's part in it.
     pub(crate) finish: Member,
     pub(crate) crossed: Crossed,
-    pub(crate) profiled: bool,
+    pub(crate) profile: Profile,
     pub(crate) tracer: Tracer,
     /// Packets that moved over some edge, since ever: unchanged over a round, nothing happened in it.
     pub(crate) moved: u64,
@@ -54,7 +54,7 @@ pub(crate) struct Engine {
     pub(crate) next_timer: Option<Instant>,
     /// Whether some timer is due, but held.
     pub(crate) timers_held: bool,
-    pub(crate) router_config: Arc<str>,
+    pub(crate) texts: Texts,
     trash: Batch,
     /// Boxed: batches are handed around, and not to be moved.
     #[allow(clippy::vec_box)]
@@ -67,7 +67,7 @@ impl Engine {
         slots: Vec<Slot>,
         names: Arc<[Naming]>,
         frames: Allocator,
-        config: Arc<str>,
+        texts: Texts,
     ) -> Self {
         Self {
             slots,
@@ -80,14 +80,14 @@ impl Engine {
             finishing: false,
             finish: Member::alone(),
             crossed: Crossed::default(),
-            profiled: false,
+            profile: Profile::default(),
             tracer: Tracer::default(),
             moved: 0,
             backlogged: 0,
             pull_room: usize::MAX,
             next_timer: None,
             timers_held: false,
-            router_config: config,
+            texts,
             trash: Batch::new(),
             spare: Vec::new(),
             depth: 0,
@@ -155,7 +155,7 @@ impl Engine {
         slot.stats.calls += 1;
         slot.stats.packets += count;
         self.moved += count;
-        let watched = self.profiled || self.tracer.is_active();
+        let watched = self.profile.is_on() || self.tracer.is_active();
         let begun = if watched { self.enter(to, batch) } else { None };
         element.push(
             to.port,
@@ -177,24 +177,16 @@ impl Engine {
     }
 
     #[cold]
-    fn enter(&mut self, to: End, batch: &mut Batch) -> Option<time::Instant> {
+    fn enter(&mut self, to: End, batch: &mut Batch) -> Option<Begun> {
         if self.tracer.is_active() {
             self.tracer.arrived(&self.names, to, self.now, batch);
         }
-        self.profiled.then(time::Instant::now)
+        self.profile.begin()
     }
 
     #[cold]
-    fn leave(
-        &mut self,
-        at: usize,
-        begun: Option<time::Instant>,
-        batch: &Batch,
-        element: &dyn Element,
-    ) {
-        if let Some(begun) = begun {
-            self.slots[at].stats.nanos += begun.elapsed().as_nanos() as u64;
-        }
+    fn leave(&mut self, at: usize, begun: Option<Begun>, batch: &Batch, element: &dyn Element) {
+        self.slots[at].stats.nanos += self.profile.end(begun);
         if self.tracer.is_active() {
             self.tracer.left(batch, &self.names[at], self.now, element);
         }
@@ -225,6 +217,7 @@ impl Engine {
         self.depth += 1;
         for port in 0..self.slots[at].outputs.len() {
             if let Some(mut batch) = self.slots[at].outputs[port].staged.take() {
+                self.slots[at].count_made(batch.len());
                 self.trace_made(at, port, &mut batch);
                 self.send(at, port, &mut batch);
                 self.put_spare(batch);
@@ -255,6 +248,7 @@ impl Engine {
     #[cold]
     fn stage_slow(&mut self, at: usize, port: usize, packet: Packet) {
         if let Some(mut full) = self.slots[at].outputs[port].staged.take() {
+            self.slots[at].count_made(full.len());
             self.trace_made(at, port, &mut full);
             self.depth += 1;
             self.send(at, port, &mut full);
@@ -307,15 +301,21 @@ impl Engine {
             return 0;
         };
         let max = max.min(batch.room()).min(self.pull_room);
-        if batch.is_empty() {
+        let count = if batch.is_empty() {
             self.fetch(from, max, batch);
-            return batch.len();
+            batch.len()
+        } else {
+            let mut more = self.take_spare();
+            self.fetch(from, max, &mut more);
+            let count = more.len();
+            batch.take_from(&mut more, count);
+            self.put_spare(more);
+            count
+        };
+        if count > 0 {
+            self.slots[at].stats.calls += 1;
+            self.slots[at].stats.packets += count as u64;
         }
-        let mut more = self.take_spare();
-        self.fetch(from, max, &mut more);
-        let count = more.len();
-        batch.take_from(&mut more, count);
-        self.put_spare(more);
         count
     }
 
@@ -329,12 +329,7 @@ impl Engine {
             return;
         };
         self.depth += 1;
-        let watched = self.profiled || self.tracer.is_active();
-        let begun = if watched {
-            self.profiled.then(time::Instant::now)
-        } else {
-            None
-        };
+        let begun = self.profile.begin();
         element.pull(
             from.port,
             max,
@@ -344,7 +339,7 @@ impl Engine {
                 at: from.slot,
             },
         );
-        if watched {
+        if begun.is_some() || self.tracer.is_active() {
             if self.tracer.is_active() {
                 self.tracer.arrived(&self.names, from, self.now, batch);
             }
@@ -353,8 +348,7 @@ impl Engine {
         self.depth -= 1;
         let slot = &mut self.slots[from.slot];
         slot.element = Some(element);
-        slot.stats.calls += 1;
-        slot.stats.packets += batch.len() as u64;
+        slot.count_made(batch.len());
         self.moved += batch.len() as u64;
         if slot.has_staged {
             self.deliver_staged(from.slot);

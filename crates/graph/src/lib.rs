@@ -97,6 +97,7 @@ mod handler;
 mod kind;
 mod plan;
 mod processor;
+mod profile;
 mod program;
 mod runtime;
 mod schedule;

@@ -17,7 +17,16 @@ use crate::slot::{End, Output, Slot};
 pub(crate) struct Plan {
     pub(crate) nodes: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
-    pub(crate) config: String,
+    pub(crate) texts: Texts,
+}
+
+/// A graph as text; empty where there is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Texts {
+    /// As it was given.
+    pub(crate) given: Arc<str>,
+    /// Flattened.
+    pub(crate) flat: Arc<str>,
 }
 
 /// An element of a plan.
@@ -135,10 +144,7 @@ impl Plan {
                 slot.outputs[edge.from.port] = Output::new(Some(edge.to), on_full);
             }
         }
-        Instance::new(
-            Engine::new(slots, names.into(), frames, Arc::from(self.config)),
-            worker,
-        )
+        Instance::new(Engine::new(slots, names.into(), frames, self.texts), worker)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Texts that run.
 
+use std::sync::Arc;
+
 use waypost_graph_text::{
     CheckedGraph, Diagnostic, Diagnostics, FlatGraph, Options, Processing, Source, check, flatten,
     parse,
@@ -8,7 +10,7 @@ use waypost_packet::Pool;
 
 use crate::class::{BuildCx, Commons, Registry};
 use crate::drop::OnFull;
-use crate::plan::{Edge, Plan};
+use crate::plan::{Edge, Plan, Texts};
 use crate::schedule::Instance;
 use crate::slot::End;
 
@@ -16,6 +18,7 @@ use crate::slot::End;
 pub struct Program<'r> {
     registry: &'r Registry,
     checked: CheckedGraph,
+    texts: Texts,
 }
 
 impl<'r> Program<'r> {
@@ -30,7 +33,9 @@ impl<'r> Program<'r> {
     ) -> Result<Self, Diagnostics> {
         let (ast, wrong) = parse(source);
         Diagnostics::split(wrong)?;
-        Self::new(flatten(&ast, options)?, registry)
+        let mut program = Self::new(flatten(&ast, options)?, registry)?;
+        program.texts.given = source.text().into();
+        Ok(program)
     }
 
     /// Checks a flat graph.
@@ -38,9 +43,14 @@ impl<'r> Program<'r> {
     /// # Errors
     /// All that is wrong with it.
     pub fn new(graph: FlatGraph, registry: &'r Registry) -> Result<Self, Diagnostics> {
+        let flat: Arc<str> = graph.to_string().into();
         Ok(Self {
             registry,
             checked: check(&graph, registry)?,
+            texts: Texts {
+                given: Arc::clone(&flat),
+                flat,
+            },
         })
     }
 
@@ -72,7 +82,7 @@ impl<'r> Program<'r> {
     ) -> Result<Instance, Diagnostics> {
         let graph = self.checked.graph();
         let mut plan = Plan {
-            config: graph.to_string(),
+            texts: self.texts.clone(),
             ..Plan::default()
         };
         let (mut elements, mut wrong) = (Vec::new(), Vec::new());

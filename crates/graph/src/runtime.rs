@@ -226,19 +226,23 @@ impl Handle {
         }
     }
 
-    /// Writes a handler, on all workers.
+    /// Writes a handler, on all workers, one after the other.
     ///
     /// # Errors
-    /// There is no such handler, it refused, or the graph has stopped.
+    /// There is no such handler, it refused, or the graph has stopped. Where the copies of an element do not agree, those before the
+    /// one that refused have done it, and the error says so.
     pub fn write(&self, handler: &str, value: &str) -> Result<(), HandlerError> {
         let mut told = Err(HandlerError::new("the graph has stopped"));
         for worker in 0..self.workers.len() {
             let (handler, value) = (handler.to_owned(), value.to_owned());
-            if let Some(result) =
-                self.call(worker, move |instance| instance.write(&handler, &value))
-            {
-                result?;
-                told = Ok(());
+            let answer = self.call(worker, move |instance| instance.write(&handler, &value));
+            match answer {
+                Some(Err(error)) if told.is_ok() => {
+                    let done = format!("{error}; the {worker} workers before it have done so");
+                    return Err(HandlerError::new(done));
+                }
+                Some(answer) => told = Ok(answer?),
+                None => {}
             }
         }
         told

@@ -120,7 +120,9 @@ impl Instance {
             if !task.beside.is_empty() {
                 engine.pull_room = task.beside.room(engine, engine.batch_limit);
             }
+            let begun = engine.profile.begin();
             let progress = engine.call(task.slot, |element, cx| element.run(budget, cx));
+            engine.slots[task.slot].stats.nanos += engine.profile.end(begun);
             engine.pull_room = usize::MAX;
             match progress {
                 Some(Progress::Worked) if task.apart => apart = true,
@@ -251,7 +253,9 @@ fn run_timers(engine: &mut Engine, now: Instant) -> bool {
             continue;
         }
         engine.slots[slot].timer = None;
+        let begun = engine.profile.begin();
         engine.call(slot, |element, cx| element.timer(cx));
+        engine.slots[slot].stats.nanos += engine.profile.end(begun);
         called = true;
     }
     let slots = engine.slots.iter().filter(|slot| !slot.timer_held);

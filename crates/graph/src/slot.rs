@@ -98,10 +98,10 @@ impl Slot {
         self.leads[input * self.outputs.len() + output]
     }
 
-    /// Counts a batch that the element pushes out, if it is a source: what others push out was counted when it came in.
+    /// Counts a batch that leaves the element, if it begins there: what others hand on was counted when it came in.
     #[inline]
     pub(crate) fn count_made(&mut self, packets: usize) {
-        if self.ends.is_empty() && packets > 0 {
+        if self.makes && packets > 0 {
             self.stats.calls += 1;
             self.stats.packets += packets as u64;
         }

@@ -22,11 +22,11 @@ pub struct ElementStatistics {
     pub name: Arc<str>,
     /// Its class.
     pub class: Arc<str>,
-    /// Batches handed to it, or pulled from it, or made by it if it has no input.
+    /// Batches that it was handed, has pulled, or has made, where what goes out begins in it.
     pub calls: u64,
     /// Packets in those batches.
     pub packets: u64,
-    /// Time spent in it and in what it called, in nanoseconds; 0 unless profiled.
+    /// Time spent in it, without the elements that it called, in nanoseconds; 0 unless profiled.
     pub nanos: u64,
     /// Packets lost in it, by reason.
     pub drops: Vec<(DropReason, u64)>,
@@ -65,7 +65,7 @@ impl Instance {
 
     /// Whether the time spent in each element is measured; it costs two looks at the clock for each batch.
     pub fn set_profiled(&mut self, profiled: bool) {
-        self.engine.profiled = profiled;
+        self.engine.profile.set_on(profiled);
     }
 
     /// Follows the next `count` packets that reach an element, or are made by it, from there on; false if there is no such element.

@@ -17,11 +17,20 @@ pub(crate) struct Ways {
 }
 
 impl Ways {
-    /// All ways out of an element.
+    /// All ways out of an element that runs as a task, but for those that end where it takes packets from: each that it takes
+    /// leaves room there for itself. Were that room asked for first, what was full would stay so.
     pub(crate) fn out_of(slots: &[Slot], at: usize) -> Self {
         let mut walk = Walk::new(slots);
         (0..slots[at].outputs.len()).for_each(|port| walk.follow(at, port));
-        walk.finish()
+        let mut ways = walk.finish();
+        let origins = origins(slots, at);
+        let mut ends = std::mem::take(&mut ways.ends).into_vec();
+        ends.retain(|end| {
+            let taken_in = end.slot == at && !slots[at].makes;
+            !taken_in && origins.iter().all(|origin| origin.slot != end.slot)
+        });
+        ways.ends = ends.into();
+        ways
     }
 
     /// The ways out of one output, whatever its own edge does when it is full.
@@ -37,20 +46,12 @@ impl Ways {
     /// The ways of what is pushed aside where an element pulls: out of other outputs of those through which the packets come.
     pub(crate) fn beside(slots: &[Slot], at: usize) -> Self {
         let mut walk = Walk::new(slots);
-        let mut open: Vec<End> = slots[at].inputs.iter().flatten().copied().collect();
-        let mut seen: HashSet<End> = open.iter().copied().collect();
-        while let Some(from) = open.pop() {
+        for from in origins(slots, at) {
             let slot = &slots[from.slot];
-            for (input, pulled) in slot.inputs.iter().enumerate() {
-                let (Some(pulled), true) = (pulled, slot.leads(input, from.port)) else {
-                    continue;
-                };
+            for input in pulled_for(slot, from.port) {
                 (0..slot.outputs.len())
                     .filter(|&port| slot.leads(input, port))
                     .for_each(|port| walk.follow(from.slot, port));
-                if seen.insert(*pulled) {
-                    open.push(*pulled);
-                }
             }
         }
         walk.finish()
@@ -83,6 +84,31 @@ impl Ways {
         }
         room
     }
+}
+
+/// The inputs through which an element pulls what leaves by an output.
+fn pulled_for(slot: &Slot, output: usize) -> impl Iterator<Item = usize> {
+    let inputs = slot.inputs.iter().enumerate();
+    inputs.filter_map(move |(input, from)| {
+        (from.is_some() && slot.leads(input, output)).then_some(input)
+    })
+}
+
+/// The outputs from which an element pulls, and those from which these pull in turn.
+fn origins(slots: &[Slot], at: usize) -> HashSet<End> {
+    let mut open: Vec<End> = slots[at].inputs.iter().flatten().copied().collect();
+    let mut seen: HashSet<End> = open.iter().copied().collect();
+    while let Some(from) = open.pop() {
+        let slot = &slots[from.slot];
+        for input in pulled_for(slot, from.port) {
+            if let Some(pulled) = slot.inputs[input]
+                && seen.insert(pulled)
+            {
+                open.push(pulled);
+            }
+        }
+    }
+    seen
 }
 
 /// A walk through the graph, down from some outputs.

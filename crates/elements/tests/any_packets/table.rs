@@ -16,9 +16,6 @@ pub(crate) struct Row {
 pub(crate) struct Seen<'a> {
     /// The paints of the packets that it was handed.
     pub(crate) paints: &'a [u8],
-    /// How many packets left it, and how many it lost.
-    pub(crate) out: u64,
-    pub(crate) lost: u64,
     pub(crate) outputs: u64,
     /// Asks it a number.
     pub(crate) number: &'a dyn Fn(&str) -> u64,

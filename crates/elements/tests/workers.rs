@@ -1,121 +1,12 @@
-//! Packets that go on at another worker: all of them, in their order, whatever waits and whoever stops.
+//! Several workers: they give the same packets as one; what goes from one to another arrives, in its order, whatever waits and
+//! whoever stops.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+#[path = "workers/support.rs"]
+mod support;
 
-use waypost_elements::registry;
-use waypost_graph::{
-    Batch, Cx, DropReason, Duration, Element, ElementClass, Instance, Instant, Options, Packet,
-    Pool, Processor, Program, Progress, Registry, Runtime, Source, Verdict, processor,
-};
+use waypost_graph::{Duration, Instance, Instant, Options, Pool, Program, Runtime, Source};
 
-/// `Numbers(COUNT)`: at each worker so many packets, which say by whom they were made and when; the graph finishes after the last.
-struct Numbers {
-    worker: u64,
-    made: u64,
-    count: u64,
-    working: Arc<AtomicUsize>,
-}
-
-impl Element for Numbers {
-    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
-
-    fn is_task(&self) -> bool {
-        true
-    }
-
-    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
-        let mut batch = cx.take_batch();
-        for _ in 0..budget.min(Batch::CAPACITY) {
-            let octets = [self.worker.to_be_bytes(), self.made.to_be_bytes()].concat();
-            if self.made == self.count {
-                break;
-            }
-            let Some(packet) = cx.frames().copy(&octets) else {
-                break;
-            };
-            batch.push(packet).unwrap();
-            self.made += 1;
-        }
-        let worked = !batch.is_empty();
-        cx.push(0, &mut batch);
-        cx.put_batch(batch);
-        if self.made < self.count {
-            return if worked {
-                Progress::Worked
-            } else {
-                Progress::Idle
-            };
-        }
-        if self.working.fetch_sub(1, Ordering::Relaxed) == 1 {
-            cx.finish();
-        }
-        Progress::Finished
-    }
-}
-
-/// Hands packets on, and loses those that are not the next of whoever made them.
-struct Ordered(Arc<Mutex<Vec<u64>>>);
-
-const DISORDER: DropReason = DropReason::new("disorder");
-
-impl Processor for Ordered {
-    type Input = Packet;
-    type Output = Packet;
-
-    fn process(&mut self, packet: Packet) -> Verdict<Packet> {
-        let number = |at| u64::from_be_bytes(*packet.octets()[at..].first_chunk().unwrap());
-        let next = &mut self.0.lock().unwrap()[number(0) as usize];
-        if number(8) != *next {
-            return Verdict::drop(packet, DISORDER);
-        }
-        *next += 1;
-        Verdict::Next(packet)
-    }
-}
-
-fn classes() -> Registry {
-    let mut registry = registry();
-    registry.add(ElementClass {
-        name: "Numbers",
-        ports: "0/1",
-        processing: "h",
-        flow: "x/x",
-        doc: "Numbered packets.",
-        handlers: &[],
-        build: |args, cx| {
-            let count = args.take_mandatory("COUNT")?.parse().unwrap();
-            let working = cx.common(|| Ok(AtomicUsize::new(cx.workers)))?;
-            Ok(Box::new(Numbers {
-                worker: cx.worker as u64,
-                made: 0,
-                count,
-                working,
-            }))
-        },
-    });
-    registry.add(ElementClass {
-        name: "Ordered",
-        ports: "1",
-        processing: "a/a",
-        flow: "x/x",
-        doc: "Loses packets that are not the next of whoever made them.",
-        handlers: &[],
-        build: |_, cx| {
-            let next = cx.common(|| Ok(Mutex::new(vec![0; cx.workers])))?;
-            Ok(processor(Ordered(next)))
-        },
-    });
-    registry
-}
-
-fn instances(text: &str, workers: usize, packets: usize) -> Vec<Instance> {
-    let registry = classes();
-    let source = Source::new("test", text);
-    let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
-    let pool = Pool::builder().small(packets).build().unwrap();
-    program.instances(workers, &pool).unwrap()
-}
+use support::{FLOWS, classes, instances};
 
 /// What the workers answer, one by one.
 fn each(instances: &[Instance], handler: &str) -> Vec<u64> {
@@ -149,16 +40,67 @@ fn run_by_each(text: &str, workers: usize, packets: usize, check: impl Fn(&[Inst
     }
 }
 
+/// Packets go different ways by what is in them, some several; some wait, some are cut.
+const MIXED: &str = "
+    Numbers(300) -> first :: Rising -> c :: Classifier(15/00%01, -);
+    c[0] -> t :: Tee; t[0] -> Strip(3) -> even :: Collect -> Discard;
+    t[1] -> q :: Queue(16, ON_FULL BLOCK) -> u :: Unqueue -> second :: Rising -> queued :: Collect -> Discard;
+    c[1] -> Later(CONCURRENCY 7) -> third :: Rising -> ordered :: Collect -> e :: Tee; e[0] -> Discard;
+    e[1] -> Later(CONCURRENCY 20, ORDER false) -> odd :: Collect -> pulled :: Queue(7, ON_FULL BLOCK) -> Discard;
+";
+
+#[test]
+fn one_worker_several_and_tokio_give_the_same_packets() {
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut first = None;
+    for workers in 1..=3 {
+        for runtime in [Runtime::workers(), Runtime::tokio(tokio.handle().clone())] {
+            let ended = runtime
+                .start(instances(MIXED, workers, 4000))
+                .unwrap()
+                .wait();
+            // What came out of order, among flows that no two workers share, is lost.
+            assert_eq!(lost(&ended), [], "{workers}, {runtime:?}");
+            let each_worker_works = |it: &Instance| !it.read("even.all").unwrap().is_empty();
+            assert!(ended.iter().all(each_worker_works));
+            let came = ["even.all", "queued.all", "ordered.all", "odd.all"].map(|handler| {
+                let answers: Vec<_> = ended.iter().map(|it| it.read(handler).unwrap()).collect();
+                let mut lines: Vec<_> = answers
+                    .iter()
+                    .flat_map(|it| it.lines())
+                    .map(str::to_owned)
+                    .collect();
+                lines.sort_unstable();
+                lines
+            });
+            assert_eq!(came.each_ref().map(Vec::len), [150 * FLOWS as usize; 4]);
+            assert!(
+                came.iter()
+                    .all(|lines| lines.windows(2).all(|two| two[0] != two[1]))
+            );
+            assert_eq!(
+                *first.get_or_insert_with(|| came.clone()),
+                came,
+                "{workers}, {runtime:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn all_packets_of_all_workers_arrive_at_one_in_their_order() {
     // A ring smaller than a batch, and a pool that the ring holds wholly.
     for (capacity, frames) in [(16, 4000), (1024, 300)] {
         let text = format!(
-            "Numbers(40000) -> Pipeliner(1, CAPACITY {capacity}) -> o :: Ordered -> c :: Counter -> Discard;"
+            "Numbers(20000) -> Pipeliner(1, CAPACITY {capacity}) -> o :: Rising -> c :: Counter -> Discard;"
         );
         run_by_each(&text, 3, frames, |ended| {
             assert_eq!(lost(ended), []);
-            assert_eq!(each(ended, "c.count"), [0, 120_000, 0]);
+            assert_eq!(each(ended, "c.count"), [0, 20_000 * FLOWS, 0]);
         });
     }
 }
@@ -166,10 +108,10 @@ fn all_packets_of_all_workers_arrive_at_one_in_their_order() {
 #[test]
 fn a_graph_finishes_once_nothing_is_between_its_workers_either() {
     let text = "Numbers(20000) -> Pipeliner(1, CAPACITY 64) -> Pipeliner(0, CAPACITY 64) -> Queue(8, ON_FULL BLOCK)
-        -> Unqueue -> Pipeliner(1, CAPACITY 8) -> Ordered -> c :: Counter -> Discard;";
+        -> Unqueue -> Pipeliner(1, CAPACITY 8) -> Rising -> c :: Counter -> Discard;";
     run_by_each(text, 2, 4000, |ended| {
         assert_eq!(lost(ended), []);
-        assert_eq!(each(ended, "c.count"), [0, 40_000]);
+        assert_eq!(each(ended, "c.count"), [0, 20_000 * FLOWS]);
     });
 }
 
@@ -236,6 +178,7 @@ fn packets_that_are_followed_have_one_number_at_all_workers() {
         numbers.sort_unstable();
         numbers
     };
+    // Each follows two, wherever they go.
     assert_eq!(seen(0, "Numbers@1"), [1, 3]);
     assert_eq!(seen(1, "Numbers@1"), [2, 4]);
     assert_eq!(seen(1, "c"), [1, 2, 3, 4]);
