@@ -420,7 +420,7 @@ fn any_packets_pass_what_prints_them() {
         last.into_iter().rev().collect::<Vec<_>>().join("\n")
     );
     assert!(
-        said.contains("not an IPv4 packet") && said.contains("> 10.0.0.2"),
+        said.contains("truncated-ip") && said.contains("> 10.0.0.2"),
         "packets were printed"
     );
 }

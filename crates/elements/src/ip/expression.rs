@@ -6,6 +6,14 @@ mod words;
 
 use waypost_wire::{IpProtocol, Ipv4Header, Ipv4Prefix};
 
+/// The name of an ICMP type.
+pub(super) fn icmp_type_name(kind: u8) -> Option<&'static str> {
+    let mut known = words::ICMP_TYPES.iter();
+    known
+        .find(|(_, number)| *number == u16::from(kind))
+        .map(|(name, _)| *name)
+}
+
 /// The headers of a packet, as expressions see them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Headers<'a> {

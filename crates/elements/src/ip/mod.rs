@@ -15,6 +15,7 @@ mod lookup;
 mod mark;
 mod ping;
 mod print;
+mod print_transport;
 
 use waypost_graph::{ElementClass, kind};
 

@@ -1,81 +1,168 @@
 //! IPPrint: IP packets as text.
 
+use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, Write};
 
-use waypost_graph::{Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Packet};
-use waypost_wire::{Icmpv4Message, IpProtocol, Ipv4Packet, TcpSegment, UdpDatagram};
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Packet,
+};
+use waypost_wire::{IpProtocol, Ipv4Header};
 
-use crate::args::TypedArgs;
+use super::print_transport::transport;
+use crate::args::{TypedArgs, handler_value};
+use crate::plumbing::{Contents, seconds};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "IPPrint",
     ports: "1",
     processing: "a/a",
     flow: "x/x",
-    doc: "Writes each IPv4 packet that passes to standard error, as one line. The network header must be marked.
+    doc: "Writes each IPv4 packet that passes to standard error, as one line, much as tcpdump does. Packets whose network header is not
+marked pass in silence.
 
-Arguments: `IPPrint(LABEL)`. Keywords: `ACTIVE`: false shows nothing; `TIMESTAMP`: true shows when packets came.
+Arguments: `IPPrint(LABEL)`; keywords:
 
-Deviations: Click's `CONTENTS`, `PAYLOAD`, `OUTFILE` and further arguments are not there.",
-    handlers: &[],
+- `CONTENTS`: `HEX` or `ASCII` shows the packet's octets below its line; `NONE` is the default. `PAYLOAD`: the same of what its
+  headers carry, alone.
+- `MAXLENGTH` (`NBYTES` of old): octets shown, at most; 1500 by default, -1 for all.
+- `TIMESTAMP`: false does not show when the packet came, in seconds since 1970.
+- `ID`, `TTL`, `TOS`, `LENGTH`, `PAINT`: true shows these too.
+- `SWAP`: false shows the numbers of echo requests with their octets the other way round.
+- `OUTFILE`: a file that is written instead.
+- `ACTIVE`: false shows nothing.
+
+Deviations: Click's `AGGREGATE` and `CHANNEL` are not there. Of ICMP errors, the packet that they are about is not shown. Several workers write one `OUTFILE`
+each, with `.1`, `.2` and so on behind the name.",
+    handlers: HANDLERS,
     build,
 };
 
-fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+const HANDLERS: &[Handler] = &[Handler::read_write("active", "whether packets are shown")];
+
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let label = args.optional::<String>("LABEL")?.unwrap_or_default();
-    let timestamp = args.keyword("TIMESTAMP")?.unwrap_or(false);
+    let whole = Contents::parse(args, "CONTENTS")?.unwrap_or(Contents::None);
+    let payload = Contents::parse(args, "PAYLOAD")?.unwrap_or(Contents::None);
+    if whole != Contents::None && payload != Contents::None {
+        return Err(ConfigError::new("CONTENTS and PAYLOAD exclude each other"));
+    }
+    let len = args.keyword::<i64>("MAXLENGTH")?;
+    let len = len.or(args.keyword("NBYTES")?).unwrap_or(1500);
+    let out: Option<Box<dyn Write + Send>> = match args.keyword::<String>("OUTFILE")? {
+        Some(mut name) => {
+            if cx.worker > 0 {
+                let _ = write!(name, ".{}", cx.worker);
+            }
+            let failed = |error| ConfigError::new(format!("cannot write `{name}`: {error}"));
+            Some(Box::new(File::create(&name).map_err(failed)?))
+        }
+        None => None,
+    };
+    let mut shows =
+        |keyword| -> Result<bool, ConfigError> { Ok(args.keyword(keyword)?.unwrap_or(false)) };
+    let (id, ttl, tos) = (shows("ID")?, shows("TTL")?, shows("TOS")?);
+    let (length, paint) = (shows("LENGTH")?, shows("PAINT")?);
     Ok(Box::new(IpPrint {
         label,
-        timestamp,
+        contents: if whole == Contents::None {
+            payload
+        } else {
+            whole
+        },
+        payload: payload != Contents::None,
+        len: usize::try_from(len).unwrap_or(usize::MAX),
+        id,
+        ttl,
+        tos,
+        length,
+        paint,
+        timestamp: args.keyword("TIMESTAMP")?.unwrap_or(true),
+        swap: args.keyword("SWAP")?.unwrap_or(true),
+        out,
         active: args.keyword("ACTIVE")?.unwrap_or(true),
     }))
 }
 
 struct IpPrint {
     label: String,
+    contents: Contents,
+    /// Whether that is what the headers carry.
+    payload: bool,
+    len: usize,
+    id: bool,
+    ttl: bool,
+    tos: bool,
+    length: bool,
+    paint: bool,
     timestamp: bool,
+    swap: bool,
+    /// Standard error, if none.
+    out: Option<Box<dyn Write + Send>>,
     active: bool,
 }
 
 impl IpPrint {
-    fn line(&self, packet: &Packet) -> String {
+    /// The line of a packet, without its end.
+    fn line(&self, packet: &Packet) -> Option<String> {
+        let octets = packet.network()?;
         let mut line = String::new();
         if !self.label.is_empty() {
             line = format!("{}: ", self.label);
         }
-        if self.timestamp
-            && let Some(time) = packet.timestamp()
-        {
-            line.push_str(&format!("{time}: "));
+        if self.timestamp {
+            line.push_str(&format!("{}: ", seconds(packet)));
         }
-        let Some(ip) = packet
-            .network()
-            .and_then(|octets| Ipv4Packet::parse(octets).ok())
-        else {
-            line.push_str("not an IPv4 packet");
-            return line;
+        if self.paint {
+            line.push_str(&format!("paint {}: ", packet.paint()));
+        }
+        let Ok((header, _)) = Ipv4Header::split_from(octets) else {
+            line.push_str("truncated-ip");
+            return Some(line);
         };
-        line.push_str(&ip.header().to_string());
-        if ip.header().fragment_offset() > 0 {
-            return line;
+        let (header_len, total) = (header.header_len(), usize::from(header.total_length()));
+        let payload_len = total.saturating_sub(header_len);
+        let carried = octets.get(header_len..).unwrap_or_default();
+        let carried = &carried[..carried.len().min(payload_len)];
+        for (shows, name, value) in [
+            (self.id, "id", usize::from(header.identification())),
+            (self.ttl, "ttl", header.ttl().into()),
+            (self.tos, "tos", header.traffic_class().into()),
+            (self.length, "length", total),
+        ] {
+            if shows {
+                line.push_str(&format!("{name} {value} "));
+            }
         }
-        let transport = match ip.header().protocol() {
-            IpProtocol::UDP => UdpDatagram::parse(ip.payload())
-                .ok()
-                .map(|it| it.header().to_string()),
-            IpProtocol::TCP => TcpSegment::parse(ip.payload())
-                .ok()
-                .map(|it| it.header().to_string()),
-            IpProtocol::ICMP => Icmpv4Message::parse(ip.payload())
-                .ok()
-                .map(|it| it.to_string()),
-            _ => None,
+        transport(header, carried, packet.len(), self.swap, &mut line);
+        if header.is_fragment() {
+            let (at, more) = (header.fragment_offset(), header.more_fragments());
+            line.push_str(&format!(
+                " (frag {}:{payload_len}@{at}{})",
+                header.identification(),
+                if more { "+" } else { "" }
+            ));
+        }
+        let shown = if self.payload {
+            behind_headers(header, octets.get(header_len..).unwrap_or_default())
+        } else {
+            packet.octets()
         };
-        if let Some(transport) = transport {
-            line.push_str(&format!(": {transport}"));
-        }
-        line
+        let shown = &shown[..shown.len().min(self.len)];
+        self.contents.show(shown, 6, "\n  ", &mut line);
+        Some(line)
     }
+}
+
+/// What the transport header carries, or what there is in its place.
+fn behind_headers<'a>(header: &Ipv4Header, carried: &'a [u8]) -> &'a [u8] {
+    let len = match header.protocol() {
+        _ if header.fragment_offset() > 0 => 0,
+        IpProtocol::TCP => carried.get(12).map_or(0, |it| usize::from(it >> 4) * 4),
+        IpProtocol::UDP => 8,
+        _ => 0,
+    };
+    carried.get(len..).unwrap_or_default()
 }
 
 impl Element for IpPrint {
@@ -83,10 +170,34 @@ impl Element for IpPrint {
         if !self.active {
             return;
         }
-        let mut out = io::stderr().lock();
         for packet in batch.iter() {
+            let Some(line) = self.line(packet) else {
+                continue;
+            };
             // Nobody reads it: nothing to be done about that.
-            let _ = writeln!(out, "{}", self.line(packet));
+            let _ = match &mut self.out {
+                Some(out) => writeln!(out, "{line}"),
+                None => writeln!(io::stderr().lock(), "{line}"),
+            };
         }
+    }
+
+    fn handlers(&self) -> &'static [Handler] {
+        HANDLERS
+    }
+
+    fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
+        match handler {
+            "active" => Ok(self.active.to_string()),
+            _ => Err(HandlerError::unknown(handler)),
+        }
+    }
+
+    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "active" => self.active = handler_value(value)?,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        Ok(())
     }
 }

@@ -31,6 +31,7 @@ pub use infinite_source::InfiniteSource;
 pub(crate) use paint::{COLOR, read_colour, write_colour};
 pub use paint::{NO_SUCH_PAINT, OTHER_PAINT};
 pub use pipeliner::PIPELINER_FULL;
+pub(crate) use print::{Contents, seconds};
 pub use queue::{QUEUE_FULL, QUEUE_RESET, Queue, QueueFull};
 pub use sink::Discard;
 pub use strip::{NO_HEADROOM, TOO_SHORT};

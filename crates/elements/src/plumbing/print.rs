@@ -18,12 +18,12 @@ pub(crate) const CLASS: ElementClass = ElementClass {
 Arguments: `Print(LABEL, MAXLENGTH)`; keywords:
 
 - `LABEL`: what a line begins with.
-- `MAXLENGTH`: octets shown, at most; 24 by default, -1 for all.
+- `MAXLENGTH` (`LENGTH`, `NBYTES` of old): octets shown, at most; 24 by default, -1 for all.
 - `CONTENTS`: `HEX` (the default), `ASCII` or `NONE`.
-- `TIMESTAMP`, `HEADROOM`: true shows them too.
+- `TIMESTAMP`: true shows the packet's time, in seconds since 1970. `HEADROOM`: true shows the room in front and behind.
 - `ACTIVE`: false shows nothing.
 
-Deviations: Click's `PRINTANNO`, `BANDWIDTH`, `CPU` and `ANNO` arguments are not there.",
+Deviations: Click's `PRINTANNO` is not there.",
     handlers: HANDLERS,
     build,
 };
@@ -32,13 +32,10 @@ const HANDLERS: &[Handler] = &[Handler::read_write("active", "whether packets ar
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let label = args.optional::<String>("LABEL")?.unwrap_or_default();
-    let len = args.optional::<i64>("MAXLENGTH")?.unwrap_or(24);
-    let contents = match args.take("CONTENTS").as_deref() {
-        None | Some("HEX" | "true") => Contents::Hex,
-        Some("ASCII") => Contents::Ascii,
-        Some("NONE" | "false") => Contents::None,
-        Some(word) => return Err(ConfigError::expected("CONTENTS HEX, ASCII or NONE", word)),
-    };
+    let len = args.optional::<i64>("MAXLENGTH")?;
+    let len = len.or(args.keyword("LENGTH")?).or(args.keyword("NBYTES")?);
+    let len = len.unwrap_or(24);
+    let contents = Contents::parse(args, "CONTENTS")?.unwrap_or(Contents::Hex);
     Ok(Box::new(Print {
         label,
         len: usize::try_from(len).unwrap_or(usize::MAX),
@@ -49,10 +46,53 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     }))
 }
 
-enum Contents {
+/// How octets are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
     Hex,
     Ascii,
     None,
+}
+
+impl Contents {
+    /// The value of a keyword: a word in letters of any case, or a boolean.
+    pub(crate) fn parse(args: &mut Args, keyword: &str) -> Result<Option<Self>, ConfigError> {
+        let parsed = |word: String| match &*word.to_ascii_uppercase() {
+            "HEX" | "TRUE" | "YES" | "1" => Ok(Self::Hex),
+            "ASCII" => Ok(Self::Ascii),
+            "NONE" | "FALSE" | "NO" | "0" => Ok(Self::None),
+            _ => {
+                let expected = format!("{keyword} HEX, ASCII or NONE");
+                Err(ConfigError::expected(&expected, &word))
+            }
+        };
+        args.take(keyword).map(parsed).transpose()
+    }
+
+    /// Puts octets behind a line, in groups; `row` groups are a row, which `begin` begins.
+    pub(crate) fn show(self, octets: &[u8], row: usize, begin: &str, line: &mut String) {
+        let group = match self {
+            Self::Hex => 4,
+            Self::Ascii => 8,
+            Self::None => return,
+        };
+        for (at, group) in octets.chunks(group).enumerate() {
+            line.push_str(if at % row == 0 { begin } else { " " });
+            for &octet in group {
+                match self {
+                    Self::Hex => line.push_str(&format!("{octet:02x}")),
+                    _ if (32..127).contains(&octet) => line.push(octet.into()),
+                    _ => line.push('.'),
+                }
+            }
+        }
+    }
+}
+
+/// A packet's time in seconds since 1970, as Click shows it; 0 if it has none.
+pub(crate) fn seconds(packet: &Packet) -> String {
+    let micros = packet.timestamp().map_or(0, |it| it.as_unix_nanos() / 1000);
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 struct Print {
@@ -71,38 +111,21 @@ impl Print {
             line.push_str(&self.label);
             line.push_str(": ");
         }
-        if self.timestamp
-            && let Some(time) = packet.timestamp()
-        {
-            line.push_str(&format!("{time}: "));
+        if self.timestamp {
+            line.push_str(&format!("{}: ", seconds(packet)));
         }
         line.push_str(&format!("{:4}", packet.len()));
         if self.headroom {
             line.push_str(&format!(" (h{} t{})", packet.headroom(), packet.tailroom()));
         }
         let shown = &packet.octets()[..packet.len().min(self.len)];
-        match self.contents {
-            Contents::None => {}
-            Contents::Hex => {
-                line.push_str(" |");
-                for word in shown.chunks(4) {
-                    line.push(' ');
-                    word.iter()
-                        .for_each(|octet| line.push_str(&format!("{octet:02x}")));
-                }
-            }
-            Contents::Ascii => {
-                line.push_str(" | ");
-                let printable = |&octet: &u8| {
-                    if octet.is_ascii_graphic() || octet == b' ' {
-                        char::from(octet)
-                    } else {
-                        '.'
-                    }
-                };
-                line.extend(shown.iter().map(printable));
-            }
-        }
+        // Click puts a space before the first group of letters, too.
+        let begin = if self.contents == Contents::Ascii {
+            " |  "
+        } else {
+            " | "
+        };
+        self.contents.show(shown, usize::MAX, begin, &mut line);
         line
     }
 }
@@ -156,7 +179,7 @@ mod tests {
         let packet = Packet::on_heap(b"\x01\x02\x03\x04Hi\n ").unwrap();
         assert_eq!(print.line(&packet), "in:    8 | 01020304 4869");
         (print.contents, print.len) = (Contents::Ascii, usize::MAX);
-        assert_eq!(print.line(&packet), "in:    8 | ....Hi. ");
+        assert_eq!(print.line(&packet), "in:    8 |  ....Hi. ");
         (print.contents, print.label) = (Contents::None, String::new());
         assert_eq!(print.line(&packet), "   8");
     }

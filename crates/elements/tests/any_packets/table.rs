@@ -65,8 +65,18 @@ pub(crate) const EXCEPTIONS: &[(&str, &str)] = &[
 
 /// Those that write to standard error, which is kept from the terminal.
 pub(crate) const PRINTERS: &[Row] = &[
-    row("IPPrint", "any", 1, 1),
-    row("IPPrint", "any, TIMESTAMP true", 1, 1),
+    row(
+        "IPPrint",
+        "any, CONTENTS ASCII, ID true, TTL true, TOS true, LENGTH true",
+        1,
+        1,
+    ),
+    row(
+        "IPPrint",
+        "any, PAYLOAD HEX, MAXLENGTH -1, PAINT true, SWAP false, TIMESTAMP false",
+        1,
+        1,
+    ),
     row("Print", "", 1, 1),
     row("Print", "any, -1, CONTENTS ASCII, HEADROOM true", 1, 1),
     row("Print", "any, 0, TIMESTAMP true", 1, 1),

@@ -26,13 +26,20 @@ fn print_shows_octets_by_four() {
         frame,
         ["a, b:   10 | 01020304 05"],
     );
-    lines("Print(in, 0)", frame, ["in:   10 |"]);
+    lines("Print(in, 0)", frame, ["in:   10"]);
     lines(
         "Print(in, CONTENTS ASCII)",
         frame,
-        ["in:   10 | ........Hi"],
+        ["in:   10 |  ........ Hi"],
     );
-    lines("Print(in, CONTENTS NONE)", frame, ["in:   10"]);
+    lines("Print(in, CONTENTS none)", frame, ["in:   10"]);
+    lines(
+        "Print(in, NBYTES 2, TIMESTAMP true)",
+        frame,
+        ["in: 0.000000:   10 | 0102"],
+    );
+    lines("Print(in, LENGTH 2)", frame, ["in:   10 | 0102"]);
+    lines("Print(in)", "01, ,", ["in:    1 | 01", "in:    0"]);
     lines("Print(in, ACTIVE false)", frame, []);
     lines("Print", "01, 0203", ["   1 | 01", "   2 | 0203"]);
 }
@@ -51,38 +58,92 @@ fn print_shows_24_octets_or_all() {
 
 #[test]
 fn ip_print_says_what_headers_say() {
+    let udp = "10.0.0.1.53 > 10.0.0.2.80: udp 12";
+    let tcp = "10.0.0.1.4096 > 10.0.0.2.80: S 7:8(1,40,40) ack 9 win 256";
+    lines("IPPrint", UDP, [&format!("0.000000: {udp}")]);
+    let plain = |config: &str| format!("IPPrint({config}, TIMESTAMP false)");
+    lines(&plain("out"), TCP, [&format!("out: {tcp}")]);
     lines(
-        "IPPrint",
-        UDP,
-        ["10.0.0.1 > 10.0.0.2: UDP, ttl 64, id 1, DF, length 32: UDP 53 > 80, length 12"],
-    );
-    lines(
-        "IPPrint(out)",
+        &plain("ID true, TTL true, TOS true, LENGTH true, PAINT true"),
         TCP,
-        [
-            "out: 10.0.0.1 > 10.0.0.2: TCP, ttl 63, id 2, EF Not-ECT, length 40: TCP 4096 > 80 [S.], seq 7, ack 9, win 256",
-        ],
+        [&format!("paint 0: id 2 ttl 63 tos 184 length 40 {tcp}")],
     );
     lines(
-        "IPPrint",
+        &plain("\"\""),
         PING,
-        [
-            "10.0.0.1 > 10.0.0.2: ICMP, ttl 64, id 3, length 28: ICMP echo request, id 1, seq 1, length 0",
-        ],
+        ["10.0.0.1 > 10.0.0.2: icmp echo (1, 1)"],
     );
     lines(
-        "IPPrint",
+        &plain("SWAP false"),
+        PING,
+        ["10.0.0.1 > 10.0.0.2: icmp echo (256, 256)"],
+    );
+    lines(
+        &plain("\"\""),
         LATER,
-        ["10.0.0.1 > 10.0.0.2: UDP, ttl 64, id 4, frag 24+, length 24"],
+        ["10.0.0.1 > 10.0.0.2: udp (frag 4:4@24+)"],
     );
     lines("IPPrint(ACTIVE false)", UDP, []);
-    for frame in ["", "45", "6000000000000000000000000000000000000000"] {
-        lines(
-            "IPPrint(x)",
-            &format!("{frame} ,"),
-            ["x: not an IPv4 packet"],
-        );
+    let ip = |protocol: &str, rest: &str| {
+        let len = 20 + rest.replace(' ', "").len() / 2;
+        format!("4500 {len:04x} 0001 0000 40{protocol} 0000 0a000001 0a000002 {rest}")
+    };
+    for (protocol, rest, said) in [
+        ("2f", "00", "ip-proto-47"),
+        ("11", "0102", "truncated-udp"),
+        ("06", "0102", "truncated-tcp"),
+        ("01", "03", "truncated-icmp"),
+        ("01", "0303 0000", "icmp unreachable code 3"),
+        ("01", "0b00 0000", "icmp timeexceeded"),
+        ("01", "2a00 0000", "icmp type 42"),
+        ("01", "0000 0000 0001", "icmp echo-reply truncated-icmp"),
+    ] {
+        let said = format!("10.0.0.1 > 10.0.0.2: {said}");
+        lines(&plain("\"\""), &ip(protocol, rest), [&said]);
     }
+    let flags = |flags: &str| {
+        ip(
+            "06",
+            &format!("0001 0002 00000003 00000004 50{flags} 0005 0000 0000"),
+        )
+    };
+    for (bits, said) in [("00", ". 3:3(0,40,40)"), ("1d", "FRP 3:4(1,40,40) ack 4")] {
+        let said = format!("10.0.0.1.1 > 10.0.0.2.2: {said} win 5");
+        lines(&plain("\"\""), &flags(bits), [&said]);
+    }
+    lines(&plain("x"), "45 ,", ["x: truncated-ip"]);
+}
+
+#[test]
+fn ip_print_shows_octets_below_its_line_or_writes_a_file() {
+    let said = "10.0.0.1.53 > 10.0.0.2.80: udp 12";
+    lines(
+        "IPPrint(CONTENTS HEX, TIMESTAMP false)",
+        UDP,
+        [
+            said,
+            "  45000020 00014000 40110000 0a000001 0a000002 00350050",
+            "  000c0000 68692121",
+        ],
+    );
+    lines(
+        "IPPrint(PAYLOAD ascii, TIMESTAMP false)",
+        UDP,
+        [said, "  hi!!"],
+    );
+    lines(
+        "IPPrint(CONTENTS HEX, MAXLENGTH 2, TIMESTAMP false)",
+        UDP,
+        [said, "  4500"],
+    );
+    let file = std::env::temp_dir().join(format!("waypost-ipprint-{}", std::process::id()));
+    lines(
+        &format!("IPPrint(OUTFILE {}, TIMESTAMP false)", file.display()),
+        UDP,
+        [],
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{said}\n"));
+    std::fs::remove_file(file).unwrap();
 }
 
 #[test]
@@ -92,4 +153,6 @@ fn printers_refuse_what_they_do_not_know() {
     );
     assert!(refused("Idle -> Print(in, many) -> Discard;").contains("found `many`"));
     assert!(refused("Idle -> IPPrint(COLOUR red) -> Discard;").contains("COLOUR"));
+    let both = refused("Idle -> IPPrint(CONTENTS HEX, PAYLOAD HEX) -> Discard;");
+    assert!(both.contains("exclude each other"), "{both}");
 }
