@@ -19,10 +19,47 @@ enum Action {
     #[default]
     Nothing,
     Stop,
-    Write {
-        handler: String,
-        value: String,
-    },
+    Write(Call),
+}
+
+/// A write handler, and what is written to it.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    handler: String,
+    value: String,
+}
+
+impl Call {
+    /// `element.handler VALUE`; nothing if there is no handler.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (handler, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        (!handler.is_empty()).then(|| Self {
+            handler: handler.to_owned(),
+            value: value.trim().to_owned(),
+        })
+    }
+
+    /// Writes it for an element. What the handler refuses is said on standard error, and stops the graph.
+    pub(super) fn write<E: Element>(&self, element: &mut E, why: &str, cx: &mut Cx<'_>) {
+        // The engine cannot call an element that is being called.
+        let own = self
+            .handler
+            .rsplit_once('.')
+            .filter(|(name, _)| *name == cx.name())
+            .filter(|(_, handler)| {
+                let mut known = element.handlers().iter();
+                known.any(|it| it.name == *handler && it.is_write())
+            });
+        let result = match own {
+            Some((_, handler)) => element.write(handler, &self.value, cx),
+            None => cx.write(&self.handler, &self.value),
+        };
+        if let Err(error) = result {
+            let _ = writeln!(io::stderr().lock(), "{}: {why}: {error}", cx.name());
+            cx.stop();
+        }
+    }
 }
 
 impl End {
@@ -30,21 +67,16 @@ impl End {
         let stop = args.keyword("STOP")?.unwrap_or(false);
         let call = args.take("END_CALL");
         let call = call.map(|call| waypost_graph::unquote_text(&call).unwrap_or(call));
-        let action = match (stop, call.as_deref().map(str::trim)) {
+        let action = match (stop, call.as_deref()) {
             (false, None) => Action::Nothing,
             (true, None) => Action::Stop,
             (true, Some(_)) => {
                 return Err(ConfigError::new("STOP and END_CALL exclude each other"));
             }
-            (false, Some("")) => {
-                return Err(ConfigError::expected("a write handler for END_CALL", ""));
-            }
             (false, Some(call)) => {
-                let (handler, value) = call.split_once(char::is_whitespace).unwrap_or((call, ""));
-                Action::Write {
-                    handler: handler.to_owned(),
-                    value: value.trim().to_owned(),
-                }
+                let parsed = Call::parse(call);
+                let expected = || ConfigError::expected("a write handler for END_CALL", "");
+                Action::Write(parsed.ok_or_else(expected)?)
             }
         };
         Ok(Self {
@@ -55,7 +87,7 @@ impl End {
 
     /// Whether a handler is written in the end, which may have the source go on.
     pub(super) fn calls(&self) -> bool {
-        matches!(self.action, Action::Write { .. })
+        matches!(self.action, Action::Write(_))
     }
 
     /// What `STOP` does.
@@ -71,7 +103,7 @@ impl End {
     }
 }
 
-/// Does what is to be done when a source is done, once. What a handler refuses is said on standard error, and stops the graph.
+/// Does what is to be done when a source is done, once.
 pub(super) fn reached<E: Element>(
     source: &mut E,
     end: impl FnOnce(&mut E) -> &mut End,
@@ -84,24 +116,7 @@ pub(super) fn reached<E: Element>(
     match end.action.clone() {
         Action::Nothing => {}
         Action::Stop => End::stop(cx),
-        Action::Write { handler, value } => {
-            // The engine cannot call an element that is being called.
-            let own = handler
-                .rsplit_once('.')
-                .filter(|(element, _)| *element == cx.name())
-                .filter(|(_, handler)| {
-                    let mut known = source.handlers().iter();
-                    known.any(|it| it.name == *handler && it.is_write())
-                });
-            let result = match own {
-                Some((_, handler)) => source.write(handler, &value, cx),
-                None => cx.write(&handler, &value),
-            };
-            if let Err(error) = result {
-                let _ = writeln!(io::stderr().lock(), "{}: END_CALL: {error}", cx.name());
-                cx.stop();
-            }
-        }
+        Action::Write(call) => call.write(source, "END_CALL", cx),
     }
 }
 
