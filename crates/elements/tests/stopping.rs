@@ -289,12 +289,12 @@ fn the_end_of_a_file_is_known_when_its_last_packet_fills_a_queue() {
 fn end_calls_are_made_when_a_source_is_done() {
     let file = Capture::of(3, "calls");
     let made = |source: &str| {
-        let text = format!("s :: {source} -> w :: Switch(0) -> d :: Discard;");
+        let text = format!("s :: {source} -> w :: Paint(0) -> d :: Discard;");
         let mut graph = graph(&text);
         for second in 0..5 {
             graph.run_until_idle(Instant::from_secs(second), 1000);
         }
-        let answers = ["d.count", "w.switch", "s.active"].map(|it| graph.read(it).unwrap());
+        let answers = ["d.count", "w.color", "s.active"].map(|it| graph.read(it).unwrap());
         (answers.join(" "), graph.is_stopped())
     };
     let dump = format!("FromDump({:?}, END_CALL", file.0);
@@ -304,7 +304,7 @@ fn end_calls_are_made_when_a_source_is_done() {
         &dump,
     ] {
         let said = |call: &str| made(&format!("{head} {call})"));
-        assert_eq!(said("w.switch 7"), ("3 7 true".into(), false), "{head}");
+        assert_eq!(said("w.color 7"), ("3 7 true".into(), false), "{head}");
         assert_eq!(
             said("s.active false"),
             ("3 0 false".into(), false),
@@ -312,7 +312,7 @@ fn end_calls_are_made_when_a_source_is_done() {
         );
         assert_eq!(said("stop"), ("3 0 true".into(), true), "{head}");
         assert_eq!(
-            said("w.switch many"),
+            said("w.color many"),
             ("3 0 true".into(), true),
             "refused: {head}"
         );

@@ -56,7 +56,9 @@ Each worker has a table of its own and tells the others what it learns: an answe
 handlers tell of them as of one, in which each neighbour stands once, with the state that it has for the first who knows it.
 
 Deviations: Click has other times and capacities by default, asks up to ten times a second, and goes on asking as long as
-packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor is the handler `stats`.",
+packets come. Its `TABLE` and `CAPACITY_SLIM_FACTOR` are not there, nor are names that stand for both addresses, nor the handler
+`stats`: `drops` and `queries` say the same. Click's `table` has other columns: address, 1 or 0, link address, age. Requests that come
+in teach as answers do.",
     handlers: HANDLERS,
     build,
 };

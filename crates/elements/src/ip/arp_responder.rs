@@ -23,7 +23,8 @@ one.
 Arguments: entries, each `ADDR… ETH`: addresses, or prefixes, and the link address that is answered for them. Of the entries
 that hold an address that with the longest prefix counts, and of two such the later.
 
-Deviations: one who asks for its own address, to announce it, is not answered.",
+Deviations: one who asks for its own address, to announce it, is not answered. The handlers show link addresses with colons, where
+Click has dashes. The answer keeps the request's annotations.",
     handlers: HANDLERS,
     build,
 };

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
-    HandlerError, Input, Output, Packet, Typed,
+    HandlerError, Input, Merge, Output, Packet, Typed,
 };
 use waypost_wire::{Ipv4Header, Ipv4Packet, Ipv4Prefix};
 
@@ -39,14 +39,17 @@ bad sources too. Keywords:
 - `VERBOSE`, `DETAILS`: change nothing.
 
 Deviations: no message is printed about bad packets, whatever `VERBOSE` says; the handler `drop_details` tells of them,
-whatever `DETAILS` says.",
+whatever `DETAILS` says, in words of its own.",
     handlers: HANDLERS,
     build,
 };
 
 const HANDLERS: &[Handler] = &[
     Handler::sum("drops", "packets that did not pass"),
-    Handler::read("drop_details", "packets that did not pass, by reason"),
+    Handler {
+        merge: Merge::Lines,
+        ..Handler::read("drop_details", "packets that did not pass, by reason")
+    },
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
@@ -252,7 +255,7 @@ impl Element for CheckIpHeader {
                 let lines = Fault::ALL
                     .iter()
                     .zip(self.bad)
-                    .map(|(fault, count)| format!("{count} {}", fault.text()));
+                    .map(|(fault, count)| format!("{count}\t{}", fault.text()));
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
             _ => Err(HandlerError::unknown(handler)),

@@ -37,7 +37,8 @@ may be `& MASK`; without a value the result must not be 0 then. A value alone ta
 What needs a transport header does not hold for a fragment but the first. `port != 80` does not hold for what has no ports;
 `not port 80` does.
 
-Deviations: Click's `ether host`, and names of hosts, are not there, nor are the handlers `pattern0` and so on. There is no
+Deviations: Click's `ether host`, and names of hosts, are not there, nor are the handlers `pattern0` and so on. Click's
+`program` shows steps; here it shows the expressions. There is no
 warning about an expression that never decides.",
     handlers: HANDLERS,
     build,

@@ -15,7 +15,10 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Puts an Ethernet header in front of packets.
 
-Arguments: `EtherEncap(ETHERTYPE, SRC, DST)`. `ETHERTYPE` is decimal, or hexadecimal where it begins with `0` or has letters.",
+Arguments: `EtherEncap(ETHERTYPE, SRC, DST)`. `ETHERTYPE` is decimal, or hexadecimal where it begins with `0` or has letters.
+
+Deviations: Click takes a number that begins with `0` for octal. The handlers show addresses with colons, and the type in hexadecimal, where
+Click has dashes, and a decimal number.",
     handlers: HANDLERS,
     build,
 };

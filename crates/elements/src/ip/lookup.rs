@@ -53,7 +53,10 @@ const HANDLERS: &[Handler] = &[
     ),
     Handler::write("add", "adds a route, as among the arguments"),
     Handler::write("set", "adds a route, or replaces that of its prefix"),
-    Handler::write("remove", "removes the route of a prefix"),
+    Handler::write(
+        "remove",
+        "removes the route of a prefix; with its gateway and output, if it is that one",
+    ),
     Handler::write(
         "ctrl",
         "does all of several lines, or nothing: `add` or `set` and a route, `remove` and a prefix",
@@ -221,9 +224,19 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         Ok((prefix, before))
     }
 
+    /// Removes a prefix's route; where the text says which that is, that one alone.
     fn remove(&mut self, text: &str) -> Result<Undo, String> {
-        let word = text.split_whitespace().next().unwrap_or_default();
-        let prefix = prefix_of(word)?;
+        let mut words = text.split_whitespace();
+        let prefix = prefix_of(words.next().unwrap_or_default())?;
+        let rest: Vec<&str> = words.collect();
+        if let Some((output, gateway)) = rest.split_last() {
+            let gateway = gateway.first().and_then(|word| Ipv4Addr::parse(word));
+            let gateway = gateway.filter(|it| !it.is_unspecified());
+            let found = self.fib.route(prefix).map(|next| self.hop(next));
+            if found.is_none_or(|hop| hop.0 != gateway || Ok(hop.1) != output.parse()) {
+                return Err(format!("no route `{text}`"));
+            }
+        }
         match self.fib.remove(prefix) {
             Some(before) => Ok((prefix, Some(self.release(before)))),
             None => Err(format!("no route for {prefix}")),

@@ -36,7 +36,7 @@ pub(crate) const GET_IP_ADDRESS: ElementClass = ElementClass {
 Argument: `GetIPAddress(OFFSET)`. A packet that ends before is dropped. In place of an offset there may be the keyword `IP`:
 `src` or `dst`, which are that address of the marked network header.
 
-Deviations: Click's `ANNO` is not there.",
+Deviations: Click's `ANNO` is not there. In Click a packet that ends before is not dropped, but has an address of chance.",
     handlers: &[],
     build: get_ip_address,
 };

@@ -25,7 +25,8 @@ A pattern is a list of clauses, all of which must hold:
 
 A clause that reaches beyond the end of the packet does not hold.
 
-Deviations: Click knows no link addresses here, only digits.",
+Deviations: Click knows no link addresses here, only digits. Its `program` shows steps; here it shows the patterns. There is no
+warning about a pattern that no packet can match.",
     handlers: HANDLERS,
     build,
 };

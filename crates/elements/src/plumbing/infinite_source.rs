@@ -22,7 +22,7 @@ Arguments: `InfiniteSource(DATA, LIMIT, BURST, ACTIVE)`; all are keywords too.
 - `LIMIT`: how many packets, -1 (the default) for no end.
 - `BURST`: packets made at a time, at most; as many as a batch holds by default.
 - `ACTIVE`: false makes none.
-- `LENGTH`: cuts or fills `DATA` to so many octets.
+- `LENGTH` (`DATASIZE` of old): cuts `DATA` to so many octets, or repeats it.
 - `STOP`: true stops the graph when `LIMIT` is reached, once nothing is on its way any more: see below.
 - `END_CALL`: a write handler and its value, `element.handler VALUE`, which is written when `LIMIT` is reached.
 
@@ -31,7 +31,8 @@ asynchronous processors have handed on what they work on, queues are empty or no
 
 Deviations: Click's default for `BURST` is 1 and its default `DATA` a sentence. With `LIMIT`, the first of several
 workers alone makes packets; without, each does. `TIMESTAMP` is understood and changes nothing: packets that are made here
-carry no time. Click's `STOP` does not wait for queues.",
+carry no time. Click's `STOP` does not wait for queues. `data` is read and written as octets in a quotation, where Click has them as
+they are, and there are no handlers `datasize` and `burstsize`. A `BURST` below 1, which Click refuses, is what a batch holds.",
     handlers: HANDLERS,
     build,
 };
@@ -42,7 +43,10 @@ const HANDLERS: &[Handler] = &[
     Handler::read_write("limit", "how many packets are made, -1 for no end"),
     Handler::read_write("burst", "packets made at a time, -1 for a batch"),
     Handler::read_write("data", "what each packet holds, as `\\<01 02>`"),
-    Handler::read_write("length", "octets of each packet: cuts or fills `data`"),
+    Handler::read_write(
+        "length",
+        "octets of each packet: cuts `data`, or repeats it",
+    ),
     Handler::write("reset", "counts from 0 again"),
 ];
 
@@ -56,11 +60,20 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     source.active = args.optional("ACTIVE")?.unwrap_or(true);
     source.end = End::parse(args)?;
     let _: Option<bool> = args.keyword("TIMESTAMP")?;
-    if let Some(len) = args.keyword::<u16>("LENGTH")? {
-        data.resize(len.into(), 0);
+    let len = args.keyword::<u16>("LENGTH")?;
+    if let Some(len) = len.or(args.keyword("DATASIZE")?) {
+        repeat(&mut data, len.into());
     }
     source.data = data.into();
     Ok(Box::new(source))
+}
+
+/// Cuts octets to a length, or repeats them up to it; nothing is repeated as zeros.
+pub(super) fn repeat(octets: &mut Vec<u8>, len: usize) {
+    if octets.is_empty() {
+        octets.push(0);
+    }
+    *octets = octets.iter().copied().cycle().take(len).collect();
 }
 
 /// How many packets a burst has; a number below 1 is as many as a batch holds.
@@ -207,7 +220,7 @@ impl Element for InfiniteSource {
             "data" => self.data = handler_value::<Octets>(value)?.0.into(),
             "length" => {
                 let mut data = std::mem::take(&mut self.data).into_vec();
-                data.resize(handler_value::<u16>(value)?.into(), 0);
+                repeat(&mut data, handler_value::<u16>(value)?.into());
                 self.data = data.into();
             }
             "reset" => self.count = 0,

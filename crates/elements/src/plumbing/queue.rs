@@ -28,7 +28,7 @@ Arguments: `Queue(CAPACITY)`, 1000 packets by default. `ON_FULL` (keyword) says 
 - `DROP_HEAD`: the packet that has waited longest is lost.
 - `BLOCK`: nothing is lost: whoever feeds the queue waits until there is room, back to the source.
 
-Deviations: `ON_FULL` is not in Click, where `FrontDropQueue` drops at the head and nothing blocks.",
+Deviations: `CAPACITY` is at least 1, and at most a million. `ON_FULL` is not in Click, where `FrontDropQueue` drops at the head and nothing blocks.",
     handlers: HANDLERS,
     build,
 };

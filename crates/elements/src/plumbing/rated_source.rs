@@ -6,6 +6,7 @@ use waypost_graph::{
 };
 
 use super::end::{End, reached};
+use super::infinite_source::repeat;
 use crate::args::{Bandwidth, Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -21,7 +22,7 @@ Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 - `RATE`: packets a second; 10 by default.
 - `LIMIT`: how many packets, -1 (the default) for no end.
 - `ACTIVE`: false makes none.
-- `LENGTH`: cuts or fills `DATA` to so many octets.
+- `LENGTH` (`DATASIZE` of old): cuts `DATA` to so many octets, or repeats it.
 - `STOP`: true stops the graph when `LIMIT` is reached, once nothing is on its way any more: see below.
 - `END_CALL`: a write handler and its value, `element.handler VALUE`, which is written when `LIMIT` is reached.
 - `BANDWIDTH`: bits a second, `100kbps` or the like, in place of `RATE`; octets a second without a unit.
@@ -29,7 +30,8 @@ Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 With `STOP true`, all sources stop when the first is done, and the graph once its packets have gone as far as they can:
 asynchronous processors have handed on what they work on, queues are empty or nobody takes what is in them.
 
-Deviations: `DATA` is a sentence by default in Click. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
+Deviations: `DATA` is a sentence by default in Click. Packets that are made here carry no time. `data` is read and written as octets
+in a quotation, where Click has them as they are, and there is no handler `datasize`. Click's `STOP` does not wait for queues, and there is no `END_CALL`. What could not be sent while the way down was full is made up for, up to a tenth of a second's worth.",
     handlers: HANDLERS,
     build,
 };
@@ -40,7 +42,10 @@ const HANDLERS: &[Handler] = &[
     Handler::read_write("active", "whether packets are made"),
     Handler::read_write("limit", "how many packets are made, -1 for no end"),
     Handler::read_write("data", "what each packet holds, as `\\<01 02>`"),
-    Handler::read_write("length", "octets of each packet: cuts or fills `data`"),
+    Handler::read_write(
+        "length",
+        "octets of each packet: cuts `data`, or repeats it",
+    ),
     Handler::write("reset", "counts from 0 again"),
 ];
 
@@ -54,8 +59,9 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
     let active = args.optional("ACTIVE")?.unwrap_or(true);
     let end = End::parse(args)?;
-    if let Some(len) = args.keyword::<u16>("LENGTH")? {
-        data.resize(len.into(), 0);
+    let len = args.keyword::<u16>("LENGTH")?;
+    if let Some(len) = len.or(args.keyword("DATASIZE")?) {
+        repeat(&mut data, len.into());
     }
     if let Some(bandwidth) = args.keyword::<Bandwidth>("BANDWIDTH")? {
         let packets = bandwidth.0 / data.len().max(1) as f64;
@@ -201,7 +207,7 @@ impl Element for RatedSource {
             "data" => self.data = handler_value::<Octets>(value)?.0.into(),
             "length" => {
                 let mut data = std::mem::take(&mut self.data).into_vec();
-                data.resize(handler_value::<u16>(value)?.into(), 0);
+                repeat(&mut data, handler_value::<u16>(value)?.into());
                 self.data = data.into();
             }
             _ => return Err(HandlerError::unknown(handler)),

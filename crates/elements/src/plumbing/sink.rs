@@ -14,9 +14,11 @@ pub(crate) const DISCARD: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Takes packets and throws them away: they are not counted as lost.
 
-Arguments: `ACTIVE` (keyword): false takes none from a pull input. `BURST` (keyword): packets pulled at a time, at most.
+Arguments: `ACTIVE` (keyword): false takes none from a pull input. `BURST` (keyword): packets pulled at a time, at most; 0 for no
+bound.
 
-Deviations: Click's default for `BURST` is 1; here it is what a batch holds.",
+Deviations: Click's default for `BURST` is 1; here it is what a batch holds. `ACTIVE` and the handler `active` are there where packets
+are pushed, too, and change nothing.",
     handlers: HANDLERS,
     build: discard,
 };
@@ -39,10 +41,10 @@ const HANDLERS: &[Handler] = &[
 
 fn discard(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let active = args.keyword("ACTIVE")?.unwrap_or(true);
-    let burst = args.keyword("BURST")?.unwrap_or(usize::MAX);
+    let burst = args.keyword("BURST")?.filter(|&burst| burst > 0);
     Ok(Box::new(Discard {
         active,
-        burst,
+        burst: burst.unwrap_or(usize::MAX),
         count: 0,
     }))
 }

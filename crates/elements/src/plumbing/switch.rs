@@ -16,7 +16,7 @@ pub(crate) const SWITCH: ElementClass = ElementClass {
     flow: "x/x",
     doc: "Hands packets to the output that it is set to.
 
-Argument: `Switch(OUTPUT)`, 0 by default; -1, or one that is not connected, throws packets away.",
+Argument: `Switch(OUTPUT)`, 0 by default; a negative number throws packets away.",
     handlers: HANDLERS,
     build,
 };
@@ -33,13 +33,20 @@ pub(crate) const ROUND_ROBIN_SWITCH: ElementClass = ElementClass {
 
 const HANDLERS: &[Handler] = &[Handler::read_write(
     "switch",
-    "the output that packets are handed to, or -1",
+    "the output that packets are handed to, or -1; so too where one is written that there is not",
 )];
 
-fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    Ok(Box::new(Switch {
-        output: args.optional("OUTPUT")?.unwrap_or(0),
-    }))
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let output = args.optional("OUTPUT")?.unwrap_or(0);
+    if !is_output(output, cx.outputs) && output >= 0 {
+        let expected = format!("an OUTPUT below {}", cx.outputs);
+        return Err(ConfigError::expected(&expected, &output.to_string()));
+    }
+    Ok(Box::new(Switch { output }))
+}
+
+fn is_output(output: i32, outputs: usize) -> bool {
+    usize::try_from(output).is_ok_and(|output| output < outputs)
 }
 
 struct Switch {
@@ -65,9 +72,13 @@ impl Element for Switch {
         }
     }
 
-    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+    fn write(&mut self, handler: &str, value: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
         match handler {
-            "switch" => self.output = handler_value(value)?,
+            "switch" => {
+                let output = handler_value(value)?;
+                let known = output < 0 || is_output(output, cx.outputs());
+                self.output = if known { output } else { -1 };
+            }
             _ => return Err(HandlerError::unknown(handler)),
         }
         Ok(())

@@ -15,7 +15,10 @@ pub(crate) const CLASS: ElementClass = ElementClass {
 
 Argument: `Tee(N)`: the number of outputs, which is also that of the connections.
 
-No octets are copied: the packets share them until somebody writes to one.",
+No octets are copied: the packets share them until somebody writes to one.
+
+Deviations: packets travel in batches, so one output has all of a batch before the next has the first; in Click each packet
+goes to all outputs before the next does.",
     handlers: &[],
     build,
 };

@@ -17,7 +17,7 @@ pub(crate) const CLASS: ElementClass = ElementClass {
 Arguments: `Unqueue(BURST)`: packets pulled at a time, at most. `ACTIVE`, `LIMIT` (keywords): false pulls none; so many
 packets and no more, -1 for no end.
 
-Deviations: Click's default for `BURST` is 1; here it is what a batch holds.",
+Deviations: Click's default for `BURST` is 1; here it is what a batch holds. A `BURST` of 0, with which Click pulls none, is refused.",
     handlers: HANDLERS,
     build,
 };

@@ -43,8 +43,8 @@ fn check_ip_header_tells_its_reasons() {
     let graph = checked("BADSRC 10.0.0.1", &format!("{}, {UDP}", wrong.join(", ")));
     let all: Vec<&str> = wrong.into_iter().chain([UDP]).collect();
     graph.expect::<9>("bad", all.try_into().expect("nine frames"));
-    let details = "2 shorter than a header\n1 not version 4\n2 bad header length\n2 bad total length\n\
-                   1 bad checksum\n1 bad source";
+    let details = "2\tshorter than a header\n1\tnot version 4\n2\tbad header length\n2\tbad total length\n\
+                   1\tbad checksum\n1\tbad source";
     assert_eq!(graph.read("c.drop_details"), details);
     assert_eq!(graph.all(["c.drops", "k.count", "c.drop_reasons"]), "9 0 ");
 }

@@ -106,6 +106,9 @@ fn routes_are_changed_while_packets_pass() {
         graph.write("f.feed", "0a000002");
         graph.write("r.set", "10.0.0.0/24 2");
         graph.write("f.feed", "0a000003");
+        for other in ["10.0.0.0/24 9", "10.0.0.0/24 9.9.9.9 0", "10.0.0.0/24 x"] {
+            assert!(graph.refuses("r.remove", other).contains("no route"));
+        }
         graph.write("r.remove", "10.0.0.0/24");
         graph.write("f.feed", "0a000004");
         graph.write("r.flush", "");

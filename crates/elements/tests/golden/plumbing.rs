@@ -56,6 +56,11 @@ fn switch_hands_packets_to_one_output() {
     assert_eq!(graph.read("s.drop_reasons"), "1 switched off");
     assert!(graph.refuses("s.switch", "left").contains("found `left`"));
     assert_eq!(graph.read("s.switch"), "1", "unchanged");
+    graph.write("s.switch", "3");
+    assert_eq!(graph.read("s.switch"), "-1", "there are three");
+    let wrong = refused("Idle -> s :: Switch(2); s[0] -> Discard; s[1] -> Discard;");
+    assert!(wrong.contains("an OUTPUT below 2"), "{wrong}");
+    Graph::run("Idle -> Switch(-2) -> Discard;");
 }
 
 #[test]
@@ -183,6 +188,53 @@ fn counter_counts_packets_and_octets_and_their_rates() {
 }
 
 #[test]
+fn counter_writes_a_handler_with_the_packet_that_was_waited_for() {
+    let run = |config: &str, way: &str| {
+        Graph::run(&format!(
+            "f :: Feed(01, 02, 03, 04, 05) -> {way} c :: Counter({config}) -> w :: Switch; w[0] -> a :: Keep; w[1] -> b :: Keep;"
+        ))
+    };
+    let mut graph = run("COUNT_CALL 3 w.switch 1", "");
+    graph.expect("a", ["01", "02"]);
+    graph.expect("b", ["03", "04", "05"]);
+    assert_eq!(
+        graph.all(["c.count", "c.byte_count", "c.count_call"]),
+        "5 5 3"
+    );
+    graph.write("w.switch", "0");
+    graph.write("f.feed", "06");
+    assert_eq!(graph.read("a.count"), "3", "once");
+    graph.write("c.reset", "");
+    for frame in ["07", "08", "09"] {
+        graph.write("f.feed", frame);
+    }
+    assert_eq!(graph.all(["a.count", "b.count"]), "5 4", "and once more");
+    let graph = run("BYTE_COUNT_CALL 2 w.switch 1, COUNT_CALL 4 c.reset", "");
+    assert_eq!(graph.all(["a.count", "b.count", "c.count"]), "1 4 1");
+    let mut graph = run("", "");
+    assert_eq!(graph.read("c.count_call"), "");
+    graph.write("c.byte_count_call", "7 w.switch -1");
+    graph.write("c.count_call", "7");
+    graph.write("f.feed", "0607");
+    assert_eq!(
+        graph.all(["a.count", "c.count", "w.drops", "c.count_call"]),
+        "5 6 1 "
+    );
+    assert!(
+        graph
+            .refuses("c.count_call", "w.switch 1")
+            .contains("a number")
+    );
+    assert!(refused("Idle -> Counter(COUNT_CALL often) -> Discard;").contains("found `often`"));
+    // Those that are pulled with it are passed on together.
+    let graph = Graph::run(
+        "Feed(01, 02, 03) -> Queue -> c :: Counter(COUNT_CALL 2 p.color 5) -> k :: Keep; Idle -> p :: Paint(1) -> Discard;",
+    );
+    graph.expect("k", ["01", "02", "03"]);
+    assert_eq!(graph.all(["c.count", "p.color"]), "3 5");
+}
+
+#[test]
 fn counter_counts_pulled_packets() {
     let graph = Graph::run("Feed(01, 02) -> Queue -> c :: Counter -> k :: Keep;");
     assert_eq!(graph.all(["c.count", "c.byte_count", "k.count"]), "2 2 2");
@@ -201,6 +253,8 @@ fn discard_counts_and_is_switched_off_where_it_pulls() {
     assert_eq!(graph.read("pulled.active"), "false");
     graph.write("pulled.active", "true");
     assert_eq!(graph.all(["pulled.count", "q.length"]), "3 0");
+    let graph_of_all = Graph::run("Feed(01, 02, 03) -> Queue -> d :: Discard(BURST 0);");
+    assert_eq!(graph_of_all.all(["d.count", "d.calls"]), "3 0");
     graph.write("pulled.reset_counts", "");
     assert_eq!(graph.all(["pulled.count", "pulled.drops"]), "0 0");
 }

@@ -6,7 +6,7 @@ use crate::output::written;
 /// What a script prints; what is wrong with it.
 fn says(script: &str) -> (String, String) {
     written(&format!(
-        "i :: Idle -> w :: Switch(3) -> d :: Discard; s :: Script({script});"
+        "i :: Idle -> w :: Paint(3) -> d :: Discard; s :: Script({script});"
     ))
 }
 
@@ -30,19 +30,19 @@ fn print_writes_lines_and_printn_their_parts() {
 
 #[test]
 fn print_says_what_handlers_say() {
-    prints("print w.switch", "3\n");
-    prints("printn w.switch, print d.count", "30\n");
-    prints("print \"w.switch\"", "w.switch\n");
-    prints("print '\"w.switch\"'", "\"w.switch\"\n");
-    prints("set x w.switch, print $x, print $($x)", "w.switch\n3\n");
+    prints("print w.color", "3\n");
+    prints("printn w.color, print d.count", "30\n");
+    prints("print \"w.color\"", "w.color\n");
+    prints("print '\"w.color\"'", "\"w.color\"\n");
+    prints("set x w.color, print $x, print $($x)", "w.color\n3\n");
     prints("print add 1 2, print s.add 1 2", "3\n3\n");
-    prints("print at $(w.switch) of $(w.name)", "at 3 of w\n");
+    prints("print at $(w.color) of $(w.name)", "at 3 of w\n");
 }
 
 #[test]
 fn read_tells_of_handlers_on_standard_error() {
-    let expected = (String::new(), "w.switch:\n3\nw.class:\nSwitch\n".to_owned());
-    assert_eq!(says("read w.switch, readq w.class"), expected);
+    let expected = (String::new(), "w.color:\n3\nw.class:\nPaint\n".to_owned());
+    assert_eq!(says("read w.color, readq w.class"), expected);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn files_are_written() {
     let name = file.display();
     prints(
         &format!(
-            "print >{name} one, print >>{name} d.count, append w.switch {name}, print > {name}.b $(w.switch), save w.class {name}.c"
+            "print >{name} one, print >>{name} d.count, append w.color {name}, print > {name}.b $(w.color), save w.class {name}.c"
         ),
         "",
     );
@@ -63,18 +63,18 @@ fn files_are_written() {
     };
     assert_eq!(
         [read(""), read(".b"), read(".c")],
-        ["one\n0\n3\n", "3\n", "Switch\n"]
+        ["one\n0\n3\n", "3\n", "Paint\n"]
     );
-    prints("save w.switch -, save w.class", "3\nSwitch\n");
+    prints("save w.color -, save w.class", "3\nPaint\n");
     let (_, said) = says("print >/nowhere/at/all x");
     assert!(said.contains("cannot write `/nowhere/at/all`"), "{said}");
 }
 
 #[test]
 fn write_changes_what_handlers_change() {
-    prints("write w.switch 1, print w.switch", "1\n");
-    prints("writeq w.switch \"2\", print w.switch", "2\n");
-    prints("set n 5, write w.switch $n, print w.switch", "5\n");
+    prints("write w.color 1, print w.color", "1\n");
+    prints("writeq w.color \"2\", print w.color", "2\n");
+    prints("set n 5, write w.color $n, print w.color", "5\n");
     prints("write d.reset_counts, print done", "done\n");
 }
 
@@ -93,7 +93,7 @@ fn scripts_calculate() {
     );
     prints("print $(div $(add 1 2) 2) $(if $(eq a b) x y)", "1.5 y\n");
     prints(
-        "print $(sprintf \"%03d\" $(w.switch)), print $(random 1), print $(random 4 4)",
+        "print $(sprintf \"%03d\" $(w.color)), print $(random 1), print $(random 4 4)",
         "003\n0\n4\n",
     );
     let graph = Graph::run("s :: Script(set x 7);");
@@ -121,7 +121,7 @@ fn variables_are_put_in_where_they_are_named() {
     prints("set a 1, set b ${a}2, print $b$a ${b}x $a.", "121 12x 1.\n");
     prints("set $a 1, set a 2, print $a", "2\n");
     prints(
-        "set h $(w.switch), write w.switch 0, print $h $(w.switch)",
+        "set h $(w.color), write w.color 0, print $h $(w.color)",
         "3 0\n",
     );
     prints("set empty, print <$empty>", "<>\n");
@@ -148,7 +148,7 @@ fn goto_goes_where_its_condition_lets_it() {
     }
     prints("goto b $(d.count), print none yet, label b", "none yet\n");
     prints(
-        "set go 1, label again, print x, goto out $(w.switch), label out, print y",
+        "set go 1, label again, print x, goto out $(w.color), label out, print y",
         "x\ny\n",
     );
 }
@@ -158,7 +158,7 @@ fn end_and_exit_end_it() {
     prints("print a, end, print b", "a\n");
     prints("print a, exit, print b", "a\n");
     prints("print a, goto end, print b", "a\n");
-    prints("print a, goto exit $(w.switch), print b", "a\n");
+    prints("print a, goto exit $(w.color), print b", "a\n");
     prints("print a, goto end false, print b", "a\nb\n");
     prints(
         "init n 0, goto end $(ge $n 2), print $n, set n $(add $n 1), loop",
@@ -187,13 +187,13 @@ fn waits_take_their_time() {
     ] {
         for word in ["wait", "wait_time", "wait_for"] {
             let text = format!(
-                "w :: Switch(0); Idle -> w -> Discard; Script(set t 4, {word} {time}, write w.switch 7);"
+                "w :: Paint(0); Idle -> w -> Discard; Script(set t 4, {word} {time}, write w.color 7);"
             );
             let mut graph = Graph::run(&text);
-            assert_eq!(graph.read("w.switch"), "0", "{word} {time}");
+            assert_eq!(graph.read("w.color"), "0", "{word} {time}");
             assert_eq!(graph.next_timer(), Some(millis), "{word} {time}");
             graph.until(millis + 1);
-            assert_eq!(graph.read("w.switch"), "7", "{word} {time}");
+            assert_eq!(graph.read("w.color"), "7", "{word} {time}");
         }
     }
 }
@@ -217,13 +217,13 @@ fn loops_begin_again_after_each_wait() {
 fn stop_stops_the_graph_and_what_comes_behind_it_is_not_done() {
     for class in ["Script", "DriverManager"] {
         let text = format!(
-            "w :: Switch(0); Idle -> w -> Discard; s :: {class}(wait 1s, stop, write w.switch 1);"
+            "w :: Paint(0); Idle -> w -> Discard; s :: {class}(wait 1s, stop, write w.color 1);"
         );
         let mut graph = Graph::run(&text);
         assert!(!graph.is_stopped());
         graph.until(1000);
         assert!(graph.is_stopped());
-        assert_eq!(graph.read("w.switch"), "0", "{class}");
+        assert_eq!(graph.read("w.color"), "0", "{class}");
     }
     assert!(
         Graph::run("Script(write stop);").is_stopped(),
@@ -331,8 +331,8 @@ fn a_driver_manager_has_the_say_when_others_ask_for_a_stop() {
 fn what_a_handler_refuses_ends_the_script_and_stops_the_graph() {
     for (script, message) in [
         (
-            "write w.switch far, print on",
-            "s: instruction 1: expected an integer, found `far`\n",
+            "write w.color far, print on",
+            "s: instruction 1: expected a number from 0 to 255, found `far`\n",
         ),
         (
             "print a, write nobody.there 1",

@@ -24,7 +24,8 @@ fn infinite_source_takes_text_and_cuts_or_fills_it() {
     };
     assert_eq!(made("\"Hi, you\""), ["48692c20796f75"]);
     assert_eq!(made("DATA abcd, LENGTH 2"), ["6162"]);
-    assert_eq!(made("DATA ab, LENGTH 4"), ["61620000"]);
+    assert_eq!(made("DATA abc, LENGTH 8"), ["6162636162636162"]);
+    assert_eq!(made("DATA ab, DATASIZE 3"), ["616261"]);
     assert_eq!(made("LENGTH 3"), ["000000"]);
     assert_eq!(made("BURST 1")[0].len(), 128, "64 octets by default");
 }
@@ -50,7 +51,7 @@ fn infinite_sources_handlers_change_what_comes_next() {
     graph.write("s.limit", "3");
     graph.write("s.length", "1");
     graph.write("s.limit", "4");
-    graph.expect("k", ["0102", "030405", "03040500", "03"]);
+    graph.expect("k", ["0102", "030405", "03040503", "03"]);
     assert_eq!(graph.all(["s.data", "s.length"]), "\\<03> 1");
     assert!(graph.refuses("s.limit", "many").contains("found `many`"));
 }
