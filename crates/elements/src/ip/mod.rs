@@ -11,6 +11,7 @@ mod expression;
 mod filter;
 mod fragmenter;
 mod icmp_error;
+mod ip_filter;
 mod lookup;
 mod mark;
 mod ping;
@@ -28,6 +29,7 @@ pub use ether_encap::EtherEncap;
 pub use filter::LINK_BROADCAST;
 pub use fragmenter::FRAGMENTATION_NEEDED;
 pub use icmp_error::NO_ERROR_ALLOWED;
+pub use ip_filter::FILTERED;
 pub use lookup::{IpLookup, NO_ROUTE};
 pub use mark::NO_ADDRESS;
 pub use ping::NOT_ECHO;
@@ -51,6 +53,7 @@ pub const CLASSES: &[ElementClass] = &[
     filter::PAINT_TEE,
     fragmenter::CLASS,
     icmp_error::CLASS,
+    ip_filter::CLASS,
     lookup::DIRECT,
     lookup::LINEAR,
     lookup::RADIX,

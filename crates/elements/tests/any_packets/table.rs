@@ -167,6 +167,7 @@ pub(crate) const ROWS: &[Row] = &[
         .gone(taken_apart),
     // How many it threw away it does not say.
     row("Idle", "", 1, 1).gone(|it| it.paints.len() as u64),
+    row("IPFilter", "1 tcp, deny frag, allow all", 1, 2),
     row("LinearIPLookup", ROUTES, 1, 4),
     row("MarkIPHeader", "", 1, 1),
     row("MarkIPHeader", "14", 1, 1),

@@ -139,3 +139,38 @@ fn the_example_routes_no_frames_that_are_addressed_to_other_stations() {
     graph.expect("ips", [ip; 3]);
     assert_eq!(graph.all(["i/others.count", "sent.count"]), "1 1");
 }
+
+#[test]
+fn ip_filter_does_what_the_first_filter_that_holds_says() {
+    let udp = |to: &str, port: &str| {
+        format!("4500 001c 0001 0000 4011 0000 0a000001 {to} 1000 {port} 0008 0000")
+    };
+    let [web, name, other] = [
+        udp("0a000002", "0050"),
+        udp("0a000002", "0035"),
+        udp("0a000003", "0050"),
+    ];
+    let graph = Graph::run(&format!(
+        "Feed({web}, {name}, {other}, 4500) -> MarkIPHeader -> f :: IPFilter(deny dst 10.0.0.3, 1 port dns, allow udp && port 80);
+         f[0] -> a :: Keep; f[1] -> b :: Keep;"
+    ));
+    graph.expect("a", [&web]);
+    graph.expect("b", [&name]);
+    assert_eq!(graph.read("f.drop_reasons"), "2 filtered");
+    assert_eq!(graph.lines("f.program").len(), 3);
+    let graph = Graph::run(&format!(
+        "Feed({web}, {other}) -> MarkIPHeader -> f :: IPFilter(drop dst 10.0.0.3, allow all) -> a :: Keep;"
+    ));
+    graph.expect("a", [&web]);
+    for (filters, said) in [
+        (
+            "perhaps udp",
+            "expected `allow`, `deny` or an output's number",
+        ),
+        ("1 udp", "an output below 1"),
+        ("allow", "expected an expression"),
+    ] {
+        let wrong = refused(&format!("Idle -> IPFilter({filters}) -> Discard;"));
+        assert!(wrong.contains(said), "{wrong}");
+    }
+}
