@@ -115,6 +115,16 @@ fn a_graph_finishes_once_nothing_is_between_its_workers_either() {
     });
 }
 
+#[test]
+fn what_a_script_says_and_asks_is_for_all_workers() {
+    // It ends when it sees what all queues hold together.
+    let text = "s :: InfiniteSource(ACTIVE false) -> q :: Queue(5, ON_FULL BLOCK) -> Discard(ACTIVE false);
+        Script(write s.active true, label again, wait 1ms, goto again $(ne $(q.length) 15), stop);";
+    run_by_each(text, 3, 4000, |ended| {
+        assert_eq!(each(ended, "s.count"), [5, 5, 5]);
+    });
+}
+
 /// Runs the steps of some workers until none does anything.
 fn step(workers: &mut [Instance]) {
     while workers.iter_mut().any(|it| it.step(Instant::ZERO)) {}

@@ -136,6 +136,22 @@ impl Engine {
         result.unwrap_or_else(|| Err(busy(element)))
     }
 
+    /// How the answers of several workers to this handler make one.
+    pub(crate) fn merge_of(&self, handler: &str) -> Merge {
+        let path = handler.split_whitespace().next().unwrap_or_default();
+        let Some((element, name)) = path.rsplit_once('.') else {
+            return Merge::First;
+        };
+        let found = self.names.iter().position(|it| &*it.name == element);
+        let own = found
+            .and_then(|at| self.slots[at].element())
+            .map_or(&[][..], |it| it.handlers());
+        own.iter()
+            .chain(EVERY)
+            .find(|it| it.name == name)
+            .map_or(Merge::First, |it| it.merge)
+    }
+
     fn find(&self, element: &str) -> Result<usize, HandlerError> {
         let found = self.names.iter().position(|it| &*it.name == element);
         found.ok_or_else(|| HandlerError::new(format!("no element `{element}`")))
@@ -210,16 +226,6 @@ impl Instance {
 
     /// How the answers of several workers to this handler make one.
     pub fn merge_of(&self, handler: &str) -> Merge {
-        let Some((element, name)) = handler.trim().rsplit_once('.') else {
-            return Merge::First;
-        };
-        let found = self.engine.names.iter().position(|it| &*it.name == element);
-        let own = found
-            .and_then(|at| self.engine.slots[at].element())
-            .map_or(&[][..], |it| it.handlers());
-        own.iter()
-            .chain(EVERY)
-            .find(|it| it.name == name)
-            .map_or(Merge::First, |it| it.merge)
+        self.engine.merge_of(handler)
     }
 }

@@ -205,20 +205,31 @@ impl Cx<'_> {
         self.engine.finishing
     }
 
-    /// Reads a handler by `element.handler`, or a router-wide one by its name.
+    /// Reads a handler by `element.handler`, or a router-wide one by its name. At the first of several workers this waits for the
+    /// answers of the others, and makes one of all; at others, and where all workers are tasks of one thread, it is this worker's
+    /// own.
     ///
     /// # Errors
     /// There is no such handler, or it refused.
     pub fn read(&mut self, handler: &str) -> Result<String, HandlerError> {
-        self.engine.read(handler)
+        let own = self.engine.read(handler)?;
+        match &self.engine.peers {
+            Some(peers) => peers.read(handler, own, self.engine.merge_of(handler)),
+            None => Ok(own),
+        }
     }
 
-    /// Writes a handler by `element.handler`, or a router-wide one by its name.
+    /// Writes a handler by `element.handler`, or a router-wide one by its name; where there are several workers, at all: at the
+    /// others a little later.
     ///
     /// # Errors
     /// There is no such handler, or it refused.
     pub fn write(&mut self, handler: &str, value: &str) -> Result<(), HandlerError> {
-        self.engine.write(handler, value)
+        self.engine.write(handler, value)?;
+        if let Some(peers) = &self.engine.peers {
+            peers.write(handler, value);
+        }
+        Ok(())
     }
 
     /// The element's own name.

@@ -15,6 +15,7 @@ use crate::Cx;
 use crate::drop::DropReason;
 use crate::element::Element;
 use crate::finish::{Crossed, Member};
+use crate::peers::Peers;
 use crate::plan::{Naming, Texts};
 use crate::profile::{Begun, Profile};
 use crate::slot::{End, Slot};
@@ -43,6 +44,7 @@ pub(crate) struct Engine {
     /// This worker's part in it.
     pub(crate) finish: Member,
     pub(crate) crossed: Crossed,
+    pub(crate) peers: Option<Peers>,
     pub(crate) profile: Profile,
     pub(crate) tracer: Tracer,
     /// Packets that moved over some edge, since ever: unchanged over a round, nothing happened in it.
@@ -80,6 +82,7 @@ impl Engine {
             finishing: false,
             finish: Member::alone(),
             crossed: Crossed::default(),
+            peers: None,
             profile: Profile::default(),
             tracer: Tracer::default(),
             moved: 0,

@@ -11,15 +11,16 @@ use std::time;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::runtime::RuntimeFlavor;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Sleep;
 use waypost_wire::Instant;
 
 use crate::drop::DropReason;
 use crate::element::ReadinessSource;
-use crate::handler::HandlerError;
+use crate::handle::{Command, Handle};
+use crate::peers::{Peers, Wait};
 use crate::schedule::Instance;
-use crate::statistics::ElementStatistics;
 
 /// Steps between two looks at what else there is: commands, readiness, other tasks.
 const STEPS: usize = 64;
@@ -36,6 +37,19 @@ pub struct Runtime {
 enum Kind {
     Workers,
     Tokio(tokio::runtime::Handle),
+}
+
+impl Kind {
+    /// How a worker waits for another.
+    fn wait(&self) -> Wait {
+        match self {
+            Self::Workers => Wait::Block,
+            Self::Tokio(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
+                Wait::BlockInPlace
+            }
+            Self::Tokio(_) => Wait::Never,
+        }
+    }
 }
 
 impl Runtime {
@@ -78,9 +92,7 @@ impl Runtime {
         Instance::join(&mut instances);
         let (senders, receivers): (Vec<_>, Vec<_>) =
             instances.iter().map(|_| unbounded_channel()).unzip();
-        let handle = Handle {
-            workers: senders.into(),
-        };
+        let handle = Handle::new(senders);
         let (report, ends) = channel::channel();
         let mut running = Running {
             handle,
@@ -88,14 +100,16 @@ impl Runtime {
             count: instances.len(),
             threads: Vec::new(),
         };
-        for (worker, (instance, commands)) in instances.into_iter().zip(receivers).enumerate() {
+        for (worker, (mut instance, commands)) in instances.into_iter().zip(receivers).enumerate() {
+            instance.engine.peers = Peers::new(running.handle.clone(), worker, self.kind.wait());
             let (report, busy) = (report.clone(), self.busy);
             let mut others = OneForAll {
                 all: running.handle.clone(),
                 finished: false,
             };
             let drive = async move {
-                let instance = drive(instance, commands, busy).await;
+                let mut instance = drive(instance, commands, busy).await;
+                instance.engine.peers = None;
                 others.finished = instance.is_finishing();
                 drop(others);
                 // Nobody waits for the end: fine.
@@ -176,108 +190,6 @@ impl Running {
             instance.engine.lose_kept(DropReason::STOPPED);
         }
         instances
-    }
-}
-
-type Command = Box<dyn FnOnce(&mut Instance) + Send>;
-
-/// Talks to a graph that runs, from any thread.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    workers: Arc<[UnboundedSender<Command>]>,
-}
-
-impl Handle {
-    /// Calls something of one worker's instance, between two steps, and blocks for the answer: not
-    /// to be used on a worker's own thread. `None` if the worker has stopped.
-    pub fn call<R: Send + 'static>(
-        &self,
-        worker: usize,
-        f: impl FnOnce(&mut Instance) -> R + Send + 'static,
-    ) -> Option<R> {
-        let (answer, answered) = channel::sync_channel(1);
-        // If nobody waits for the answer any more, it is not needed.
-        let command: Command = Box::new(move |instance| drop(answer.send(f(instance))));
-        self.workers.get(worker)?.send(command).ok()?;
-        answered.recv().ok()
-    }
-
-    /// Reads a handler: the answers of all workers, made one.
-    ///
-    /// # Errors
-    /// There is no such handler, it refused, or the graph has stopped.
-    pub fn read(&self, handler: &str) -> Result<String, HandlerError> {
-        let mut answers = Vec::new();
-        let mut merge = None;
-        for worker in 0..self.workers.len() {
-            let name = handler.to_owned();
-            let answer = self.call(worker, move |instance| {
-                (instance.read(&name), instance.merge_of(&name))
-            });
-            let Some((answer, how)) = answer else {
-                continue;
-            };
-            answers.push(answer?);
-            merge.get_or_insert(how);
-        }
-        match merge {
-            Some(merge) => Ok(merge.of(answers)),
-            None => Err(HandlerError::new("the graph has stopped")),
-        }
-    }
-
-    /// Writes a handler, on all workers, one after the other.
-    ///
-    /// # Errors
-    /// There is no such handler, it refused, or the graph has stopped. Where the copies of an element do not agree, those before the
-    /// one that refused have done it, and the error says so.
-    pub fn write(&self, handler: &str, value: &str) -> Result<(), HandlerError> {
-        let mut told = Err(HandlerError::new("the graph has stopped"));
-        for worker in 0..self.workers.len() {
-            let (handler, value) = (handler.to_owned(), value.to_owned());
-            let answer = self.call(worker, move |instance| instance.write(&handler, &value));
-            match answer {
-                Some(Err(error)) if told.is_ok() => {
-                    let done = format!("{error}; the {worker} workers before it have done so");
-                    return Err(HandlerError::new(done));
-                }
-                Some(answer) => told = Ok(answer?),
-                None => {}
-            }
-        }
-        told
-    }
-
-    /// What all workers have counted, element by element; empty once the graph has stopped.
-    pub fn statistics(&self) -> Vec<ElementStatistics> {
-        let workers =
-            (0..self.workers.len()).filter_map(|worker| self.call(worker, |it| it.statistics()));
-        workers
-            .reduce(|mut sum, more| {
-                sum.iter_mut()
-                    .zip(&more)
-                    .for_each(|(sum, more)| sum.add(more));
-                sum
-            })
-            .unwrap_or_default()
-    }
-
-    /// Asks all workers to stop, whatever packets are on their way; does not wait for it.
-    pub fn stop(&self) {
-        self.tell(|instance| instance.engine.stop());
-    }
-
-    /// Asks all workers to stop once nothing is on its way in them any more, as [`Cx::finish`](crate::Cx::finish)
-    /// does; does not wait for it.
-    pub fn finish(&self) {
-        self.tell(Instance::finish);
-    }
-
-    fn tell(&self, what: fn(&mut Instance)) {
-        for worker in &*self.workers {
-            // A worker that is gone has stopped.
-            let _ = worker.send(Box::new(what));
-        }
     }
 }
 
