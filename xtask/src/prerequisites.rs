@@ -4,23 +4,29 @@ use std::error::Error;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// When a program is needed.
+use crate::Outcome;
+
+/// What a program is needed for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// By every run of the tests.
+    /// Every run of the tests.
     Test,
-    /// By the long runs only.
+    /// The long runs only.
     Long,
-    /// By the benches.
+    /// The benches.
     Bench,
+    /// The demo.
+    Demo,
+    /// The demo of a user who is not root.
+    OwnRoot,
 }
 
 struct Program {
     name: &'static str,
     /// The Debian package that has it.
     package: &'static str,
-    need: Need,
-    needed_by: &'static str,
+    needs: &'static [Need],
+    what_for: &'static str,
 }
 
 /// Every program outside the tool chain that any chore needs.
@@ -28,56 +34,68 @@ const PROGRAMS: &[Program] = &[
     Program {
         name: "cc",
         package: "gcc",
-        need: Need::Test,
-        needed_by: "linking",
+        needs: &[Need::Test, Need::Bench, Need::Demo],
+        what_for: "linking",
     },
     Program {
         name: "ip",
         package: "iproute2",
-        need: Need::Test,
-        needed_by: "network namespaces and veth pairs",
+        needs: &[Need::Test, Need::Bench, Need::Demo],
+        what_for: "network namespaces and veth pairs",
     },
     Program {
         name: "ping",
         package: "iputils-ping",
-        need: Need::Test,
-        needed_by: "end-to-end tests: echo across a router",
+        needs: &[Need::Test, Need::Demo],
+        what_for: "hosts that ask across a router",
+    },
+    Program {
+        name: "unshare",
+        package: "util-linux",
+        needs: &[Need::Test, Need::OwnRoot],
+        what_for: "a user namespace, in place of root",
+    },
+    Program {
+        name: "mount",
+        package: "mount",
+        needs: &[Need::Test, Need::OwnRoot],
+        what_for: "a place for the names of network namespaces, in place of root",
     },
     Program {
         name: "traceroute",
         package: "traceroute",
-        need: Need::Test,
-        needed_by: "end-to-end tests: errors of a router, seen by a host",
+        needs: &[Need::Test],
+        what_for: "end-to-end tests: errors of a router, seen by a host",
     },
     Program {
         name: "ethtool",
         package: "ethtool",
-        need: Need::Test,
-        needed_by: "end-to-end tests: hosts that finish their frames",
+        needs: &[Need::Test],
+        what_for: "end-to-end tests: hosts that finish their frames",
     },
     Program {
         name: "tshark",
         package: "tshark",
-        need: Need::Test,
-        needed_by: "end-to-end tests: an opinion on every frame sent",
+        needs: &[Need::Test],
+        what_for: "end-to-end tests: an opinion on every frame sent",
     },
     Program {
         name: "dnsmasq",
         package: "dnsmasq-base",
-        need: Need::Test,
-        needed_by: "tests of an example: a DNS server to ask",
+        needs: &[Need::Test],
+        what_for: "tests of an example: a DNS server to ask",
     },
     Program {
         name: "c++",
         package: "g++",
-        need: Need::Long,
-        needed_by: "building the fuzzer's driver",
+        needs: &[Need::Long],
+        what_for: "building the fuzzer's driver",
     },
     Program {
         name: "dpdk-testpmd",
         package: "dpdk-dev",
-        need: Need::Bench,
-        needed_by: "a peer of the benches",
+        needs: &[Need::Bench],
+        what_for: "a peer of the benches",
     },
 ];
 
@@ -90,37 +108,15 @@ pub(crate) enum Missing {
     Fail,
 }
 
-/// Looks for all that `needs` ask for, installs what is missing where that is possible, and says what is not.
-pub(crate) fn check(needs: &[Need], missing_ones: Missing) -> Result<(), Box<dyn Error>> {
-    let absent = || -> Vec<&Program> {
-        let needed = PROGRAMS
-            .iter()
-            .filter(|program| needs.contains(&program.need));
-        needed
-            .filter(|program| !is_installed(program.name))
-            .collect()
+/// Looks for all that the tests need, and says what they will do without.
+pub(crate) fn for_tests(long: bool, missing_ones: Missing) -> Outcome {
+    let needs: &[Need] = if long {
+        &[Need::Test, Need::Long]
+    } else {
+        &[Need::Test]
     };
-    let mut missing = absent();
-    if !missing.is_empty()
-        && let Some(installer) = Installer::find()
-    {
-        if let Err(error) = installer.install(&missing) {
-            println!("{error}");
-        }
-        missing = absent();
-    }
-    if !missing.is_empty() {
-        println!("not installed:");
-        for program in &missing {
-            println!(
-                "  {:<12} {} (Debian: {})",
-                program.name, program.needed_by, program.package
-            );
-        }
-        println!(
-            "to install on Debian: sudo apt-get install {}",
-            packages(&missing)
-        );
+    let complete = bring(needs);
+    if !complete {
         if missing_ones == Missing::Fail {
             return Err(
                 "programs that the tests need are not installed; here none may be missing".into(),
@@ -128,15 +124,80 @@ pub(crate) fn check(needs: &[Need], missing_ones: Missing) -> Result<(), Box<dyn
         }
         println!("the tests that need them will say that they skip");
     }
-    if is_root() {
-        println!("every program is there, and this is root: no test has a reason to skip");
-    } else {
+    if !is_root() {
         println!("not root: tests with network namespaces and devices will say that they skip");
         if missing_ones == Missing::Fail {
             return Err("expected to run as root: here no test may skip".into());
         }
+    } else if complete {
+        println!("every program is there, and this is root: no test has a reason to skip");
     }
     Ok(())
+}
+
+/// Looks for all that the demo needs; it does nothing without.
+pub(crate) fn for_demo() -> Outcome {
+    let needs: &[Need] = if is_root() {
+        &[Need::Demo]
+    } else {
+        &[Need::Demo, Need::OwnRoot]
+    };
+    if bring(needs) {
+        Ok(())
+    } else {
+        Err("the demo does not run without the programs named above".into())
+    }
+}
+
+/// Looks for all that the benches need; they say themselves what they cannot measure.
+pub(crate) fn for_benches() {
+    if !bring(&[Need::Bench]) {
+        println!("the bench says what it cannot measure without them");
+    }
+}
+
+/// Looks for all that `needs` ask for, installs what is missing where that is possible, and says what is not. Returns whether all
+/// of it is there.
+fn bring(needs: &[Need]) -> bool {
+    let mut missing = absent(needs);
+    if !missing.is_empty()
+        && let Some(installer) = Installer::find()
+    {
+        if let Err(error) = installer.install(&missing) {
+            println!("{error}");
+        }
+        missing = absent(needs);
+    }
+    if missing.is_empty() {
+        return true;
+    }
+    println!("not installed:");
+    for program in &missing {
+        println!(
+            "  {:<12} {} (Debian: {})",
+            program.name, program.what_for, program.package
+        );
+    }
+    println!(
+        "to install on Debian: sudo apt-get install {}",
+        packages(&missing)
+    );
+    false
+}
+
+/// The programs that `needs` ask for and that are not there.
+fn absent(needs: &[Need]) -> Vec<&'static Program> {
+    let is_needed = |program: &&Program| program.needs.iter().any(|need| needs.contains(need));
+    let needed = PROGRAMS.iter().filter(is_needed);
+    needed
+        .filter(|program| !is_installed(program.name))
+        .collect()
+}
+
+/// The names of the programs that the demo lacks, as root or not.
+pub(crate) fn absent_for_demo() -> Vec<&'static str> {
+    let absent = absent(&[Need::Demo, Need::OwnRoot]);
+    absent.into_iter().map(|program| program.name).collect()
 }
 
 fn packages(programs: &[&Program]) -> String {

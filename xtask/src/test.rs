@@ -1,12 +1,13 @@
 //! `cargo xtask test`: every check of the project, from fast to slow.
 
+mod demo;
 mod fuzz;
 mod no_std;
 mod stages;
 
 use std::time::Duration;
 
-use crate::prerequisites::{self, Missing, Need};
+use crate::prerequisites::{self, Missing};
 use crate::workspace::{Workspace, run as run_command};
 use crate::{Outcome, suggest, tidy};
 
@@ -115,17 +116,14 @@ impl Plan {
     }
 }
 
-/// The stages of a run, in order. The tests come last, so that what they print stands at the end.
+/// The stages of a run, in order. Tests and demo come last, so that what they print stands at the end.
 fn stages_of(plan: &Plan) -> Vec<Stage> {
     let missing = plan.missing;
     let minutes = plan.minutes_per_target;
-    let mut needs = vec![Need::Test];
-    if plan.long {
-        needs.push(Need::Long);
-    }
+    let long = plan.long;
     let mut stages = vec![
         Stage::new("prepare", "the programs that tests need", move |_| {
-            prerequisites::check(&needs, missing)
+            prerequisites::for_tests(long, missing)
         }),
         Stage::new("fmt", "every file as rustfmt writes it", |workspace| {
             run_command(workspace.cargo("fmt").args(["--all", "--check"]))
@@ -173,6 +171,11 @@ fn stages_of(plan: &Plan) -> Vec<Stage> {
             "test",
             "unit, integration, documentation and end-to-end tests",
             move |workspace| test_workspace(workspace, missing),
+        ),
+        Stage::new(
+            "demo",
+            "the demo, as root and without: to its end, interrupted, killed",
+            move |workspace| demo::run(workspace, missing),
         ),
     ];
     if plan.long {

@@ -1,0 +1,270 @@
+//! The demo as its users run it: to its end, interrupted, and killed; as root, and without.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::demo;
+use crate::prerequisites::{Missing, absent_for_demo, is_root};
+use crate::workspace::Workspace;
+
+/// MiB of the stream in a demo that runs to its end.
+const STREAM_MIB: u64 = 64;
+
+/// A demo that says nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What the demo's interfaces are called.
+const INTERFACES: [&str; 3] = ["eth0", "port0", "port1"];
+
+/// Who runs the demo.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum User {
+    Root,
+    Nobody,
+}
+
+/// How it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Own,
+    /// By Ctrl-C, which a terminal gives to all processes of the group.
+    Interrupted,
+    /// Alone, without a chance to take anything down.
+    Killed,
+}
+
+/// Runs it in every way, and says loudly which ways are not possible here.
+pub(super) fn run(workspace: &Workspace, missing: Missing) -> Outcome {
+    demo::build(workspace)?;
+    for user in [User::Root, User::Nobody] {
+        if let Err(why) = user.may_run() {
+            if missing == Missing::Fail {
+                return Err(format!("nothing is skipped in CI: the demo {user}: {why}").into());
+            }
+            println!("\n*** SKIPPED: the demo {user}: {why} ***\n");
+            continue;
+        }
+        for end in [End::Own, End::Interrupted, End::Killed] {
+            play(user, end).map_err(|why| format!("the demo {user}, {end}: {why}"))?;
+            println!("the demo {user}, {end}: as it should be, and nothing is left of it");
+        }
+    }
+    Ok(())
+}
+
+impl User {
+    /// The user's command line.
+    fn command(self, words: &[&str]) -> Command {
+        // The third descriptor goes on to every process of the demo: its last end is the end of the last of them.
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec \"$@\" 2>&1 3>&1", "sh"]);
+        if self == Self::Nobody && is_root() {
+            // In a namespace where root is nobody, since another user may not be allowed to read what root has built.
+            command.args(["unshare", "--user", "--map-user=65534"]);
+            command.arg("--map-group=65534");
+        }
+        command.args(words).stdin(Stdio::null());
+        command
+    }
+
+    /// Why this user cannot run it here.
+    fn may_run(self) -> Result<(), String> {
+        let absent = absent_for_demo();
+        if !absent.is_empty() {
+            return Err(format!("not installed: {}", absent.join(", ")));
+        }
+        let probe: &[&str] = match self {
+            Self::Root if !is_root() => return Err("this is not root".to_owned()),
+            Self::Root => &["unshare", "--net", "--mount", "true"],
+            Self::Nobody => &[
+                "unshare",
+                "--user",
+                "--map-root-user",
+                "--net",
+                "--mount",
+                "true",
+            ],
+        };
+        let said = self.command(probe).output();
+        let said = said.map_err(|error| format!("cannot run sh: {error}"))?;
+        if said.status.success() {
+            return Ok(());
+        }
+        let why = String::from_utf8_lossy(&said.stdout).into_owned();
+        Err(format!("no namespaces can be made: {}", why.trim()))
+    }
+}
+
+/// Runs it once, and looks at what it said and at what it left.
+fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
+    let this = std::env::current_exe()?;
+    let this = this.to_str().ok_or("a path that is no text")?;
+    let stream = STREAM_MIB.to_string();
+    let words: &[&str] = match end {
+        End::Own => &[this, "demo", "--built", "--stream", &stream],
+        // The whole stream, in the middle of which it ends.
+        _ => &[this, "demo", "--built"],
+    };
+    let before = interfaces();
+    let mut child = user
+        .command(words)
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
+    let output = child.stdout.take().ok_or("its output is taken")?;
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut said = String::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                if line.starts_with("left sends") && line.ends_with("by TCP:") {
+                    end.bring(child.id())?;
+                }
+                said.push_str(&line);
+                said.push('\n');
+            }
+            // Nobody is left who could write.
+            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                // It is ours; it may have ended, and others of it hang.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("it hangs, or a process of it does:\n{said}").into());
+            }
+        }
+    }
+    let status = child.wait()?;
+    let mut wrong = end.wrong_in(status, &said, user);
+    wrong.extend(left_over(child.id(), &before));
+    match wrong.as_slice() {
+        [] => Ok(()),
+        wrong => Err(format!("{}; it said:\n{said}", wrong.join("; ")).into()),
+    }
+}
+
+impl End {
+    /// Sends the signal that ends it so.
+    fn bring(self, process: u32) -> Result<(), String> {
+        let (signal, to) = match self {
+            Self::Own => return Ok(()),
+            Self::Interrupted => ("INT", format!("-{process}")),
+            Self::Killed => ("KILL", process.to_string()),
+        };
+        let script = format!("kill -s {signal} -- {to}");
+        let status = Command::new("sh").args(["-c", &script]).status();
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            _ => Err(format!("`{script}` failed")),
+        }
+    }
+
+    /// What is not as it should be in the exit status and in what was said.
+    fn wrong_in(self, status: ExitStatus, said: &str, user: User) -> Vec<String> {
+        let is_right = match self {
+            Self::Own => status.success(),
+            Self::Interrupted => status.signal() == Some(2),
+            Self::Killed => status.signal() == Some(9),
+        };
+        let mut wrong = Vec::new();
+        if !is_right {
+            wrong.push(format!("it ended with {status}"));
+        }
+        let mut expect = |text: &str| {
+            if !said.contains(text) {
+                wrong.push(format!("`{text}` is missing"));
+            }
+        };
+        if user == User::Nobody {
+            expect("not root: running in a user namespace of its own");
+        }
+        expect("5 packets transmitted, 5 received, 0% packet loss");
+        expect("From 10.1.0.1 icmp_seq=1 Time to live exceeded");
+        if self == Self::Own {
+            expect("datagrams: 5000 sent, 5000 arrived with the right content, 0 with another");
+            expect("Everything that was sent has arrived as it was.");
+            let after = |word: &str| said.lines().find_map(|line| line.trim().strip_prefix(word));
+            let (sent, came) = (after("stream: sent "), after("came "));
+            let octets = format!("{} octets digest ", STREAM_MIB << 20);
+            if sent != came || !sent.is_some_and(|sent| sent.starts_with(&octets)) {
+                wrong.push(format!(
+                    "of the stream was sent {sent:?}, and came {came:?}"
+                ));
+            }
+        } else if said.contains("sent and arrived:") {
+            wrong.push("it was over before the signal came".to_owned());
+        }
+        wrong
+    }
+}
+
+/// What is left of the demo of a process.
+fn left_over(process: u32, before: &BTreeSet<String>) -> Vec<String> {
+    let prefix = format!("waypost-demo-{process}-");
+    let mut left = Vec::new();
+    for (folder, what) in [
+        ("/run/netns".into(), "the namespace"),
+        (std::env::temp_dir(), "the folder"),
+    ] {
+        let ours = names_in(&folder).into_iter();
+        let ours = ours.filter(|name| name.starts_with(&prefix));
+        left.extend(ours.map(|name| format!("{what} {name} is left")));
+    }
+    for id in names_in("/proc".as_ref()) {
+        // Those that have ended meanwhile have none.
+        let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&prefix) {
+            left.push(format!("process {id} is left: {line}"));
+        }
+    }
+    for name in interfaces().difference(before) {
+        if INTERFACES.contains(&name.as_str()) {
+            left.push(format!("the interface {name} is left"));
+        }
+    }
+    left
+}
+
+fn interfaces() -> BTreeSet<String> {
+    names_in("/sys/class/net".as_ref()).into_iter().collect()
+}
+
+/// What is in a folder; nothing is in one that does not exist.
+fn names_in(folder: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.collect()
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "as root",
+            Self::Nobody => "without root",
+        })
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "to its end",
+            Self::Interrupted => "interrupted",
+            Self::Killed => "killed",
+        })
+    }
+}
