@@ -127,6 +127,19 @@ pub(crate) unsafe fn ethtool<T>(
     interface_ioctl(socket, libc::SIOCETHTOOL, &mut request)
 }
 
+/// Whether an interface is set up, and there; its name may have changed since somebody asked for it.
+pub(crate) fn is_up(socket: BorrowedFd<'_>, interface: c_int) -> bool {
+    /// Of linux/sockios.h, where `libc` does not have it.
+    const SIOCGIFNAME: libc::c_ulong = 0x8910;
+    // SAFETY: plain integers, of which zero is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    request.ifr_ifru.ifru_ifindex = interface;
+    let asked = interface_ioctl(socket, SIOCGIFNAME, &mut request)
+        .and_then(|()| interface_ioctl(socket, libc::SIOCGIFFLAGS, &mut request));
+    // SAFETY: the kernel has filled the flags in.
+    asked.is_ok() && unsafe { request.ifr_ifru.ifru_flags } & libc::IFF_UP as libc::c_short != 0
+}
+
 /// Makes an interface receive frames for other link addresses too, for as long as the packet socket is open.
 pub(crate) fn set_promiscuous(socket: BorrowedFd<'_>, interface: c_int) -> io::Result<()> {
     let request = libc::packet_mreq {

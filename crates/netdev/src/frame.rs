@@ -25,7 +25,8 @@ pub trait NetDev {
     /// Hands at most `max` received frames to `each`, in the order of their arrival, and says how many.
     ///
     /// # Errors
-    /// The device is gone or failed; frames that were handed out before the failure stay handed out.
+    /// The device is gone or failed; frames that were handed out before the failure stay handed out. A device that is down says
+    /// so each time, until it is up again or a frame comes.
     fn receive(
         &mut self,
         now: Instant,

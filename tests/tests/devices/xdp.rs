@@ -421,10 +421,17 @@ fn an_interface_that_is_down_or_gone_is_an_error() {
             send(&mut device, &octets, FrameMeta::default()),
             Err(DeviceError::Down)
         );
+        assert_eq!((device.statistics().sent, device.unsent()), (0, 1));
         cable.port.ip("link set port0 up").unwrap();
         let socket = udp_socket(&cable.host, "10.0.0.1:5000");
         assert!(device.room(NOW) > 0);
         expect(&socket, [b"waited".to_vec()]);
+        assert_eq!((device.statistics().sent, device.unsent()), (1, 0));
+        assert_eq!(
+            device.counted().unwrap().sent_octets,
+            octets.len() as u64,
+            "what the kernel took"
+        );
         socket.send_to(b"hello", (BEHIND, 5000)).unwrap();
         assert_eq!(receive(&mut device, 1).len(), 1);
         cable.port.ip("link del port0").unwrap();
@@ -440,6 +447,7 @@ fn an_interface_that_is_down_or_gone_is_an_error() {
                 "{sent:?}"
             );
         }
+        assert_eq!(device.statistics().sent, 1, "it took no more");
         drop(device);
         all_frames_are_back(&pool);
     }

@@ -188,7 +188,7 @@ impl AfPacketBuilder {
             capabilities,
             outgoing,
             statistics: DeviceStatistics::default(),
-            down: false,
+            trouble: None,
             pace: Pace::default(),
         })
     }

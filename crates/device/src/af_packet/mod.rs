@@ -34,15 +34,15 @@ use send_ring::SendRing;
 /// Packets sent with one call, at most.
 const BURST: usize = 64;
 
-/// Whether the interface that a socket was bound to is still there.
-fn is_bound(socket: BorrowedFd<'_>) -> bool {
+/// The interface that a socket is bound to, if that is still there.
+fn bound_to(socket: BorrowedFd<'_>) -> Option<libc::c_int> {
     // SAFETY: plain integers, of which zero is valid.
     let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
     let mut len = size_of_val(&address) as libc::socklen_t;
     // SAFETY: pointer and length are those of a value that lives through the call.
     let result =
         unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut len) };
-    result == 0 && address.sll_ifindex > 0
+    (result == 0 && address.sll_ifindex > 0).then_some(address.sll_ifindex)
 }
 
 /// How frames get to the kernel.
@@ -62,8 +62,8 @@ pub struct AfPacket {
     socket: OwnedFd,
     capabilities: Capabilities,
     statistics: DeviceStatistics,
-    /// The interface was down when it was last heard of.
-    down: bool,
+    /// What was the matter with the interface when it was last looked at.
+    trouble: Option<DeviceError>,
     pace: Pace,
 }
 
@@ -90,19 +90,18 @@ impl AfPacket {
 
     /// Nothing was there: finds out whether there will ever be anything.
     fn listen(&mut self) -> Result<(), DeviceError> {
-        let error = sys::socket_error(self.socket.as_fd());
-        // An interface goes down before it goes; only the first of the two is told.
-        if error == libc::ENETDOWN || self.down {
-            self.down = true;
-            if !is_bound(self.socket.as_fd()) {
-                return Err(DeviceError::Removed);
-            }
-        }
-        match error {
-            0 => Ok(()),
-            libc::ENETDOWN => Err(DeviceError::Down),
-            other => Err(DeviceError::Os(other)),
-        }
+        let socket = self.socket.as_fd();
+        let told = match sys::socket_error(socket) {
+            0 => self.trouble,
+            libc::ENETDOWN => Some(DeviceError::Down),
+            other => return Err(DeviceError::Os(other)),
+        };
+        // An interface goes down before it goes, and may come up again; only the first is told.
+        self.trouble = told.and_then(|_| match bound_to(socket) {
+            None => Some(DeviceError::Removed),
+            Some(index) => (!sys::is_up(socket, index)).then_some(DeviceError::Down),
+        });
+        self.trouble.map_or(Ok(()), Err)
     }
 
     /// Offers what was accepted to the kernel.
@@ -197,10 +196,11 @@ impl NetDev for AfPacket {
             each(LentRx::new(frame.octets, frame.meta));
             count += 1;
         }
-        if count > 0 {
-            self.down = false;
-        } else if max > 0 && self.pace.is_due(now) {
-            self.listen()?;
+        match self.trouble {
+            _ if count > 0 => self.trouble = None,
+            _ if max > 0 && self.pace.is_due(now) => self.listen()?,
+            Some(trouble) if max > 0 => return Err(trouble),
+            _ => {}
         }
         Ok(count)
     }

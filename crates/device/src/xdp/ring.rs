@@ -83,6 +83,8 @@ pub(super) struct Producer<T> {
     submitted: u32,
     /// The consumer's index when it was last looked at.
     consumed: u32,
+    /// Entries that were seen to be taken.
+    passed: u32,
 }
 
 impl<T: Copy> Producer<T> {
@@ -97,6 +99,7 @@ impl<T: Copy> Producer<T> {
             written: 0,
             submitted: 0,
             consumed: 0,
+            passed: 0,
         })
     }
 
@@ -146,6 +149,23 @@ impl<T: Copy> Producer<T> {
             // SAFETY: an entry that this process has written; the kernel does not write into this ring.
             unsafe { self.ring.entry(consumed.wrapping_add(at)).read() }
         })
+    }
+
+    /// The entries that the kernel has taken and that were not passed yet, oldest first. They have to be
+    /// [passed](Self::pass) before others are written over them.
+    pub(super) fn taken(&self) -> impl ExactSizeIterator<Item = T> + '_ {
+        let consumed = self.ring.word(self.ring.consumer).load(Ordering::Acquire);
+        let count = consumed.wrapping_sub(self.passed).min(self.ring.size());
+        (0..count).map(move |at| {
+            // SAFETY: an entry that this process has written; the kernel does not write into this ring.
+            unsafe { self.ring.entry(self.passed.wrapping_add(at)).read() }
+        })
+    }
+
+    /// Passes so many of the entries [taken](Self::taken).
+    #[inline]
+    pub(super) fn pass(&mut self, count: u32) {
+        self.passed = self.passed.wrapping_add(count);
     }
 
     /// Whether the kernel wants to be told of new entries.

@@ -66,8 +66,26 @@ impl XdpSender {
         let counted = socket::statistics(self.socket.fd.as_fd());
         DeviceStatistics {
             refused: self.statistics.refused + counted.map_or(0, |it| it.tx_invalid_descs),
-            ..self.statistics
+            ..self.tallied().0
         }
+    }
+
+    /// What was counted, with the packets that the kernel has taken meanwhile, and how many these are.
+    fn tallied(&self) -> (DeviceStatistics, u32) {
+        let (mut statistics, mut count) = (self.statistics, 0);
+        for entry in self.send.taken() {
+            statistics.sent += 1;
+            statistics.sent_octets += u64::from(entry.len);
+            count += 1;
+        }
+        (statistics, count)
+    }
+
+    /// Counts what the kernel has taken.
+    fn tally(&mut self) {
+        let (statistics, count) = self.tallied();
+        self.statistics = statistics;
+        self.send.pass(count);
     }
 
     /// Takes back what was sent.
@@ -113,7 +131,10 @@ impl XdpSender {
             return 0;
         }
         // An entry is gone from the one ring before its frame comes back through the other.
-        self.send.room(u32::MAX)
+        let room = self.send.room(u32::MAX);
+        // Before others are written over what this room was made of.
+        self.tally();
+        room
     }
 
     /// Puts a packet into the ring, which has room.
@@ -144,8 +165,6 @@ impl XdpSender {
             len: len as u32,
             options: 0,
         });
-        self.statistics.sent += 1;
-        self.statistics.sent_octets += len as u64;
     }
 
     /// Makes the kernel send what lies in the ring, where it wants to be asked.
@@ -221,7 +240,7 @@ impl NetDev for XdpSender {
     }
 
     fn counted(&self) -> Option<DeviceStatistics> {
-        Some(self.statistics)
+        Some(self.tallied().0)
     }
 
     fn wakeup(&self) -> Wakeup {

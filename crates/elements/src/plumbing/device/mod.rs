@@ -12,8 +12,8 @@ use waypost_graph::{Args, BuildCx, ConfigError, Element, ElementClass, Handler};
 
 use crate::args::TypedArgs;
 pub use port::{
-    Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, TOO_LONG, TRUNCATED,
-    UNFINISHED, Ways,
+    Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, Sides, TOO_LONG,
+    TRUNCATED, UNFINISHED,
 };
 
 pub(crate) const FROM_DEVICE: ElementClass = ElementClass {

@@ -1,10 +1,10 @@
 //! What a device is to send.
 
 use waypost_graph::{Batch, Cx, DropReason};
-use waypost_netdev::{Capabilities, Medium, NetDev};
+use waypost_netdev::{Capabilities, DeviceError, Medium, NetDev};
 use waypost_packet::{Packet, SendPacket};
 
-use super::{DEVICE_FAILED, Port, TOO_LONG, UNFINISHED, Ways};
+use super::{DEVICE_FAILED, Port, Sides, TOO_LONG, UNFINISHED};
 
 /// Packets that are taken at a time for a device that is gone, to be lost.
 const ROOM_OF_NONE: usize = 64;
@@ -12,7 +12,7 @@ const ROOM_OF_NONE: usize = 64;
 const TAG: usize = 4;
 const FIRST_TAG: usize = 12;
 
-impl<D: NetDev, W: Ways> Port<D, W>
+impl<D: NetDev, W: Sides> Port<D, W>
 where
     for<'a> D::TxFrame<'a>: SendPacket,
 {
@@ -35,6 +35,9 @@ where
                 self.send(&mut batch, cx);
                 // Room was asked for before: nothing is left, unless the device has failed since.
                 self.pieces.extend(batch.drain());
+                if self.is_removed() {
+                    self.lose_pieces(cx);
+                }
             }
             cx.put_batch(batch);
             worked |= count > 0;
@@ -134,6 +137,9 @@ where
             let moved = self.hand_over(&mut pieces.drain(..count), cx);
             // What was not taken stays in front.
             self.pieces.append(&mut pieces);
+            if self.is_removed() {
+                self.lose_pieces(cx);
+            }
             if !moved {
                 return;
             }
@@ -148,23 +154,22 @@ where
     ) -> bool {
         let all = packets.len();
         while packets.len() > 0 {
-            let (before, mut too_long) = (packets.len(), None);
+            let (before, mut too_long, mut taken) = (packets.len(), None, 0);
             let max = before.min(self.burst);
             let result = self.device.transmit(cx.now(), max, |slot| {
                 // Room that is not used ends the call.
-                if let Some(Err(packet)) = packets.next().map(|packet| slot.send_packet(packet)) {
-                    too_long = Some(packet);
+                match packets.next().map(|packet| slot.send_packet(packet)) {
+                    Some(Ok(())) => taken += 1,
+                    Some(Err(packet)) => too_long = Some(packet),
+                    None => {}
                 }
             });
+            self.accepted += taken;
             if let Some(packet) = too_long {
                 cx.drop(packet, TOO_LONG);
             }
-            match result {
-                Ok(count) => self.accepted += count as u64,
-                Err(error) => {
-                    self.fail(error, cx);
-                    self.resting = true;
-                }
+            if let Err(error) = result {
+                self.fail_to_send(error, cx);
             }
             if self.is_removed() {
                 packets.for_each(|packet| cx.drop(packet, DEVICE_FAILED));
@@ -179,29 +184,50 @@ where
 
     /// Finds out how much the device would take now, what it has lost, and whether it has to be asked again.
     fn settle(&mut self, cx: &mut Cx<'_>) {
-        self.room = match () {
-            () if self.is_removed() => ROOM_OF_NONE,
-            () if self.resting || !self.pieces.is_empty() => 0,
-            () => self.device.room(cx.now()),
-        };
+        self.room = self.room_now(cx);
+        if !self.resting && !self.is_removed() && (self.room == 0 || self.device.unsent() > 0) {
+            // It says only here why it takes nothing, and some try only here what they have.
+            let unsent = self.device.unsent();
+            self.ask(cx);
+            if self.resting || self.is_removed() || self.device.unsent() < unsent {
+                self.room = self.room_now(cx);
+            }
+        }
         self.count(cx);
         if !self.is_removed() && (self.room == 0 || self.device.unsent() > 0) {
             self.retry_soon(cx.now());
         }
     }
 
+    /// How many packets the graph may hand over now.
+    fn room_now(&mut self, cx: &Cx<'_>) -> usize {
+        match () {
+            () if self.is_removed() => ROOM_OF_NONE,
+            () if self.resting || !self.pieces.is_empty() => 0,
+            () => self.device.room(cx.now()),
+        }
+    }
+
+    /// Lets the device try what it has, and learns what is the matter with it.
+    fn ask(&mut self, cx: &mut Cx<'_>) {
+        match self.device.transmit(cx.now(), 0, |_| ()) {
+            Ok(_) if self.resting => (self.resting, self.failed) = (false, None),
+            Ok(_) => {}
+            Err(error) => self.fail_to_send(error, cx),
+        }
+    }
+
+    fn fail_to_send(&mut self, error: DeviceError, cx: &mut Cx<'_>) {
+        self.fail(error, cx);
+        self.resting = true;
+    }
+
     /// Asks the device again, after a while.
     pub(super) fn retry(&mut self, cx: &mut Cx<'_>) {
-        if self.resting {
-            // It tries what it has.
-            match self.device.transmit(cx.now(), 0, |_| ()) {
-                Ok(_) => (self.resting, self.failed) = (false, None),
-                Err(error) => self.fail(error, cx),
-            }
+        if self.resting && !self.is_removed() {
+            self.ask(cx);
         }
-        if !self.is_removed() {
-            self.send_pieces(cx);
-        }
+        self.send_pieces(cx);
         self.settle(cx);
     }
 }

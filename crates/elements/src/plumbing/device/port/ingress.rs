@@ -5,7 +5,7 @@ use waypost_netdev::{Medium, NetDev, Offloads};
 use waypost_packet::{IntoPacket, LinkDestination, Packet};
 use waypost_wire::MacAddr;
 
-use super::{LOOK_PERIOD, NO_FRAME, OVERRUN, Port, Ways};
+use super::{LOOK_PERIOD, NO_FRAME, OVERRUN, Port, Sides};
 
 /// What stays unfinished in packets that came in; a VLAN tag belongs into their octets, as in Click.
 const LEFT_UNFINISHED: Offloads = Offloads {
@@ -15,17 +15,12 @@ const LEFT_UNFINISHED: Offloads = Offloads {
     vlan_insertion: false,
 };
 
-impl<D: NetDev, W: Ways> Port<D, W>
+impl<D: NetDev, W: Sides> Port<D, W>
 where
     for<'a> D::RxFrame<'a>: IntoPacket,
 {
     /// Brings packets in, and says whether there were any.
     pub(super) fn receive(&mut self, budget: usize, cx: &mut Cx<'_>) -> bool {
-        if budget == 0 {
-            // Nobody has room for what may be there.
-            self.starved = false;
-            return false;
-        }
         let mut batch = cx.take_batch();
         let (now, mut lost) = (cx.now(), 0);
         let mut max = budget.min(self.burst).min(batch.room());
@@ -51,7 +46,7 @@ where
         let taken = batch.len() as u64 + lost;
         match result {
             Err(error) => self.fail(error, cx),
-            Ok(_) if taken > 0 && !self.resting => self.failed = None,
+            Ok(_) if !self.resting => self.failed = None,
             Ok(_) => {}
         }
         self.count(cx);
@@ -61,10 +56,10 @@ where
         }
         self.starved = taken == 0 && !short;
         self.received += batch.len() as u64;
-        if now >= self.look_at {
+        // What the kernel loses it loses before what comes in after it: with nothing new there is nothing to be found.
+        self.look_wanted |= taken > 0;
+        if self.look_wanted && now >= self.look_at {
             self.look(cx);
-        } else {
-            self.look_wanted = true;
         }
         if let Medium::Ethernet(own) = self.capabilities.medium {
             for packet in batch.iter_mut() {

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 const DOWN_PERIOD: Duration = Duration::from_millis(100);
 
 /// What a port of a device moves: packets that come in, packets to send, or both.
-pub trait Ways: 'static {
+pub trait Sides: 'static {
     /// The element's inputs.
     type Inputs: Ports;
     /// Its outputs.
@@ -64,21 +64,21 @@ pub struct Egress;
 #[derive(Debug)]
 pub struct Both;
 
-impl Ways for Ingress {
+impl Sides for Ingress {
     type Inputs = ();
     type Outputs = Output<Packet>;
     const SOURCE: bool = true;
     const SINK: bool = false;
 }
 
-impl Ways for Egress {
+impl Sides for Egress {
     type Inputs = Input<Packet>;
     type Outputs = ();
     const SOURCE: bool = false;
     const SINK: bool = true;
 }
 
-impl Ways for Both {
+impl Sides for Both {
     type Inputs = Input<Packet>;
     type Outputs = Output<Packet>;
     const SOURCE: bool = true;
@@ -131,7 +131,7 @@ pub struct Port<D, W = Both> {
     /// How many packets the kernel has lost that were counted as lost here.
     overruns: u64,
     look_at: Instant,
-    /// Nothing has come in since the last look but one: another look when all is quiet.
+    /// Packets have come in since the last look: one more when all is quiet.
     look_wanted: bool,
     /// What is the matter with the device.
     failed: Option<DeviceError>,
@@ -140,10 +140,10 @@ pub struct Port<D, W = Both> {
     retry_at: Option<Instant>,
     /// When the element's timer is set for.
     armed: Option<Instant>,
-    ways: PhantomData<fn() -> W>,
+    sides: PhantomData<fn() -> W>,
 }
 
-impl<D: NetDev, W: Ways> Port<D, W> {
+impl<D: NetDev, W: Sides> Port<D, W> {
     /// A port of a device that wakes a waker, or has to be polled.
     pub fn new(device: D) -> Self {
         Self {
@@ -166,7 +166,7 @@ impl<D: NetDev, W: Ways> Port<D, W> {
             resting: false,
             retry_at: None,
             armed: None,
-            ways: PhantomData,
+            sides: PhantomData,
         }
     }
 
@@ -200,10 +200,10 @@ impl<D: NetDev, W: Ways> Port<D, W> {
         }
     }
 
-    /// Packets that the device has sent, as far as it knows, or else taken.
+    /// Packets that the device has sent, as far as it knows, or else taken and not kept.
     fn sent(&self) -> u64 {
-        let counted = self.device.counted();
-        counted.map_or(self.accepted, |it| it.sent)
+        let kept = || self.accepted.saturating_sub(self.device.unsent() as u64);
+        self.device.counted().map_or_else(kept, |it| it.sent)
     }
 
     fn is_removed(&self) -> bool {
@@ -219,13 +219,19 @@ impl<D: NetDev, W: Ways> Port<D, W> {
         if error == DeviceError::Removed {
             self.retry_at = None;
             if self.sink {
-                let lost = self.device.unsent() + self.pieces.len();
-                cx.count_drops(lost as u64, DEVICE_FAILED);
-                self.pieces.clear();
+                cx.count_drops(self.device.unsent() as u64, DEVICE_FAILED);
+                self.lose_pieces(cx);
             }
         } else {
             self.retry_at = Some(cx.now() + DOWN_PERIOD);
         }
+    }
+
+    /// The device is gone: what was to be sent is lost.
+    fn lose_pieces(&mut self, cx: &mut Cx<'_>) {
+        self.pieces
+            .drain(..)
+            .for_each(|packet| cx.drop(packet, DEVICE_FAILED));
     }
 
     /// Asks again soon.
@@ -271,7 +277,7 @@ impl<D: NetDev, W: Ways> Port<D, W> {
     }
 }
 
-impl<D, W: Ways> Element for Port<D, W>
+impl<D, W: Sides> Element for Port<D, W>
 where
     D: NetDev + Send,
     for<'a> D::RxFrame<'a>: IntoPacket,
@@ -349,7 +355,12 @@ where
 
     fn in_flight(&self) -> usize {
         // What waits for an interface that is down may wait for ever.
-        if !self.sink || self.resting || self.is_removed() {
+        if self.resting { 0 } else { self.held() }
+    }
+
+    fn held(&self) -> usize {
+        // What a device that is gone has not sent was counted as lost.
+        if !self.sink || self.is_removed() {
             return 0;
         }
         self.pieces.len() + self.device.unsent()
@@ -360,7 +371,8 @@ where
     }
 
     fn handlers(&self) -> &'static [Handler] {
-        match (self.source, self.sink) {
+        // Those of the class, whichever side is connected.
+        match (W::SOURCE, W::SINK) {
             (true, false) => FROM_HANDLERS,
             (false, true) => TO_HANDLERS,
             _ => TAP_HANDLERS,
@@ -369,7 +381,7 @@ where
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
-            "count" if self.source => Ok(self.received.to_string()),
+            "count" if W::SOURCE => Ok(self.received.to_string()),
             "count" | "sent" => Ok(self.sent().to_string()),
             "kernel_drops" => Ok(self.overruns.to_string()),
             "state" => Ok(match self.failed {
@@ -383,7 +395,7 @@ where
     }
 }
 
-impl<D, W: Ways> Typed for Port<D, W>
+impl<D, W: Sides> Typed for Port<D, W>
 where
     D: NetDev + Send + 'static,
     for<'a> D::RxFrame<'a>: IntoPacket,
