@@ -112,6 +112,27 @@ fn what_leads_back_to_where_it_was_taken_from_does_not_stand_still() {
 }
 
 #[test]
+fn a_file_waits_for_memory_and_loses_nothing() {
+    let file = std::env::temp_dir().join(format!("waypost-pressure-{}.pcap", std::process::id()));
+    let written = format!("InfiniteSource(LIMIT 5000) -> t :: ToDump({file:?});");
+    let mut graph = start(&written, &pool());
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    assert_eq!(read(&graph, ["t.count"]), ["5000"]);
+    drop(graph);
+    let small = Pool::builder().small(100).build().unwrap();
+    let text = format!(
+        "f :: FromDump({file:?}) -> q :: Queue(1000, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false) -> d :: Discard;"
+    );
+    let mut graph = start(&text, &small);
+    graph.run_until_idle(Instant::ZERO, 10_000);
+    assert!(graph.next_timer().is_some(), "memory is asked for again");
+    graph.write("u.active", "true").unwrap();
+    graph.run_until_idle(Instant::from_millis(2), 10_000);
+    let _ = std::fs::remove_file(&file);
+    assert_eq!(read(&graph, ["d.count", "f.drops"]), ["5000", "0"]);
+}
+
+#[test]
 fn each_element_counts_a_packet_once() {
     let mut graph = start(
         "s :: InfiniteSource(LIMIT 100) -> q :: Queue(ON_FULL BLOCK) -> n :: Null -> u :: Unqueue -> c :: Counter

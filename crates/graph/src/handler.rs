@@ -94,7 +94,10 @@ impl Merge {
     pub fn of(self, answers: Vec<String>) -> String {
         match self {
             Self::First => answers.into_iter().next().unwrap_or_default(),
-            Self::Lines => answers.join("\n"),
+            Self::Lines => {
+                let answers: Vec<_> = answers.into_iter().filter(|it| !it.is_empty()).collect();
+                answers.join("\n")
+            }
             Self::Sum => {
                 let numbers: Option<Vec<f64>> =
                     answers.iter().map(|it| it.trim().parse().ok()).collect();

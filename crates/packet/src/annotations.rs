@@ -27,6 +27,12 @@ impl Packet {
         it.marks.transport = mark_at(it.offset, offset);
     }
 
+    /// Marks no transport header any more.
+    #[inline(always)]
+    pub fn clear_transport(&mut self) {
+        self.raw_mut().marks.transport = 0;
+    }
+
     /// From the network header to the end, also where the header was stripped off the front;
     /// `None` if none is marked.
     #[inline(always)]
@@ -59,17 +65,19 @@ impl Packet {
     #[inline(always)]
     pub fn network_offset(&self) -> Option<isize> {
         let it = self.raw();
-        (it.marks.network != 0).then(|| it.marks.network as isize - it.offset as isize)
+        let place = it.marks.network.checked_sub(1)?;
+        Some(place as isize - it.offset as isize)
     }
 
     #[inline(always)]
     #[allow(unsafe_code)]
     fn octets_at(&self, mark: u16) -> Option<&[u8]> {
         let it = self.raw();
-        let len = (it.offset + it.len).checked_sub(u32::from(mark))?;
-        // SAFETY: `mark + len = offset + len`, which is within the capacity.
-        (mark != 0).then(|| unsafe {
-            core::slice::from_raw_parts(it.base.as_ptr().add(mark as usize), len as usize)
+        let place = u32::from(mark).checked_sub(1)?;
+        let len = (it.offset + it.len).checked_sub(place)?;
+        // SAFETY: `place + len = offset + len`, which is within the capacity.
+        Some(unsafe {
+            core::slice::from_raw_parts(it.base.as_ptr().add(place as usize), len as usize)
         })
     }
 
@@ -81,10 +89,11 @@ impl Packet {
     )]
     fn octets_at_mut(&mut self, mark: u16) -> Option<&mut [u8]> {
         let it = self.raw();
-        let len = (it.offset + it.len).checked_sub(u32::from(mark))?;
+        let place = u32::from(mark).checked_sub(1)?;
+        let len = (it.offset + it.len).checked_sub(place)?;
         // SAFETY: as above; the callers have made the octets this packet's own.
-        (mark != 0).then(|| unsafe {
-            core::slice::from_raw_parts_mut(it.base.as_ptr().add(mark as usize), len as usize)
+        Some(unsafe {
+            core::slice::from_raw_parts_mut(it.base.as_ptr().add(place as usize), len as usize)
         })
     }
 
@@ -264,7 +273,8 @@ impl Packet {
     pub fn frame_meta(&self) -> FrameMeta {
         let it = self.raw();
         let checksum = if it.flags & CHECKSUM_PARTIAL != 0 {
-            let start = u32::from(it.marks.checksum_start).saturating_sub(it.offset) as u16;
+            let place = u32::from(it.marks.checksum_start).saturating_sub(1);
+            let start = place.saturating_sub(it.offset) as u16;
             ChecksumState::Partial {
                 start,
                 offset: it.marks.checksum_offset,
@@ -300,8 +310,10 @@ impl Packet {
             ChecksumState::Verified => it.flags |= CHECKSUM_VERIFIED,
             ChecksumState::Partial { start, offset } => {
                 it.flags |= CHECKSUM_PARTIAL;
-                it.marks.checksum_start =
-                    u16::try_from(it.offset + u32::from(start)).unwrap_or(u16::MAX);
+                it.marks.checksum_start = match mark_at(it.offset, start.into()) {
+                    0 => u16::MAX,
+                    mark => mark,
+                };
                 it.marks.checksum_offset = offset;
             }
         }
@@ -345,21 +357,16 @@ impl Packet {
     /// Moves all marks, which count from the frame's first octet, and clears those that come to lie before `least`.
     pub(crate) fn shift_marks(&mut self, by: isize, least: usize) {
         let shift = |mark: u16| {
-            let moved = usize::try_from(mark as isize + by).ok();
-            let kept = moved.filter(|&it| mark != 0 && it >= least);
-            kept.and_then(|it| u16::try_from(it).ok()).unwrap_or(0)
+            let place = mark.checked_sub(1);
+            let moved = place.and_then(|it| usize::try_from(it as isize + by).ok());
+            let kept = moved.filter(|&it| it >= least);
+            kept.map_or(0, |it| mark_at(0, it))
         };
         let it = self.raw_mut();
         it.marks.network = shift(it.marks.network);
         it.marks.transport = shift(it.marks.transport);
         it.marks.checksum_start = shift(it.marks.checksum_start);
-        // It is one more than the place that it marks.
-        let stripped = shift(it.marks.stripped);
-        it.marks.stripped = if usize::from(stripped) > least {
-            stripped
-        } else {
-            0
-        };
+        it.marks.stripped = shift(it.marks.stripped);
         if it.marks.checksum_start == 0 {
             it.flags &= !CHECKSUM_PARTIAL;
         }
@@ -369,10 +376,10 @@ impl Packet {
     /// from the frame's first.
     pub(crate) fn first_marked(&self) -> usize {
         let it = self.raw();
-        let marks = [it.marks.network, it.marks.transport].into_iter();
-        let marks = marks.filter(|&mark| mark != 0).map(usize::from);
-        let stripped = usize::from(it.marks.stripped).checked_sub(1);
-        marks.chain(stripped).fold(it.offset as usize, usize::min)
+        let marks = [it.marks.network, it.marks.transport, it.marks.stripped];
+        let places = marks.iter().filter_map(|mark| mark.checked_sub(1));
+        let places = places.map(usize::from);
+        places.fold(it.offset as usize, usize::min)
     }
 
     /// Computes a transport checksum left unfinished that begins among the first `count` octets: they are about to
@@ -380,16 +387,18 @@ impl Packet {
     #[cold]
     pub(crate) fn complete_checksum_within(&mut self, count: usize) {
         let it = self.raw();
-        if usize::from(it.marks.checksum_start) < it.offset as usize + count {
+        if usize::from(it.marks.checksum_start) <= it.offset as usize + count {
             self.complete_checksum();
         }
     }
 }
 
-/// A mark `offset` octets after the packet's first; none for what no frame is long enough for.
+/// A mark `offset` octets after the packet's first: one more than the place, from the frame's first octet on, since 0 is none; and
+/// none for what no frame is long enough for.
 #[inline(always)]
 fn mark_at(first: u32, offset: usize) -> u16 {
-    u16::try_from((first as usize).saturating_add(offset)).unwrap_or(0)
+    let mark = (first as usize).saturating_add(offset).saturating_add(1);
+    u16::try_from(mark).unwrap_or(0)
 }
 
 /// To whom the link layer addressed a packet.

@@ -8,6 +8,7 @@ use core::ptr::{NonNull, null_mut};
 use crate::allocator::Allocator;
 use crate::descriptor::{COLOURS, Descriptor, heap_free};
 use crate::memory::{HeapMemory, Memory};
+use crate::packet::Packet;
 use crate::sync::{
     AtomicBool, AtomicIsize, AtomicPtr, AtomicUsize, Ordering, Padded, UnsafeCell, spin_loop,
 };
@@ -211,6 +212,13 @@ impl Pool {
     pub fn region(&self) -> &dyn Memory {
         // SAFETY: a handle keeps the core alive.
         unsafe { &*self.core.as_ref().memory }
+    }
+
+    /// Whether the pool was built with frames for packets of so many octets: if not, waiting for one is in vain.
+    pub fn has_frames_for(&self, len: usize) -> bool {
+        let fits = |class: &Class| len + Packet::HEADROOM_MAX <= class.size();
+        let mut classes = Class::POOLED.into_iter().filter(fits);
+        classes.any(|class| self.core().total(class) > 0)
     }
 
     /// What the pool holds and has seen.

@@ -219,3 +219,40 @@ fn a_mark_beyond_any_frame_is_none() {
     packet.set_network_offset(1 << 16);
     assert!(packet.network().is_none());
 }
+
+#[test]
+fn the_first_octet_of_a_frame_can_be_marked() {
+    let (_pool, mut frames) = used(1);
+    let mut packet = numbered(&mut frames, 90);
+    assert!(packet.set_window(0, 200));
+    packet.set_network_offset(0);
+    packet.set_transport_offset(20);
+    let partial = FrameMeta {
+        checksum: ChecksumState::Partial {
+            start: 0,
+            offset: 6,
+        },
+        ..FrameMeta::default()
+    };
+    packet.set_frame_meta(partial);
+    assert_eq!(packet.network_offset(), Some(0));
+    assert_eq!(packet.network().map(<[u8]>::len), Some(200));
+    assert_eq!(packet.transport().map(<[u8]>::len), Some(180));
+    let copy = frames.copy_packet(&packet).unwrap();
+    assert_eq!(copy.network_offset(), Some(0));
+    assert_eq!(copy.frame_meta(), partial);
+    assert!(packet.prepend(1).is_some(), "moved to where there is room");
+    assert_eq!(packet.network_offset(), Some(1));
+    packet.clear_transport();
+    assert!(packet.transport().is_none() && packet.network().is_some());
+}
+
+#[test]
+fn a_pool_knows_what_it_was_built_for() {
+    let pool = Pool::builder().small(1).medium(1).build().unwrap();
+    let held: Vec<_> = std::iter::from_fn(|| pool.allocator().packet_for(1)).collect();
+    assert_eq!(held.len(), 2);
+    let most = Class::Medium.size() - Packet::HEADROOM_MAX;
+    assert!(pool.has_frames_for(1500) && pool.has_frames_for(most));
+    assert!(!pool.has_frames_for(most + 1));
+}

@@ -349,6 +349,10 @@ impl Element for ArpQuerier {
         self.follow(cx);
     }
 
+    fn held(&self) -> usize {
+        self.table.packets()
+    }
+
     fn is_task(&self) -> bool {
         self.others.is_some()
     }

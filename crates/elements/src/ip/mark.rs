@@ -66,8 +66,9 @@ impl Element for MarkIpHeader {
                 .and_then(|octets| Ipv4Header::split_from(octets).ok());
             let transport = header.map(|(header, _)| self.offset + header.header_len());
             packet.set_network_offset(self.offset);
-            if let Some(transport) = transport {
-                packet.set_transport_offset(transport);
+            match transport {
+                Some(transport) => packet.set_transport_offset(transport),
+                None => packet.clear_transport(),
             }
         }
     }

@@ -141,6 +141,9 @@ impl Element for RatedSource {
         }
         self.made += batch.len() as u64;
         self.count += batch.len() as u64;
+        // What is due already waits for room, or for memory, of which others tell.
+        let next = self.next().filter(|&next| next > cx.now());
+        cx.set_timer(next);
     }
 
     fn is_task(&self) -> bool {
@@ -162,8 +165,6 @@ impl Element for RatedSource {
             worked = !batch.is_empty();
             cx.push(0, &mut batch);
             cx.put_batch(batch);
-            let next = self.next();
-            cx.set_timer(next);
         }
         // At once: when it fills what is behind it with its last packet, it does not run again.
         if self.left() == 0 {
@@ -223,6 +224,31 @@ mod tests {
     use waypost_graph::Instant;
 
     use crate::testing::graph;
+
+    #[test]
+    fn keeps_its_rate_when_it_is_pulled() {
+        let mut graph = graph("RatedSource(RATE 100) -> u :: Unqueue -> Discard;");
+        // A driver sleeps until the next timer.
+        let mut now = Instant::ZERO;
+        while now <= Instant::from_millis(1000) {
+            graph.run_until_idle(now, 100);
+            now = graph.next_timer().unwrap();
+        }
+        assert_eq!(graph.read("u.count").unwrap(), "101");
+    }
+
+    #[test]
+    fn does_not_spin_without_memory() {
+        let mut graph = graph(
+            "RatedSource(RATE 100000) -> Queue(100000) -> Unqueue(ACTIVE false) -> d :: Discard;",
+        );
+        graph.run_until_idle(Instant::from_millis(1), 100_000);
+        for millis in 2..2000 {
+            assert!(graph.run_until_idle(Instant::from_millis(millis), 1000) < 100);
+        }
+        assert!(!graph.step(Instant::from_millis(2000)), "the pool is empty");
+        assert!(graph.next_timer().is_some(), "it is tried again");
+    }
 
     #[test]
     fn keeps_its_rate_in_virtual_time() {

@@ -236,6 +236,19 @@ fn to_dump_hands_packets_on_and_pulls_them() {
     back.expect("k", ["0102", "03"]);
 }
 
+#[test]
+fn to_dump_says_what_it_could_not_write() {
+    for (rest, lost) in [("", "2"), (" -> k :: Keep", "0")] {
+        let text = format!("Feed(0102, 03) -> t :: ToDump(/dev/full, UNBUFFERED true){rest};");
+        let graph = Graph::run(&text);
+        assert_eq!(graph.read("t.unwritten"), "2", "{rest}");
+        assert_eq!(graph.read("t.drops"), lost, "{rest}");
+        if !rest.is_empty() {
+            graph.expect("k", ["0102", "03"]);
+        }
+    }
+}
+
 /// Packets that hold their number, recorded at these milliseconds after 1000 seconds.
 fn recorded(name: &str, link: u8, packets: &[(u32, &str)]) -> File {
     let head = format!("d4c3b2a1 0200 0400 00000000 00000000 ffff0000 {link:02x}000000");

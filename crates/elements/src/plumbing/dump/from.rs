@@ -1,5 +1,6 @@
 //! FromDump: packets from capture files.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::BufReader;
 
@@ -86,6 +87,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         name,
         reader: Some(reader),
         link: LinkType::ETHERNET,
+        kept: None,
         ahead: None,
         error: None,
         end: End::parse(args)?,
@@ -110,6 +112,8 @@ struct FromDump {
     reader: Option<Reader<BufReader<File>>>,
     /// What the last packet that was read begins with.
     link: LinkType,
+    /// What was read when there was no memory for it.
+    kept: Option<(WallTime, Vec<u8>)>,
     /// The next packet.
     ahead: Option<Packet>,
     error: Option<PcapError>,
@@ -130,24 +134,33 @@ impl FromDump {
     /// The next packet of the file. One is read ahead, so that the end of the file is known when the last packet leaves.
     fn read_one(&mut self, cx: &mut Cx<'_>) -> Option<Packet> {
         while self.active {
-            let record = match self.reader.as_mut()?.next() {
-                Ok(Some(record)) => record,
-                Ok(None) => {
-                    self.reader = None;
-                    return None;
-                }
-                Err(error) => {
-                    (self.error, self.reader) = (Some(error), None);
-                    return None;
-                }
+            let (time, octets) = match self.kept.take() {
+                Some((time, octets)) => (time, Cow::Owned(octets)),
+                None => match self.reader.as_mut()?.next() {
+                    Ok(Some(record)) => {
+                        self.link = record.link_type;
+                        (record.time, Cow::Borrowed(record.octets))
+                    }
+                    Ok(None) => {
+                        self.reader = None;
+                        return None;
+                    }
+                    Err(error) => {
+                        (self.error, self.reader) = (Some(error), None);
+                        return None;
+                    }
+                },
             };
-            self.link = record.link_type;
-            let time = record.time;
             let mut place = self.window.place(time);
             if place == Place::Before {
                 continue;
             }
-            let Some(mut packet) = cx.frames().copy(record.octets) else {
+            let Some(mut packet) = cx.frames().copy(&octets) else {
+                if cx.frames().pool().has_frames_for(octets.len()) {
+                    // Others hold them all: later.
+                    self.kept = Some((time, octets.into_owned()));
+                    return None;
+                }
                 cx.count_drops(1, DropReason::NO_BUFFER);
                 continue;
             };
@@ -207,7 +220,7 @@ impl FromDump {
     }
 
     fn is_done(&self) -> bool {
-        self.reader.is_none() && self.ahead.is_none()
+        self.reader.is_none() && self.kept.is_none() && self.ahead.is_none()
     }
 }
 

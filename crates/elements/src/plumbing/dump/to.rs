@@ -38,6 +38,10 @@ the cards `AIRONET` and `PRISM`. Times are in nanoseconds: `NANO` is understood 
 
 const TO_HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets written"),
+    Handler::sum(
+        "unwritten",
+        "packets that could not be written, lost unless there is an output",
+    ),
     Handler::read("filename", "the file's name"),
     Handler::write("reset_counts", "counts from 0 again"),
     Handler::write("flush", "writes what is buffered"),
@@ -79,6 +83,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
         writer,
         unbuffered,
         count: 0,
+        unwritten: 0,
     }))
 }
 
@@ -87,6 +92,7 @@ struct ToDump {
     writer: Writer<BufWriter<Box<dyn Write + Send>>>,
     unbuffered: bool,
     count: u64,
+    unwritten: u64,
 }
 
 impl Element for ToDump {
@@ -94,19 +100,25 @@ impl Element for ToDump {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_nanos() as u64);
+        let mut unwritten = 0;
         for packet in batch.iter() {
             let time = packet
                 .timestamp()
                 .unwrap_or_else(|| WallTime::from_unix_nanos(now));
             match self.writer.write(time, packet.octets(), packet.len(), None) {
                 Ok(()) => self.count += 1,
-                Err(_) => cx.count_drops(1, NOT_WRITTEN),
+                Err(_) => unwritten += 1,
             }
         }
         if self.unbuffered && self.writer.flush().is_err() {
-            cx.count_drops(batch.len() as u64, NOT_WRITTEN);
+            unwritten = batch.len() as u64;
         }
+        self.unwritten += unwritten;
+        // With an output they go on, written or not.
         if !cx.has_output(0) {
+            if unwritten > 0 {
+                cx.count_drops(unwritten, NOT_WRITTEN);
+            }
             cx.free(batch);
         }
     }
@@ -137,6 +149,7 @@ impl Element for ToDump {
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
             "count" => Ok(self.count.to_string()),
+            "unwritten" => Ok(self.unwritten.to_string()),
             "filename" => Ok(self.name.clone()),
             _ => Err(HandlerError::unknown(handler)),
         }
@@ -148,7 +161,7 @@ impl Element for ToDump {
                 .writer
                 .flush()
                 .map_err(|error| HandlerError::new(format!("`{}`: {error}", self.name)))?,
-            "reset_counts" => self.count = 0,
+            "reset_counts" => (self.count, self.unwritten) = (0, 0),
             _ => return Err(HandlerError::unknown(handler)),
         }
         Ok(())

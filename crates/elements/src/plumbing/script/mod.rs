@@ -58,7 +58,7 @@ how many words that are, `$$` is the process. The forms that end in `q` take quo
 `DriverManager`: when a source with `STOP true`, or a script, asks the graph to stop, the script does a step instead, past the
 `wait_stop`, or the wait, at which it stands. When it comes to its end, the graph stops, at once.
 
-Where several workers run, scripts run on the first, and see the handlers of its elements.
+Where several workers run, scripts run on the first; what they read is the answer of all, and what they write is told to all.
 
 Deviations: a handler that refuses, or a variable that was never set, ends the script with a message on standard error, and stops
 the graph; Click says so and goes on. A script that jumps again and again without a wait is not ended: others take their turns. A
