@@ -189,18 +189,6 @@ impl Packet {
         self.raw_mut().marks.ingress = interface;
     }
 
-    /// The next hop that a look-up has chosen, as its table counts them.
-    #[inline(always)]
-    pub fn next_hop(&self) -> u16 {
-        self.raw().marks.next_hop
-    }
-
-    /// Sets the next hop.
-    #[inline(always)]
-    pub fn set_next_hop(&mut self, next_hop: u16) {
-        self.raw_mut().marks.next_hop = next_hop;
-    }
-
     /// A hash of the packet's flow, 0 if none was computed.
     #[inline(always)]
     pub fn flow_hash(&self) -> u32 {

@@ -70,16 +70,15 @@ pub(crate) struct Marks {
     pub(crate) transport: u16,
     pub(crate) flow_hash: u32,
     pub(crate) ingress: u16,
-    pub(crate) next_hop: u16,
+    /// One more than where the octets begin that were stripped off the front; 0 if none were.
+    pub(crate) stripped: u16,
     pub(crate) checksum_start: u16,
     pub(crate) checksum_offset: u16,
     pub(crate) segment_size: u16,
     pub(crate) segment_kind: u8,
     pub(crate) paint: u8,
     pub(crate) link: u8,
-    pub(crate) spare: u8,
-    /// One more than where the octets begin that were stripped off the front; 0 if none were.
-    pub(crate) stripped: u16,
+    pub(crate) spare: [u8; 3],
 }
 
 #[cfg(not(loom))]
