@@ -4,8 +4,8 @@ use std::process::Command;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use waypost_device::Namespace;
-use waypost_device::af_packet::AfPacket;
-use waypost_netdev::NetDev;
+use waypost_device::af_packet::{AfPacket, AfPacketTx};
+use waypost_netdev::{FrameMeta, NetDev, TxFrame};
 use waypost_tests::{Host, Net, program, skip};
 use waypost_wire::Instant;
 
@@ -96,4 +96,177 @@ fn a_burst_of_nothing_is_refused() {
             "{said}"
         );
     }
+}
+
+/// Runs a graph that stops by itself, and says what its handlers and statistics were then.
+fn run_to_end(host: &Host, text: &str, handlers: &[&str], between: impl FnOnce()) -> String {
+    let mut command = graph(host, text);
+    command.args(handlers.iter().flat_map(|it| ["-h", it]));
+    let mut running = host.spawn(&mut command).unwrap();
+    running.wait_for("running").unwrap();
+    between();
+    running.finish().unwrap()
+}
+
+/// What a handler said at the end.
+fn answer(said: &str, handler: &str) -> u64 {
+    let (_, rest) = said.split_once(&format!("{handler}:\n")).expect(said);
+    rest.lines().next().expect(said).parse().expect(said)
+}
+
+/// A script that stops the graph when a handler says something.
+fn stop_when(handler: &str, value: &str) -> String {
+    format!("Script(label again, wait 0.01, goto again $(ne $({handler}) {value}), stop)")
+}
+
+#[test]
+fn a_full_sink_whose_interface_is_removed_loses_what_it_has_and_goes_on() {
+    for method in ["AF_PACKET", "AF_PACKET, RING 64", "AF_XDP, RING 64"] {
+        let Some((port, _far, _net)) = cable() else {
+            return;
+        };
+        port.ip("link set port0 down").unwrap();
+        let text = format!(
+            "InfiniteSource(LENGTH 60, LIMIT 500, STOP true) -> to :: ToDevice(port0, METHOD {method})"
+        );
+        let handlers = ["to.count", "to.drops", "to.state"];
+        let said = run_to_end(&port, &text, &handlers, || {
+            port.ip("link del port0").unwrap();
+        });
+        assert!(said.contains("to.state:\nremoved\n"), "{method}: {said}");
+        let counts = (answer(&said, "to.count"), answer(&said, "to.drops"));
+        assert_eq!(counts, (0, 500), "{method}: {said}");
+    }
+}
+
+#[test]
+fn each_packet_is_sent_or_lost_when_an_interface_is_removed_under_a_running_graph() {
+    for method in ["AF_PACKET", "AF_PACKET, RING 64", "AF_XDP"] {
+        let Some((port, _far, _net)) = cable() else {
+            return;
+        };
+        let text = format!(
+            "s :: RatedSource(LENGTH 60, RATE 5000) -> to :: ToDevice(port0, METHOD {method}); {}",
+            stop_when("to.state", "removed")
+        );
+        let handlers = ["s.count", "to.count", "to.drops"];
+        let said = run_to_end(&port, &text, &handlers, || {
+            port.ip("link del port0").unwrap();
+        });
+        let [made, sent, lost] = handlers.map(|it| answer(&said, it));
+        assert_eq!(sent + lost, made, "{method}: {said}");
+        assert!(lost > 0, "{method}: {said}");
+    }
+}
+
+#[test]
+fn a_source_says_that_its_interface_was_removed() {
+    for method in ["AF_PACKET", "AF_XDP, PEER FINISHES"] {
+        let Some((port, _far, _net)) = cable() else {
+            return;
+        };
+        let text = format!(
+            "from :: FromDevice(port0, METHOD {method}) -> Discard; {}",
+            stop_when("from.state", "removed")
+        );
+        let said = run_to_end(&port, &text, &["from.state"], || {
+            port.ip("link del port0").unwrap();
+        });
+        assert_eq!(said.trim(), "removed", "{method}");
+    }
+}
+
+#[test]
+fn a_source_goes_down_and_up_with_its_interface() {
+    let Some((port, _far, _net)) = cable() else {
+        return;
+    };
+    let text = "from :: FromDevice(port0) -> Discard;
+        Script(label up, wait 0.01, goto up $(ne $(from.state) down), print \"is down\",
+               label down, wait 0.01, goto down $(ne $(from.state) up), stop)";
+    let mut running = port.spawn(&mut graph(&port, text)).unwrap();
+    running.wait_for("running").unwrap();
+    port.ip("link set port0 down").unwrap();
+    running.wait_for("is down").unwrap();
+    port.ip("link set port0 up").unwrap();
+    running.finish().unwrap();
+}
+
+#[test]
+fn what_waits_for_an_interface_that_is_down_is_lost_when_the_graph_stops() {
+    let Some((port, _far, _net)) = cable() else {
+        return;
+    };
+    port.ip("link set port0 down").unwrap();
+    for method in ["AF_PACKET", "AF_PACKET, RING 64", "AF_XDP"] {
+        let text = format!(
+            "InfiniteSource(LENGTH 60, LIMIT 20, STOP true) -> to :: ToDevice(port0, METHOD {method})"
+        );
+        let handlers = ["to.count", "to.drops", "to.state"];
+        let said = run_to_end(&port, &text, &handlers, || ());
+        assert!(said.contains("to.state:\ndown\n"), "{method}: {said}");
+        let counts = (answer(&said, "to.count"), answer(&said, "to.drops"));
+        assert_eq!(counts, (0, 20), "{method}: {said}");
+    }
+}
+
+#[test]
+fn who_may_lose_packets_goes_on_beside_a_device_that_is_blocked() {
+    let Some((port, _far, _net)) = cable() else {
+        return;
+    };
+    port.ip("link set port0 down").unwrap();
+    for method in ["AF_PACKET", "AF_XDP"] {
+        let text = format!(
+            "InfiniteSource(LENGTH 60, LIMIT 10000, STOP true) -> t :: Tee; t[1] -> sibling :: Counter -> Discard;
+             t[0] -> may :: DropWhenFull -> to :: ToDevice(port0, METHOD {method})"
+        );
+        let handlers = ["sibling.count", "may.drops", "to.count", "to.drops"];
+        let said = run_to_end(&port, &text, &handlers, || ());
+        let [sibling, before, sent, held] = handlers.map(|it| answer(&said, it));
+        assert_eq!((sibling, sent), (10_000, 0), "{method}: {said}");
+        assert!(before > 0 && held > 0, "{method}: {said}");
+        assert_eq!(before + held, 10_000, "{method}: {said}");
+    }
+}
+
+#[test]
+fn what_nobody_has_room_for_waits_in_the_kernel() {
+    const FRAMES: u64 = 5000;
+    let Some((port, far, _net)) = cable() else {
+        return;
+    };
+    // The pool has fewer frames than come in.
+    let text = format!(
+        "from :: FromDevice(port0, PROMISC true) -> c :: Classifier(12/88b5, -); c[1] -> Discard;
+         c[0] -> q :: Queue(100, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false) -> d :: Discard;
+         FromDevice(lo) -> go :: Counter -> Discard;
+         Script(label before, wait 0.01, goto before $(eq $(go.count) 0), print \"queued $(q.length)\",
+                write u.active true, label after, wait 0.01, goto after $(lt $(d.count) {FRAMES}), stop)"
+    );
+    let mut command = graph(&port, &text);
+    let handlers = ["d.count", "from.drops", "from.kernel_drops", "q.drops"];
+    command.args(["--frames", "1000"]);
+    command.args(handlers.iter().flat_map(|it| ["-h", it]));
+    let mut running = port.spawn(&mut command).unwrap();
+    running.wait_for("running").unwrap();
+    let namespace = Namespace::Named(far.namespace().to_owned());
+    let builder = AfPacket::builder("eth0").namespace(namespace);
+    let mut sender = builder.send_only().open().unwrap();
+    let mut octets = [0xff; 60];
+    octets[12..14].copy_from_slice(&[0x88, 0xb5]);
+    while sender.statistics().sent < FRAMES {
+        let left = FRAMES - sender.statistics().sent - sender.unsent() as u64;
+        let each = |room: AfPacketTx<'_>| {
+            room.send(60, FrameMeta::default(), |room| {
+                room.copy_from_slice(&octets);
+            });
+        };
+        sender.transmit(Instant::ZERO, left as usize, each).unwrap();
+    }
+    port.run("ping -c 1 127.0.0.1").unwrap();
+    let mut said = running.wait_for("queued").unwrap();
+    said += &running.finish().unwrap();
+    assert!(said.contains("queued 100"), "{said}");
+    assert_eq!(handlers.map(|it| answer(&said, it)), [FRAMES, 0, 0, 0]);
 }

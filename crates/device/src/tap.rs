@@ -8,7 +8,9 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use waypost_netdev::{Capabilities, DeviceError, LentRx, Medium, NetDev, Offloads, Wakeup};
+use waypost_netdev::{
+    Capabilities, DeviceError, FrameMeta, LentRx, Medium, NetDev, Offloads, Wakeup,
+};
 use waypost_packet::{Pool, PoolTx};
 use waypost_wire::{Instant, MacAddr};
 
@@ -154,6 +156,8 @@ impl TapBuilder {
             file,
             capabilities,
             buffer,
+            kept: None,
+            index: interface.index.cast_unsigned(),
             pending: Pending::new(self.pool.as_ref())?,
             statistics: DeviceStatistics::default(),
             queue: self.multi_queue.then(|| self.name.clone()),
@@ -183,8 +187,11 @@ pub struct Tap {
     file: File,
     capabilities: Capabilities,
     buffer: Box<[u8]>,
+    /// The frame in the buffer, if it was read and left there: its length, and its description.
+    kept: Option<(usize, FrameMeta)>,
     pending: Pending,
     statistics: DeviceStatistics,
+    index: u32,
     /// The interface's name, if this may be one of several queues.
     queue: Option<String>,
 }
@@ -205,9 +212,41 @@ impl Tap {
         }
     }
 
+    /// The interface's index in its network namespace.
+    pub fn interface_index(&self) -> u32 {
+        self.index
+    }
+
     /// What was counted since the interface was opened.
     pub fn statistics(&self) -> DeviceStatistics {
         self.statistics
+    }
+
+    /// Reads the next frame into the buffer, if none is there; says how long it is, and what its octets do not say.
+    fn read(&mut self) -> Result<Option<(usize, FrameMeta)>, DeviceError> {
+        if let Some(kept) = self.kept.take() {
+            return Ok(Some(kept));
+        }
+        loop {
+            let mut header = [0; vnet::LEN];
+            let mut parts = [
+                IoSliceMut::new(&mut header),
+                IoSliceMut::new(&mut self.buffer),
+            ];
+            let len = match self.file.read_vectored(&mut parts) {
+                Ok(len) => len.saturating_sub(vnet::LEN),
+                Err(error) => match (error.kind(), error.raw_os_error()) {
+                    (io::ErrorKind::WouldBlock, _) => return Ok(None),
+                    (io::ErrorKind::Interrupted, _) => continue,
+                    (_, Some(libc::EBADFD)) => return Err(DeviceError::Removed),
+                    (_, number) => return Err(DeviceError::Os(number.unwrap_or(0))),
+                },
+            };
+            match vnet::read(header) {
+                Some(meta) => return Ok(Some((len, meta))),
+                None => self.statistics.truncated += 1,
+            }
+        }
     }
 
     /// Offers what was accepted to the kernel.
@@ -250,27 +289,17 @@ impl NetDev for Tap {
     ) -> Result<usize, DeviceError> {
         let mut count = 0;
         while count < max {
-            let mut header = [0; vnet::LEN];
-            let mut parts = [
-                IoSliceMut::new(&mut header),
-                IoSliceMut::new(&mut self.buffer),
-            ];
-            let len = match self.file.read_vectored(&mut parts) {
-                Ok(len) => len.saturating_sub(vnet::LEN),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.raw_os_error() == Some(libc::EBADFD) => {
-                    return Err(DeviceError::Removed);
-                }
-                Err(error) => return Err(DeviceError::Os(error.raw_os_error().unwrap_or(0))),
+            let Some((len, meta)) = self.read()? else {
+                break;
             };
-            let Some(meta) = vnet::read(header) else {
-                self.statistics.truncated += 1;
-                continue;
-            };
+            let mut left = false;
+            each(LentRx::new(&mut self.buffer[..len], meta, &mut left));
+            if left {
+                self.kept = Some((len, meta));
+                break;
+            }
             self.statistics.received += 1;
             self.statistics.received_octets += len as u64;
-            each(LentRx::new(&mut self.buffer[..len], meta));
             count += 1;
         }
         Ok(count)

@@ -224,3 +224,18 @@ fn a_file_that_cannot_be_made_is_an_error_at_once() {
     let nowhere = "/nonexistent/capture.pcapng";
     assert!(Capture::create(Loopback::<1, 64>::new(ETHERNET), nowhere).is_err());
 }
+
+#[test]
+fn a_frame_that_is_left_in_the_device_is_written_once() {
+    let loopback = Loopback::<4, 64>::new(ETHERNET);
+    let mut device = Capture::new(loopback, Vec::new()).unwrap();
+    for number in 1..3 {
+        let octets = [number; 60];
+        assert_eq!(send(&mut device, at(1), &octets, FrameMeta::default()), 1);
+    }
+    for _ in 0..3 {
+        assert_eq!(device.receive(at(2), 9, |frame| frame.leave()), Ok(0));
+    }
+    assert_eq!(device.receive(at(3), 9, |_| ()), Ok(2));
+    assert_eq!(device.written(), 4);
+}

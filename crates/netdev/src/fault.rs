@@ -9,7 +9,7 @@ use waypost_wire::{Duration, Instant};
 
 use crate::{Capabilities, DeviceError, Direction, LentRx, LentTx, NetDev, RxFrame, Wakeup};
 use dice::Random;
-use line::Line;
+use line::{Crossed, Line};
 
 /// Frames that one call takes from the device without handing any out, at most: a device that is never
 /// empty and loses everything must not keep its caller.
@@ -161,6 +161,9 @@ impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> Fault<D, SLOTS, OCTETS>
     /// Sends what is due, as far as the device takes it.
     fn flush(&mut self, now: Instant) -> Result<(), DeviceError> {
         while self.transmit.send(now, &mut self.device)? {}
+        if self.device.unsent() > 0 {
+            self.device.transmit(now, 0, |_| ())?;
+        }
         Ok(())
     }
 
@@ -195,19 +198,26 @@ impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> NetDev for Fault<D, SLO
             let Self {
                 device, receive, ..
             } = self;
-            if receive.hand_out(now, &mut each) {
-                count += 1;
-                continue;
+            match receive.hand_out(now, &mut each) {
+                Crossed::Taken => {
+                    count += 1;
+                    continue;
+                }
+                Crossed::Left => break,
+                Crossed::Unseen => {}
             }
-            let mut seen = false;
+            let mut crossed = Crossed::Unseen;
             let came = device.receive(now, 1, |mut frame| {
                 let meta = frame.meta();
-                seen = receive.cross(now, header_len, frame.octets_mut(), meta, &mut each);
+                crossed = receive.cross(now, header_len, frame.octets_mut(), meta, &mut each);
+                if crossed == Crossed::Left {
+                    frame.leave();
+                }
             })?;
-            match (came, seen) {
-                (0, _) => break,
-                (_, true) => count += 1,
-                (_, false) => unseen += 1,
+            match crossed {
+                _ if came == 0 => break,
+                Crossed::Taken => count += 1,
+                Crossed::Unseen | Crossed::Left => unseen += 1,
             }
         }
         Ok(count)
@@ -378,6 +388,30 @@ mod tests {
             (count, device.counters(Direction::Receive).truncated),
             (Ok(1), 1)
         );
+    }
+
+    #[test]
+    fn a_frame_that_is_left_is_decided_about_once() {
+        let faults = Faults {
+            corruption_ppm: ALWAYS,
+            duplication_ppm: ALWAYS,
+            mtu: Some(3),
+            ..Faults::default()
+        };
+        let mut device = fault::<2>().with_faults(Direction::Receive, faults);
+        assert!(send(&mut device, 0));
+        for _ in 0..5 {
+            assert_eq!(device.receive(NOW, 9, |frame| frame.leave()), Ok(0));
+        }
+        let mut bits = 0;
+        let count = device.receive(NOW, 9, |frame| {
+            assert_eq!(frame.octets().len(), 3);
+            bits += frame.octets().iter().map(|it| it.count_ones()).sum::<u32>();
+        });
+        assert_eq!((count, bits), (Ok(2), 2), "the frame and its copy");
+        let counters = device.counters(Direction::Receive);
+        assert_eq!((counters.frames, counters.duplicated), (1, 1));
+        assert_eq!((counters.corrupted, counters.truncated), (1, 1));
     }
 
     #[test]

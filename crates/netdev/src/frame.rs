@@ -22,7 +22,8 @@ pub trait NetDev {
     /// What the device is and what it can complete.
     fn capabilities(&self) -> Capabilities;
 
-    /// Hands at most `max` received frames to `each`, in the order of their arrival, and says how many.
+    /// Hands at most `max` received frames to `each`, in the order of their arrival, until there is none or `each`
+    /// [leaves](RxFrame::leave) one, and says how many were taken.
     ///
     /// # Errors
     /// The device is gone or failed; frames that were handed out before the failure stay handed out. A device that is down says
@@ -98,7 +99,9 @@ pub enum Wakeup {
 }
 
 /// A received frame.
-pub trait RxFrame {
+///
+/// An owned one has left the device. One that is lent is taken by whoever it is offered to, unless they [leave](Self::leave) it.
+pub trait RxFrame: Sized {
     /// The frame, from its link header on.
     fn octets(&self) -> &[u8];
 
@@ -107,6 +110,10 @@ pub trait RxFrame {
 
     /// What the octets do not say.
     fn meta(&self) -> FrameMeta;
+
+    /// Leaves a frame that is lent in the device, for want of memory say: the call that offered it ends, without counting it, and
+    /// the next one offers it again, first, as its octets are now. An owned frame cannot be left: it is dropped.
+    fn leave(self) {}
 }
 
 /// Room for one frame to send. Dropped unsent, it ends the call that offered it.
@@ -125,12 +132,15 @@ pub trait TxFrame {
 pub struct LentRx<'a> {
     octets: &'a mut [u8],
     meta: FrameMeta,
+    left: &'a mut bool,
 }
 
 impl<'a> LentRx<'a> {
-    /// Lends `octets`, described by `meta`.
-    pub fn new(octets: &'a mut [u8], meta: FrameMeta) -> Self {
-        Self { octets, meta }
+    /// Lends `octets`, described by `meta`; `left` is true then if the frame is to stay in the device, and to be lent again by the
+    /// next call.
+    pub fn new(octets: &'a mut [u8], meta: FrameMeta, left: &'a mut bool) -> Self {
+        *left = false;
+        Self { octets, meta, left }
     }
 }
 
@@ -145,6 +155,11 @@ impl RxFrame for LentRx<'_> {
 
     fn meta(&self) -> FrameMeta {
         self.meta
+    }
+
+    #[cold]
+    fn leave(self) {
+        *self.left = true;
     }
 }
 

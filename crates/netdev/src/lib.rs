@@ -36,9 +36,13 @@
 //!     }
 //!
 //!     fn receive(&mut self, _: Instant, max: usize, mut each: impl FnMut(LentRx<'_>)) -> Result<usize, DeviceError> {
-//!         let Some((len, meta)) = self.sent.take().filter(|_| max > 0) else { return Ok(0) };
-//!         each(LentRx::new(&mut self.octets[..len], meta));
-//!         Ok(1)
+//!         let Some((len, meta)) = self.sent.filter(|_| max > 0) else { return Ok(0) };
+//!         let mut left = false;
+//!         each(LentRx::new(&mut self.octets[..len], meta, &mut left));
+//!         if !left {
+//!             self.sent = None;
+//!         }
+//!         Ok(usize::from(!left))
 //!     }
 //!
 //!     fn transmit(&mut self, now: Instant, max: usize, mut each: impl FnMut(LentTx<'_>)) -> Result<usize, DeviceError> {

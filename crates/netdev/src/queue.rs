@@ -49,11 +49,11 @@ impl<const SLOTS: usize, const OCTETS: usize> Queue<SLOTS, OCTETS> {
 
     /// The body of [`NetDev::receive`](crate::NetDev::receive).
     pub(crate) fn receive(&mut self, max: usize, mut each: impl FnMut(LentRx<'_>)) -> usize {
-        let count = max.min(self.len);
-        for _ in 0..count {
-            each(self.slots[self.head].lend());
+        let mut count = 0;
+        while count < max && self.len > 0 && self.slots[self.head].lend(&mut each) {
             self.head = (self.head + 1) % SLOTS;
             self.len -= 1;
+            count += 1;
         }
         count
     }
@@ -97,6 +97,23 @@ mod tests {
         assert_eq!((sent, queue.too_long(), queue.room()), (0, 1, 3));
         assert_eq!(queue.transmit(3, |_| ()), 0);
         assert_eq!(queue.too_long(), 1);
+    }
+
+    #[test]
+    fn what_is_left_stays_and_comes_first() {
+        let mut queue = Queue::new();
+        assert_eq!((put(&mut queue, 1), put(&mut queue, 2)), (1, 1));
+        let mut seen = 0;
+        let count = queue.receive(9, |mut frame| {
+            seen += 1;
+            if seen == 2 {
+                frame.octets_mut()[0] = 7;
+                frame.leave();
+            }
+        });
+        assert_eq!((count, seen, queue.room()), (1, 2, 2));
+        let count = queue.receive(9, |frame| assert_eq!(frame.octets(), [7, 2]));
+        assert_eq!((count, queue.room()), (1, 3));
     }
 
     #[test]

@@ -47,9 +47,15 @@ impl<const OCTETS: usize> Slot<OCTETS> {
         true
     }
 
-    /// Lends the frame.
-    pub(crate) fn lend(&mut self) -> LentRx<'_> {
-        LentRx::new(&mut self.octets[..self.len], self.meta)
+    /// Lends the frame to `each`, and says whether it was taken.
+    pub(crate) fn lend(&mut self, each: impl FnOnce(LentRx<'_>)) -> bool {
+        let mut left = false;
+        each(LentRx::new(
+            &mut self.octets[..self.len],
+            self.meta,
+            &mut left,
+        ));
+        !left
     }
 }
 
@@ -71,10 +77,12 @@ mod tests {
             assert_eq!(written, fits);
         }
         assert!(!slot.write(&mut too_long, |_| ()));
-        let frame = slot.lend();
-        assert_eq!((frame.octets(), frame.meta()), (&[1; 3][..], meta));
+        assert!(slot.lend(|frame| {
+            assert_eq!((frame.octets(), frame.meta()), (&[1; 3][..], meta));
+        }));
+        assert!(!slot.lend(|frame| frame.leave()));
         assert_eq!(too_long, 1);
         assert!(slot.store(&[2; 2], FrameMeta::default()) && !slot.store(&[3; 4], meta));
-        assert_eq!(slot.lend().octets(), [2; 2]);
+        slot.lend(|frame| assert_eq!(frame.octets(), [2; 2]));
     }
 }

@@ -22,6 +22,8 @@ pub enum Direction {
 pub struct Trace<D, F> {
     device: D,
     show: F,
+    /// The next frame was offered before, and left.
+    left: bool,
 }
 
 impl<D, F> Trace<D, F>
@@ -31,7 +33,11 @@ where
     /// Shows the frames of `device` to `show`: their way, the time of the call, their octets from the
     /// link header on, and what the octets do not say.
     pub const fn new(device: D, show: F) -> Self {
-        Self { device, show }
+        Self {
+            device,
+            show,
+            left: false,
+        }
     }
 
     /// The device within.
@@ -68,11 +74,19 @@ where
         max: usize,
         mut each: impl FnMut(D::RxFrame<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, show } = self;
-        device.receive(now, max, |frame| {
-            show(Direction::Receive, now, frame.octets(), &frame.meta());
+        let Self { device, show, left } = self;
+        let mut offered = 0;
+        let taken = device.receive(now, max, |frame| {
+            if offered > 0 || !*left {
+                show(Direction::Receive, now, frame.octets(), &frame.meta());
+            }
+            offered += 1;
             each(frame);
-        })
+        })?;
+        if offered > 0 {
+            *left = offered > taken;
+        }
+        Ok(taken)
     }
 
     fn transmit(
@@ -81,7 +95,7 @@ where
         max: usize,
         mut each: impl FnMut(ObservedTx<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, show } = self;
+        let Self { device, show, .. } = self;
         let mut watch = Sent { now, show };
         device.transmit(now, max, |room| {
             each(ObservedTx::new(&mut Some(room), &mut watch));
@@ -160,6 +174,27 @@ mod tests {
         let sent = (Direction::Transmit, 1, [7; 3].to_vec(), 5);
         let received = (Direction::Receive, 2, [7; 3].to_vec(), 5);
         assert_eq!(shown, [sent.clone(), sent, received]);
+    }
+
+    #[test]
+    fn a_frame_that_is_left_is_shown_once() {
+        let mut shown = 0;
+        let show = |way: Direction, _: Instant, _: &[u8], _: &FrameMeta| {
+            shown += usize::from(way == Direction::Receive);
+        };
+        let mut trace = Trace::new(Loopback::<2, 64>::new(Medium::Ip), show);
+        let sent = trace.transmit(Instant::ZERO, 2, |slot| {
+            slot.send(3, FrameMeta::default(), |_| ());
+        });
+        assert_eq!(sent, Ok(2));
+        for _ in 0..3 {
+            assert_eq!(
+                trace.receive(Instant::ZERO, 2, |frame| frame.leave()),
+                Ok(0)
+            );
+        }
+        assert_eq!(trace.receive(Instant::ZERO, 2, |_| ()), Ok(2));
+        assert_eq!(shown, 2);
     }
 
     #[test]

@@ -177,7 +177,8 @@ impl Packet {
         done
     }
 
-    /// The number of the interface through which the packet came in, as its graph counts them.
+    /// The number of the interface through which the packet came in, as whoever made the packet counts them: the elements of devices
+    /// give the index that the interface has in its network namespace, and 0 where it has none or that is longer.
     #[inline(always)]
     pub fn ingress(&self) -> u16 {
         self.raw().marks.ingress

@@ -7,9 +7,20 @@ use crate::packet::Packet;
 
 /// A received frame that can become a packet.
 pub trait IntoPacket: RxFrame {
-    /// The packet: the frame itself where it is one, a copy where it was lent. `None` if the pool is
-    /// exhausted: the frame is then lost, and whoever asked counts it.
-    fn into_packet(self, allocator: &mut Allocator) -> Option<Packet>;
+    /// The packet: the frame itself where it is one, a copy where it was lent.
+    ///
+    /// # Errors
+    /// The pool has no memory for it: now, and the frame stays in the device, or never.
+    fn into_packet(self, allocator: &mut Allocator) -> Result<Packet, NoMemory>;
+}
+
+/// A received frame did not become a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMemory {
+    /// It was [left](RxFrame::leave) in the device, until there is memory again.
+    Left,
+    /// The pool was built without frames that are long enough: it is lost, and whoever asked counts it.
+    Lost,
 }
 
 /// Room for a frame, that takes a packet.
@@ -41,17 +52,23 @@ impl RxFrame for Packet {
 
 impl IntoPacket for Packet {
     #[inline(always)]
-    fn into_packet(self, _: &mut Allocator) -> Option<Packet> {
-        Some(self)
+    fn into_packet(self, _: &mut Allocator) -> Result<Packet, NoMemory> {
+        Ok(self)
     }
 }
 
 impl IntoPacket for LentRx<'_> {
     #[inline]
-    fn into_packet(self, allocator: &mut Allocator) -> Option<Packet> {
-        let mut packet = allocator.copy(self.octets())?;
-        packet.set_frame_meta(self.meta());
-        Some(packet)
+    fn into_packet(self, allocator: &mut Allocator) -> Result<Packet, NoMemory> {
+        if let Some(mut packet) = allocator.copy(self.octets()) {
+            packet.set_frame_meta(self.meta());
+            return Ok(packet);
+        }
+        if !allocator.ever_holds(self.octets().len()) {
+            return Err(NoMemory::Lost);
+        }
+        self.leave();
+        Err(NoMemory::Left)
     }
 }
 

@@ -47,7 +47,7 @@ mod sync;
 pub use allocator::Allocator;
 pub use annotations::LinkDestination;
 pub use batch::{Batch, Drain};
-pub use frame::{IntoPacket, PoolTx, SendPacket};
+pub use frame::{IntoPacket, NoMemory, PoolTx, SendPacket};
 pub use memory::{HeapMemory, Memory};
 pub use packet::{Notes, Packet};
 pub use pool::{Class, Pool, PoolBuilder, PoolError, PoolStatistics};

@@ -1,7 +1,7 @@
 //! Packets cross devices: as they are, as copies, and through wrappers.
 
 use waypost_netdev::{Direction, FrameMeta, Loopback, Medium, NetDev, RateLimit, RxFrame, Trace};
-use waypost_packet::{IntoPacket, Packet, Pool, PoolTx, SendPacket};
+use waypost_packet::{IntoPacket, NoMemory, Packet, Pool, PoolTx, SendPacket};
 use waypost_wire::Instant;
 
 const NOW: Instant = Instant::ZERO;
@@ -48,7 +48,7 @@ fn packets_cross_wrappers_with_their_metadata() {
     let mut received = None;
     device
         .receive(NOW, 1, |frame| {
-            received = frame.into_packet(&mut pool.allocator());
+            received = frame.into_packet(&mut pool.allocator()).ok();
         })
         .unwrap();
     let received = received.unwrap();
@@ -57,6 +57,31 @@ fn packets_cross_wrappers_with_their_metadata() {
         (&[7; 40][..], 5)
     );
     assert_eq!(shown, [(Direction::Transmit, 40), (Direction::Receive, 40)]);
+}
+
+#[test]
+fn a_frame_without_memory_waits_unless_there_never_is_any() {
+    let mut device = Loopback::<2, 5000>::new(Medium::Ip);
+    assert_eq!(send(&mut device, packet(3000, 1)).unwrap(), 1);
+    let receive = |device: &mut Loopback<2, 5000>, allocator: &mut _| {
+        let mut result = None;
+        let count = device.receive(NOW, 2, |frame| result = Some(frame.into_packet(allocator)));
+        (count.unwrap(), result.unwrap())
+    };
+    let pool = Pool::builder().small(2).medium(1).build().unwrap();
+    let mut allocator = pool.allocator();
+    let taken = allocator.packet_for(3000).unwrap();
+    for _ in 0..3 {
+        let (count, result) = receive(&mut device, &mut allocator);
+        assert_eq!((count, result.unwrap_err()), (0, NoMemory::Left));
+    }
+    allocator.free_packet(taken);
+    let (count, result) = receive(&mut device, &mut allocator);
+    assert_eq!((count, result.unwrap().len()), (1, 3000));
+    let small = Pool::builder().small(2).build().unwrap();
+    assert_eq!(send(&mut device, packet(3000, 1)).unwrap(), 1);
+    let (count, result) = receive(&mut device, &mut small.allocator());
+    assert_eq!((count, result.unwrap_err()), (1, NoMemory::Lost));
 }
 
 #[test]

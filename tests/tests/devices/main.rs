@@ -3,6 +3,7 @@
 mod af_packet;
 mod bridge;
 mod errors;
+mod memory;
 mod support;
 mod tap;
 mod xdp;

@@ -21,7 +21,7 @@ fn builder(cable: &Cable) -> XdpBuilder {
 }
 
 /// Sends a packet, for which there is room.
-fn send_packet<D>(device: &mut D, packet: Packet)
+pub(super) fn send_packet<D>(device: &mut D, packet: Packet)
 where
     D: NetDev,
     for<'a> D::TxFrame<'a>: SendPacket,

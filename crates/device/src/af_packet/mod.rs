@@ -73,6 +73,11 @@ impl AfPacket {
         AfPacketBuilder::new(name.into())
     }
 
+    /// The interface's index in its network namespace; `None` if it is gone.
+    pub fn interface_index(&self) -> Option<u32> {
+        bound_to(self.socket.as_fd()).map(i32::cast_unsigned)
+    }
+
     /// What was counted since the interface was opened.
     pub fn statistics(&mut self) -> DeviceStatistics {
         // SAFETY: plain integers.
@@ -182,22 +187,27 @@ impl NetDev for AfPacket {
         max: usize,
         mut each: impl FnMut(LentRx<'_>),
     ) -> Result<usize, DeviceError> {
-        let mut count = 0;
-        while count < max {
-            let Some(frame) = self.ring.as_mut().and_then(ReceiveRing::next) else {
+        let (mut count, mut left) = (0, false);
+        while let Some(ring) = self.ring.as_mut().filter(|_| count < max) {
+            let Some(frame) = ring.next() else {
                 break;
             };
             if frame.truncated {
                 self.statistics.truncated += 1;
                 continue;
             }
+            let len = frame.octets.len() as u64;
+            each(LentRx::new(frame.octets, frame.meta, &mut left));
+            if left {
+                ring.keep();
+                break;
+            }
             self.statistics.received += 1;
-            self.statistics.received_octets += frame.octets.len() as u64;
-            each(LentRx::new(frame.octets, frame.meta));
+            self.statistics.received_octets += len;
             count += 1;
         }
         match self.trouble {
-            _ if count > 0 => self.trouble = None,
+            _ if count > 0 || left => self.trouble = None,
             _ if max > 0 && self.pace.is_due(now) => self.listen()?,
             Some(trouble) if max > 0 => return Err(trouble),
             _ => {}

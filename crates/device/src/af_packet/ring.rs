@@ -41,8 +41,9 @@ pub(super) struct ReceiveRing {
     block: usize,
     /// Frames of it that were not handed out.
     left: u32,
-    /// Where the next of them lies, in the mapping.
+    /// Where the next of them lies, in the mapping, and the last that was handed out.
     next: usize,
+    last: usize,
     /// Whether the block is this process's.
     held: bool,
 }
@@ -73,6 +74,7 @@ impl ReceiveRing {
             block: 0,
             left: 0,
             next: 0,
+            last: 0,
             held: false,
         }
     }
@@ -84,6 +86,7 @@ impl ReceiveRing {
         }
         self.left -= 1;
         let at = self.next;
+        self.last = at;
         let header = self
             .mapping
             .at(at, size_of::<libc::tpacket3_hdr>())?
@@ -124,6 +127,13 @@ impl ReceiveRing {
             meta,
             truncated,
         })
+    }
+
+    /// Keeps the frame that [`next`](Self::next) gave last: it gives that again.
+    #[cold]
+    pub(super) fn keep(&mut self) {
+        self.next = self.last;
+        self.left += 1;
     }
 
     /// Gives the block back and takes the next, if it is full.

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use waypost_netdev::{
     Capabilities, DeviceError, DeviceStatistics, Direction, FrameMeta, Medium, NetDev, ObservedTx,
-    Trace, VlanTag, Wakeup,
+    RxFrame, Trace, VlanTag, Wakeup,
 };
 use waypost_wire::{Instant, WallTime};
 
@@ -28,6 +28,8 @@ use super::{Format, LinkType, RECORD_MAX, Writer};
 pub struct Capture<D, W> {
     device: D,
     log: Log<W>,
+    /// The next received frame was offered before, and left: it is written already.
+    left: bool,
 }
 
 impl<D: NetDev> Capture<D, BufWriter<File>> {
@@ -66,7 +68,11 @@ impl<D: NetDev, W: Write> Capture<D, W> {
             missed: 0,
             error: None,
         };
-        Ok(Self { device, log })
+        Ok(Self {
+            device,
+            log,
+            left: false,
+        })
     }
 
     /// Says what time the calls' clock begins at; by default it is the system's time less that of the first call.
@@ -233,13 +239,21 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
         &mut self,
         now: Instant,
         max: usize,
-        each: impl FnMut(D::RxFrame<'_>),
+        mut each: impl FnMut(D::RxFrame<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, log } = self;
-        let record = |direction, now, octets: &[u8], meta: &FrameMeta| {
-            log.record(direction, now, octets, meta);
-        };
-        Trace::new(Within(device), record).receive(now, max, each)
+        let Self { device, log, left } = self;
+        let mut offered = 0;
+        let taken = device.receive(now, max, |frame| {
+            if offered > 0 || !*left {
+                log.record(Direction::Receive, now, frame.octets(), &frame.meta());
+            }
+            offered += 1;
+            each(frame);
+        })?;
+        if offered > 0 {
+            *left = offered > taken;
+        }
+        Ok(taken)
     }
 
     fn transmit(
@@ -248,7 +262,7 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
         max: usize,
         each: impl FnMut(ObservedTx<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, log } = self;
+        let Self { device, log, .. } = self;
         let record = |direction, now, octets: &[u8], meta: &FrameMeta| {
             log.record(direction, now, octets, meta);
         };

@@ -195,6 +195,7 @@ impl XdpBuilder {
         let shared = Arc::new(Interface {
             _control: control,
             _quieted: quieted,
+            index,
         });
         let queues = self.queue..queues;
         queues
@@ -336,6 +337,7 @@ fn bind_error(name: &str, queue: u32, source: io::Error) -> OpenError {
 /// What the queues of an interface have in common, beside the program.
 #[derive(Debug)]
 struct Interface {
+    index: u32,
     /// Keeps the interface promiscuous.
     _control: OwnedFd,
     _quieted: Option<Quieted>,

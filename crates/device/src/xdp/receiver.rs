@@ -75,6 +75,11 @@ impl XdpReceiver {
         self.socket.zero_copy
     }
 
+    /// The interface's index in its network namespace.
+    pub fn interface_index(&self) -> u32 {
+        self.socket.interface.index
+    }
+
     /// What was counted since the device was opened.
     pub fn statistics(&mut self) -> DeviceStatistics {
         let counted = socket::statistics(self.socket.fd.as_fd());

@@ -64,7 +64,7 @@ pub(super) struct Socket {
     pub(super) program: Option<Arc<Program>>,
     /// Frames that the kernel still had when a half of the device was dropped.
     left: Mutex<Vec<Held>>,
-    _interface: Arc<Interface>,
+    pub(super) interface: Arc<Interface>,
     _pool: Pool,
 }
 
@@ -83,7 +83,7 @@ impl Socket {
             queue,
             program,
             left: Mutex::default(),
-            _interface: Arc::clone(interface),
+            interface: Arc::clone(interface),
             _pool: pool.clone(),
         }
     }

@@ -13,6 +13,19 @@ pub(super) struct Line<const SLOTS: usize, const OCTETS: usize> {
     slots: [(Slot<OCTETS>, Option<Waiting>); SLOTS],
     /// How many frames have come.
     sequence: u64,
+    /// What was decided about a received frame that was left in the device: how long it is now, and its description.
+    left: Option<(usize, FrameMeta)>,
+}
+
+/// What became of a frame that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Crossed {
+    /// It was handed out, and taken.
+    Taken,
+    /// It was offered, and left.
+    Left,
+    /// There was none, or it is lost, or waits.
+    Unseen,
 }
 
 /// Why the frame in a slot is there.
@@ -40,6 +53,7 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
             dice: Dice::new(seed),
             slots: [const { (Slot::EMPTY, None) }; SLOTS],
             sequence: 0,
+            left: None,
         }
     }
 
@@ -111,21 +125,23 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         } else if sent == 0 {
             return Ok(false);
         }
-        self.left(index);
+        self.gone(index);
         Ok(true)
     }
 
-    /// Hands the next frame to `each` if one is due, and says whether one was.
-    pub(super) fn hand_out(&mut self, now: Instant, each: impl FnOnce(LentRx<'_>)) -> bool {
+    /// Hands the next frame to `each` if one is due.
+    pub(super) fn hand_out(&mut self, now: Instant, each: impl FnOnce(LentRx<'_>)) -> Crossed {
         let Some(index) = self.due(now) else {
-            return false;
+            return Crossed::Unseen;
         };
-        each(self.slots[index].0.lend());
-        self.left(index);
-        true
+        if !self.slots[index].0.lend(each) {
+            return Crossed::Left;
+        }
+        self.gone(index);
+        Crossed::Taken
     }
 
-    /// Takes a received frame: hands it to `each`, or keeps it, or loses it. Says whether it was handed out.
+    /// Takes a received frame: hands it to `each`, or keeps it, or loses it.
     pub(super) fn cross(
         &mut self,
         now: Instant,
@@ -133,11 +149,14 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         octets: &mut [u8],
         mut meta: FrameMeta,
         each: impl FnOnce(LentRx<'_>),
-    ) -> bool {
+    ) -> Crossed {
+        if let Some((len, meta)) = self.left.take() {
+            return self.offer(&mut octets[..len], meta, each);
+        }
         self.sequence += 1;
         let fate = self.dice.roll(header_len, octets, &mut meta);
         if fate.lost {
-            return false;
+            return Crossed::Unseen;
         }
         let octets = &mut octets[..fate.len];
         let (gap, hold) = (self.dice.faults.gap, self.dice.faults.hold);
@@ -150,11 +169,26 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         counters.omitted += u64::from(fate.held && !held);
         counters.omitted += u64::from(fate.duplicated && !duplicated);
         if held && !duplicated {
-            return false;
+            return Crossed::Unseen;
         }
-        each(LentRx::new(octets, meta));
+        self.offer(octets, meta, each)
+    }
+
+    /// Offers the frame that came last.
+    fn offer(
+        &mut self,
+        octets: &mut [u8],
+        meta: FrameMeta,
+        each: impl FnOnce(LentRx<'_>),
+    ) -> Crossed {
+        let (len, mut left) = (octets.len(), false);
+        each(LentRx::new(octets, meta, &mut left));
+        if left {
+            self.left = Some((len, meta));
+            return Crossed::Left;
+        }
         self.overtake(self.sequence);
-        true
+        Crossed::Taken
     }
 
     /// Copies the frame that came last into a slot, if there is one that it fits.
@@ -187,7 +221,7 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
     }
 
     /// The frame of a slot has left: its copy waits there now, or nothing.
-    fn left(&mut self, index: usize) {
+    fn gone(&mut self, index: usize) {
         let waiting = &mut self.slots[index].1;
         let Some(frame) = waiting else { return };
         let sequence = frame.sequence;

@@ -130,7 +130,9 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     let burst = burst(args)?;
     if method(args)? == Method::AfXdp {
         let device = xdp::receiver(&name, promiscuous, args, cx)?;
-        return Ok(Box::new(Port::<_, Ingress>::with_file(device).burst(burst)));
+        let number = number(device.interface_index());
+        let port = Port::<_, Ingress>::with_file(device);
+        return Ok(Box::new(port.burst(burst).numbered(number)));
     }
     let mut builder = AfPacket::builder(name)
         .pool(cx.pool)
@@ -148,7 +150,9 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
-    Ok(Box::new(Port::<_, Ingress>::with_file(device).burst(burst)))
+    let number = device.interface_index().map_or(0, number);
+    let port = Port::<_, Ingress>::with_file(device);
+    Ok(Box::new(port.burst(burst).numbered(number)))
 }
 
 fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
@@ -193,8 +197,15 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
     let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
+    let number = number(device.interface_index());
     let port = Port::<_, Both>::with_file(device).burst(burst);
+    let port = port.numbered(number);
     Ok(Box::new(port.only(cx.outputs > 0, cx.inputs > 0)))
+}
+
+/// What packets say of an interface of this index.
+fn number(index: u32) -> u16 {
+    index.try_into().unwrap_or(0)
 }
 
 /// How packets are moved between an interface and the graph.

@@ -2,7 +2,7 @@
 
 use waypost_graph::Cx;
 use waypost_netdev::{Medium, NetDev, Offloads};
-use waypost_packet::{IntoPacket, LinkDestination, Packet};
+use waypost_packet::{IntoPacket, LinkDestination, NoMemory, Packet};
 use waypost_wire::MacAddr;
 
 use super::{LOOK_PERIOD, NO_FRAME, OVERRUN, Port, Sides};
@@ -22,25 +22,18 @@ where
     /// Brings packets in, and says whether there were any.
     pub(super) fn receive(&mut self, budget: usize, cx: &mut Cx<'_>) -> bool {
         let mut batch = cx.take_batch();
-        let (now, mut lost) = (cx.now(), 0);
-        let mut max = budget.min(self.burst).min(batch.room());
-        let mut short = false;
-        // A lent frame is copied: no more are read than there is memory for. What the device owns itself needs none.
-        if !std::mem::needs_drop::<D::RxFrame<'static>>() {
-            max = cx.frames().fill(&mut batch, max);
-            cx.free(&mut batch);
-            short = max == 0;
-        }
+        let (now, mut lost, mut short) = (cx.now(), 0, false);
+        let max = budget.min(self.burst).min(batch.room());
         let frames = cx.frames();
         let result = self
             .device
             .receive(now, max, |frame| match frame.into_packet(frames) {
                 // There is room: no more was asked for.
-                Some(packet) => drop(batch.push(packet)),
-                None => lost += 1,
+                Ok(packet) => drop(batch.push(packet)),
+                Err(NoMemory::Left) => short = true,
+                Err(NoMemory::Lost) => lost += 1,
             });
         if lost > 0 {
-            // A super-segment, for which there is other memory.
             cx.count_drops(lost, NO_FRAME);
         }
         let taken = batch.len() as u64 + lost;
@@ -61,8 +54,9 @@ where
         if self.look_wanted && now >= self.look_at {
             self.look(cx);
         }
-        if let Medium::Ethernet(own) = self.capabilities.medium {
-            for packet in batch.iter_mut() {
+        for packet in batch.iter_mut() {
+            packet.set_ingress(self.number);
+            if let Medium::Ethernet(own) = self.capabilities.medium {
                 packet.set_link_destination(link_destination(packet, own));
                 if packet.is_unfinished() {
                     // Without room for it a tag stays where it is.

@@ -20,7 +20,7 @@ use waypost_wire::{Duration, Instant};
 
 use super::{FROM_HANDLERS, TAP_HANDLERS, TO_HANDLERS};
 
-/// The pool had no frame for a received packet.
+/// The pool was built without frames that are long enough for a received packet.
 pub const NO_FRAME: DropReason = DropReason::new("no frame for a received packet");
 /// The packet is longer than the device takes.
 pub const TOO_LONG: DropReason = DropReason::new("too long for the device");
@@ -116,6 +116,8 @@ pub struct Port<D, W = Both> {
     /// What polls readable and writable for the device.
     file: Option<fn(&D) -> BorrowedFd<'_>>,
     burst: usize,
+    /// What packets that come in say of where they came in.
+    number: u16,
     source: bool,
     sink: bool,
     /// How many packets the device would take; none while there are `pieces`.
@@ -151,6 +153,7 @@ impl<D: NetDev, W: Sides> Port<D, W> {
             device,
             file: None,
             burst: usize::MAX,
+            number: 0,
             source: W::SOURCE,
             sink: W::SINK,
             room: 64,
@@ -188,6 +191,12 @@ impl<D: NetDev, W: Sides> Port<D, W> {
             burst: packets.max(1),
             ..self
         }
+    }
+
+    /// Gives packets that come in this number, as their [ingress](Packet::ingress); 0 by default.
+    #[must_use]
+    pub fn numbered(self, number: u16) -> Self {
+        Self { number, ..self }
     }
 
     /// Leaves out a way that nobody uses.

@@ -95,9 +95,17 @@ impl NetDev for Fake {
         if let Some(error) = far.error {
             return Err(error);
         }
-        let count = max.min(far.incoming.len());
-        for (mut octets, meta) in far.incoming.drain(..count) {
-            each(LentRx::new(&mut octets, meta));
+        let mut count = 0;
+        while count < max
+            && let Some((octets, meta)) = far.incoming.front_mut()
+        {
+            let mut left = false;
+            each(LentRx::new(octets, *meta, &mut left));
+            if left {
+                break;
+            }
+            far.incoming.pop_front();
+            count += 1;
         }
         Ok(count)
     }
@@ -216,7 +224,7 @@ fn sending(port: Port<Fake, Egress>) -> (Instance, Shelf) {
 /// What comes in at the device is kept.
 fn receiving(device: &Fake, pool: &Pool) -> (Instance, Shelf) {
     let (mut builder, shelf) = (Builder::new(), Shelf::default());
-    let port = Port::<_, Ingress>::new(device.clone());
+    let port = Port::<_, Ingress>::new(device.clone()).numbered(7);
     let ((), packets) = builder.add("port", port);
     let (input, ()) = builder.add("keep", Keep(Arc::clone(&shelf)));
     builder.connect(packets, input);

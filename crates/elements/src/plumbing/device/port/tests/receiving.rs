@@ -89,6 +89,7 @@ fn a_tag_is_put_where_the_graph_sees_it() {
     device.far().incoming.push_back((octets, meta));
     run(&mut graph, 0);
     let packet = shelf.lock().unwrap().pop_front().unwrap();
+    assert_eq!(packet.ingress(), 7, "the port's number");
     assert_eq!(packet.octets()[10..20], [1, 1, 0x81, 0, 0, 7, 8, 0, 1, 1]);
     let checksum = ChecksumState::Partial {
         start: 38,
@@ -131,4 +132,91 @@ fn an_idle_source_lets_its_worker_sleep() {
     graph.run_until_idle(looks, 100);
     assert_eq!(drops(&graph, OVERRUN), 3);
     assert_eq!(graph.next_timer(), None, "and then no more");
+}
+
+#[test]
+fn long_frames_without_memory_wait_in_the_device() {
+    let device = Fake::new();
+    let pool = Pool::builder()
+        .small(64)
+        .medium(3)
+        .large(2)
+        .build()
+        .unwrap();
+    let (mut graph, shelf) = receiving(&device, &pool);
+    let lengths = [60, 3000, 20_000, 60, 20_000, 20_000, 3000, 3000, 3000, 60];
+    for len in lengths {
+        let frame = (vec![0; len], FrameMeta::default());
+        device.far().incoming.push_back(frame);
+    }
+    let mut came = Vec::new();
+    for round in 0..10 {
+        run(&mut graph, 10 * round);
+        let kept = std::mem::take(&mut *shelf.lock().unwrap());
+        came.extend(kept.iter().map(Packet::len));
+        if came.len() < lengths.len() {
+            let wakes = graph.next_timer().expect("it is tried again");
+            assert!(wakes <= at(10 * round + 1));
+        }
+    }
+    assert_eq!(came, lengths, "in their order");
+    assert_eq!(drops(&graph, NO_FRAME), 0);
+}
+
+#[test]
+fn frames_longer_than_the_pool_ever_holds_are_lost_and_counted() {
+    let device = Fake::new();
+    let pool = Pool::builder().small(8).build().unwrap();
+    let (mut graph, shelf) = receiving(&device, &pool);
+    for len in [60, 20_000, 61] {
+        let frame = (vec![0; len], FrameMeta::default());
+        device.far().incoming.push_back(frame);
+    }
+    run(&mut graph, 0);
+    let lengths: Vec<_> = shelf.lock().unwrap().iter().map(Packet::len).collect();
+    assert_eq!(lengths, [60, 61]);
+    assert_eq!(drops(&graph, NO_FRAME), 1);
+}
+
+#[test]
+fn what_nobody_has_room_for_stays_in_the_device() {
+    let (device, pool) = (Fake::new(), pool());
+    let (mut builder, room) = (Builder::new(), Arc::new(Mutex::new(3)));
+    let ((), packets) = builder.add("port", Port::<_, Ingress>::new(device.clone()));
+    let (input, ()) = builder.add("stalled", Stalled(Arc::clone(&room)));
+    builder.connect(packets, input);
+    let mut graph = builder.build(pool.allocator()).unwrap();
+    for number in 0..40 {
+        let frame = (vec![number; 60], FrameMeta::default());
+        device.far().incoming.push_back(frame);
+    }
+    for millis in 0..20 {
+        run(&mut graph, millis);
+        assert_eq!(device.far().incoming.len(), 37);
+    }
+    assert_eq!(graph.read("port.count").unwrap(), "3");
+    *room.lock().unwrap() = 100;
+    run(&mut graph, 20);
+    assert!(device.far().incoming.is_empty());
+    assert_eq!(graph.read("port.count").unwrap(), "40");
+    assert_eq!(graph.read("port.drops").unwrap(), "0");
+}
+
+/// Takes as many packets as there is room for.
+struct Stalled(Arc<Mutex<usize>>);
+
+impl Element for Stalled {
+    fn push(&mut self, _: usize, batch: &mut Batch, _: &mut Cx<'_>) {
+        *self.0.lock().unwrap() -= batch.len();
+        batch.drain().for_each(drop);
+    }
+
+    fn credit(&self, _: usize) -> Credit {
+        Credit::Packets(*self.0.lock().unwrap())
+    }
+}
+
+impl Typed for Stalled {
+    type Inputs = Input<Packet>;
+    type Outputs = ();
 }
