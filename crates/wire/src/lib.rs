@@ -72,6 +72,7 @@ pub mod integers;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+mod options;
 pub mod prefetch;
 pub mod prefix;
 pub mod seq;

@@ -1,9 +1,9 @@
 //! IPv4 options (RFC 791 §3.1, RFC 2113; IANA "IP Option Numbers").
 
 use core::fmt;
-use core::iter::FusedIterator;
 use core::net::Ipv4Addr;
 
+use crate::options::options;
 use crate::view::View;
 
 /// One option.
@@ -104,111 +104,27 @@ impl fmt::Display for Ipv4Option<'_> {
     }
 }
 
-/// Why an option cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ipv4OptionError {
-    /// There is no length octet, or it counts more than there is.
-    Truncated {
-        /// The option type.
-        kind: u8,
-        /// Octets that are there, type included.
-        found: usize,
-    },
-    /// The length does not fit the type: too short, or with a part of an address at the end.
-    Length {
-        /// The option type.
-        kind: u8,
-        /// The length found, type and length octet included.
-        found: u8,
-    },
+options! {
+    /// The options of a header, one after the other. It ends after the end-of-list option and after an
+    /// error.
+    Ipv4Options of Ipv4Option,
+    /// Why an option cannot be read.
+    Ipv4OptionError,
+    /// The length found, type and length octet included.
+    found,
+    alone: alone, octets: usize::from, read: read,
+    truncated: "expected all of IPv4 option {}, found its first {} octets",
+    length: "expected IPv4 option {} in a length of its own, found {} octets",
 }
 
-impl Ipv4OptionError {
-    /// The option that cannot be read.
-    pub const fn kind(&self) -> u8 {
-        match self {
-            Self::Truncated { kind, .. } | Self::Length { kind, .. } => *kind,
-        }
+/// An option that is its type alone, and whether it ends the list.
+const fn alone(kind: u8) -> Option<(Ipv4Option<'static>, bool)> {
+    match kind {
+        0 => Some((Ipv4Option::EndOfList, true)),
+        1 => Some((Ipv4Option::NoOperation, false)),
+        _ => None,
     }
 }
-
-impl fmt::Display for Ipv4OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated { kind, found } => {
-                write!(
-                    f,
-                    "expected all of IPv4 option {kind}, found its first {found} octets"
-                )
-            }
-            Self::Length { kind, found } => {
-                write!(
-                    f,
-                    "expected IPv4 option {kind} in a length of its own, found {found} octets"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for Ipv4OptionError {}
-
-/// The options of a header, one after the other. It ends after the end-of-list option and after an
-/// error.
-#[derive(Clone, Debug)]
-pub struct Ipv4Options<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Ipv4Options<'a> {
-    /// The options in these octets.
-    #[inline]
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// The octets not yet read.
-    #[inline]
-    pub const fn remaining(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for Ipv4Options<'a> {
-    type Item = Result<Ipv4Option<'a>, Ipv4OptionError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let option = match *self.rest {
-            [] => return None,
-            [0, ..] => {
-                self.rest = &[];
-                return Some(Ok(Ipv4Option::EndOfList));
-            }
-            [1, ref rest @ ..] => {
-                self.rest = rest;
-                return Some(Ok(Ipv4Option::NoOperation));
-            }
-            [kind] => Err(Ipv4OptionError::Truncated { kind, found: 1 }),
-            [kind, len, ..] => match self.rest.split_at_checked(usize::from(len)) {
-                None => Err(Ipv4OptionError::Truncated {
-                    kind,
-                    found: self.rest.len(),
-                }),
-                Some((option, rest)) => {
-                    self.rest = rest;
-                    read(kind, option).ok_or(Ipv4OptionError::Length { kind, found: len })
-                }
-            },
-        };
-        if option.is_err() {
-            self.rest = &[];
-        }
-        Some(option)
-    }
-}
-
-impl FusedIterator for Ipv4Options<'_> {}
 
 /// The option that takes exactly these octets, or `None` if its type takes another length.
 fn read(kind: u8, option: &[u8]) -> Option<Ipv4Option<'_>> {

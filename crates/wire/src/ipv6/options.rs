@@ -1,7 +1,8 @@
 //! Options of hop-by-hop and destination headers (RFC 8200 §4.2).
 
 use core::fmt;
-use core::iter::FusedIterator;
+
+use crate::options::options;
 
 /// What to do with a packet whose option one does not know: the two highest bits of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,102 +74,37 @@ impl fmt::Display for Ipv6Option<'_> {
     }
 }
 
-/// Why an option cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ipv6OptionError {
-    /// There is no length octet, or it counts more than there is.
-    Truncated {
-        /// The option type.
-        kind: u8,
-        /// Octets that are there, type included.
-        found: usize,
-    },
-    /// The length does not fit the type.
-    Length {
-        /// The option type.
-        kind: u8,
-        /// The length of the data found, in octets.
-        found: u8,
-    },
+options! {
+    /// The options of a header, one after the other, padding included: what follows the next-header and length octets. It ends
+    /// after an error.
+    Ipv6Options of Ipv6Option,
+    /// Why an option cannot be read.
+    Ipv6OptionError,
+    /// The length of the data found, in octets.
+    found,
+    alone: alone, octets: |len: u8| 2 + usize::from(len), read: read,
+    truncated: "expected all of IPv6 option {:#04x}, found its first {} octets",
+    length: "expected IPv6 option {:#04x} in a length of its own, found {} octets",
 }
 
-impl fmt::Display for Ipv6OptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated { kind, found } => {
-                write!(
-                    f,
-                    "expected all of IPv6 option {kind:#04x}, found its first {found} octets"
-                )
-            }
-            Self::Length { kind, found } => write!(
-                f,
-                "expected IPv6 option {kind:#04x} in a length of its own, found {found} octets"
-            ),
-        }
+/// An option that is its type alone; none ends the list.
+const fn alone(kind: u8) -> Option<(Ipv6Option<'static>, bool)> {
+    match kind {
+        0 => Some((Ipv6Option::Pad1, false)),
+        _ => None,
     }
 }
 
-impl core::error::Error for Ipv6OptionError {}
-
-/// The options of a header, one after the other, padding included. It ends after an error.
-#[derive(Clone, Debug)]
-pub struct Ipv6Options<'a> {
-    rest: &'a [u8],
+/// The option that takes exactly these octets, or `None` if its type takes another length.
+fn read(kind: u8, option: &[u8]) -> Option<Ipv6Option<'_>> {
+    let data = option.get(2..)?;
+    Some(match (kind, data) {
+        (1, padding) => Ipv6Option::PadN(2 + padding.len()),
+        (5, &[high, low]) => Ipv6Option::RouterAlert(u16::from_be_bytes([high, low])),
+        (5, _) => return None,
+        _ => Ipv6Option::Unknown { kind, data },
+    })
 }
-
-impl<'a> Ipv6Options<'a> {
-    /// The options in these octets: what follows the next-header and length octets of their header.
-    #[inline]
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// The octets not yet read.
-    #[inline]
-    pub const fn remaining(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for Ipv6Options<'a> {
-    type Item = Result<Ipv6Option<'a>, Ipv6OptionError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let option = match *self.rest {
-            [] => return None,
-            [0, ref rest @ ..] => {
-                self.rest = rest;
-                return Some(Ok(Ipv6Option::Pad1));
-            }
-            [kind] => Err(Ipv6OptionError::Truncated { kind, found: 1 }),
-            [kind, len, ref rest @ ..] => match rest.split_at_checked(usize::from(len)) {
-                None => Err(Ipv6OptionError::Truncated {
-                    kind,
-                    found: self.rest.len(),
-                }),
-                Some((data, rest)) => {
-                    self.rest = rest;
-                    match (kind, data) {
-                        (1, padding) => Ok(Ipv6Option::PadN(2 + padding.len())),
-                        (5, &[high, low]) => {
-                            Ok(Ipv6Option::RouterAlert(u16::from_be_bytes([high, low])))
-                        }
-                        (5, _) => Err(Ipv6OptionError::Length { kind, found: len }),
-                        _ => Ok(Ipv6Option::Unknown { kind, data }),
-                    }
-                }
-            },
-        };
-        if option.is_err() {
-            self.rest = &[];
-        }
-        Some(option)
-    }
-}
-
-impl FusedIterator for Ipv6Options<'_> {}
 
 #[cfg(test)]
 mod tests {

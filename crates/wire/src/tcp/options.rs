@@ -1,9 +1,9 @@
 //! TCP options as they are read (RFC 9293 §3.2; IANA "TCP Option Kind Numbers").
 
 use core::fmt;
-use core::iter::FusedIterator;
 
 use crate::integers::U32;
+use crate::options::options;
 use crate::seq::SeqNumber;
 use crate::view::{View, header};
 
@@ -103,102 +103,27 @@ impl fmt::Display for TcpOption<'_> {
     }
 }
 
-/// Why an option cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TcpOptionError {
-    /// There is no length octet, or it counts more than there is.
-    Truncated {
-        /// The option kind.
-        kind: u8,
-        /// Octets that are there, kind included.
-        found: usize,
-    },
-    /// The length does not fit the kind.
-    Length {
-        /// The option kind.
-        kind: u8,
-        /// The length found, kind and length octet included.
-        found: u8,
-    },
+options! {
+    /// The options of a header, one after the other. It ends after the end-of-list option and after an
+    /// error.
+    TcpOptions of TcpOption,
+    /// Why an option cannot be read.
+    TcpOptionError,
+    /// The length found, kind and length octet included.
+    found,
+    alone: alone, octets: usize::from, read: read,
+    truncated: "expected all of TCP option {}, found its first {} octets",
+    length: "expected TCP option {} in a length of its own, found {} octets",
 }
 
-impl fmt::Display for TcpOptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated { kind, found } => {
-                write!(
-                    f,
-                    "expected all of TCP option {kind}, found its first {found} octets"
-                )
-            }
-            Self::Length { kind, found } => {
-                write!(
-                    f,
-                    "expected TCP option {kind} in a length of its own, found {found} octets"
-                )
-            }
-        }
+/// An option that is its kind alone, and whether it ends the list.
+const fn alone(kind: u8) -> Option<(TcpOption<'static>, bool)> {
+    match kind {
+        0 => Some((TcpOption::EndOfList, true)),
+        1 => Some((TcpOption::NoOperation, false)),
+        _ => None,
     }
 }
-
-impl core::error::Error for TcpOptionError {}
-
-/// The options of a header, one after the other. It ends after the end-of-list option and after an
-/// error.
-#[derive(Clone, Debug)]
-pub struct TcpOptions<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> TcpOptions<'a> {
-    /// The options in these octets.
-    #[inline]
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// The octets not yet read.
-    #[inline]
-    pub const fn remaining(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for TcpOptions<'a> {
-    type Item = Result<TcpOption<'a>, TcpOptionError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let option = match *self.rest {
-            [] => return None,
-            [0, ..] => {
-                self.rest = &[];
-                return Some(Ok(TcpOption::EndOfList));
-            }
-            [1, ref rest @ ..] => {
-                self.rest = rest;
-                return Some(Ok(TcpOption::NoOperation));
-            }
-            [kind] => Err(TcpOptionError::Truncated { kind, found: 1 }),
-            [kind, len, ..] => match self.rest.split_at_checked(usize::from(len)) {
-                None => Err(TcpOptionError::Truncated {
-                    kind,
-                    found: self.rest.len(),
-                }),
-                Some((option, rest)) => {
-                    self.rest = rest;
-                    read(kind, option).ok_or(TcpOptionError::Length { kind, found: len })
-                }
-            },
-        };
-        if option.is_err() {
-            self.rest = &[];
-        }
-        Some(option)
-    }
-}
-
-impl FusedIterator for TcpOptions<'_> {}
 
 /// The option that takes exactly these octets, or `None` if its kind takes another length.
 fn read(kind: u8, option: &[u8]) -> Option<TcpOption<'_>> {

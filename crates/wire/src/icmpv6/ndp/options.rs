@@ -1,11 +1,11 @@
 //! Options as they are read (RFC 4861 §4.6, RFC 8106 §5.1).
 
 use core::fmt;
-use core::iter::FusedIterator;
 use core::net::Ipv6Addr;
 
 use super::{MtuOption, PrefixInformation, RdnssOption};
 use crate::addr::MacAddr;
+use crate::options::options;
 use crate::view::{Stored, View};
 
 /// One option.
@@ -112,89 +112,17 @@ impl fmt::Display for NdpOption<'_> {
     }
 }
 
-/// Why an option cannot be read. The whole message is then to be discarded (RFC 4861 §4.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NdpOptionError {
-    /// There is no length octet, or it counts more than there is.
-    Truncated {
-        /// The option type.
-        kind: u8,
-        /// Octets that are there, type included.
-        found: usize,
-    },
-    /// The length does not fit the type; 0 fits none.
-    Length {
-        /// The option type.
-        kind: u8,
-        /// The length found, in units of 8 octets.
-        found: u8,
-    },
+options! {
+    /// The options of a message, one after the other. It ends after an error.
+    NdpOptions of NdpOption,
+    /// Why an option cannot be read. The whole message is then to be discarded (RFC 4861 §4.6).
+    NdpOptionError,
+    /// The length found, in units of 8 octets; 0 fits no type.
+    found,
+    alone: |_| None, octets: |len: u8| usize::from(len) * 8, read: read,
+    truncated: "expected all of neighbour discovery option {}, found its first {} octets",
+    length: "expected neighbour discovery option {} in a length of its own, found {} times 8 octets",
 }
-
-impl fmt::Display for NdpOptionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Truncated { kind, found } => write!(
-                f,
-                "expected all of neighbour discovery option {kind}, found its first {found} octets"
-            ),
-            Self::Length { kind, found } => write!(
-                f,
-                "expected neighbour discovery option {kind} in a length of its own, found {found} times 8 octets"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for NdpOptionError {}
-
-/// The options of a message, one after the other. It ends after an error.
-#[derive(Clone, Debug)]
-pub struct NdpOptions<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> NdpOptions<'a> {
-    /// The options in these octets.
-    #[inline]
-    pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    /// The octets not yet read.
-    #[inline]
-    pub const fn remaining(&self) -> &'a [u8] {
-        self.rest
-    }
-}
-
-impl<'a> Iterator for NdpOptions<'a> {
-    type Item = Result<NdpOption<'a>, NdpOptionError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let option = match *self.rest {
-            [] => return None,
-            [kind] => Err(NdpOptionError::Truncated { kind, found: 1 }),
-            [kind, len, ..] => match self.rest.split_at_checked(usize::from(len) * 8) {
-                None => Err(NdpOptionError::Truncated {
-                    kind,
-                    found: self.rest.len(),
-                }),
-                Some((option, rest)) => {
-                    self.rest = rest;
-                    read(kind, option).ok_or(NdpOptionError::Length { kind, found: len })
-                }
-            },
-        };
-        if option.is_err() {
-            self.rest = &[];
-        }
-        Some(option)
-    }
-}
-
-impl FusedIterator for NdpOptions<'_> {}
 
 /// The option that takes exactly these octets, or `None` if its type takes another length.
 fn read(kind: u8, option: &[u8]) -> Option<NdpOption<'_>> {
