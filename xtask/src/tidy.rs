@@ -3,6 +3,7 @@
 mod crates;
 mod elements;
 mod files;
+mod requirements;
 
 use crate::Outcome;
 use crate::workspace::Workspace;
@@ -20,6 +21,7 @@ pub(crate) fn check(workspace: &Workspace) -> Outcome {
     let mut broken = crates::check(workspace);
     let files = files::read_all(&workspace.root)?;
     broken.extend(files.iter().flat_map(files::check));
+    broken.extend(requirements::check(workspace)?);
     broken.extend(elements::check(workspace)?);
     for complaint in &broken {
         println!("{complaint}");
