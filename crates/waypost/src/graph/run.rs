@@ -178,10 +178,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         watcher.stop();
     }
     if followed.is_some() {
-        instances
-            .iter()
-            .flat_map(Instance::trace_steps)
-            .for_each(out::line);
+        print_trace(&instances);
     }
     if arguments.statistics {
         out::text(statistics::table(&sum(&instances)));
@@ -225,10 +222,15 @@ pub(crate) fn trace(arguments: TraceArguments) -> Result<(), Failure> {
         tokio::time::sleep(patience).await;
         handle.stop();
     });
-    for instance in started.running.wait() {
-        instance.trace_steps().iter().for_each(out::line);
-    }
+    print_trace(&started.running.wait());
     Ok(())
+}
+
+/// The steps of all packets that were followed, in order of time: a packet may go on at another worker.
+fn print_trace(workers: &[Instance]) {
+    let mut steps: Vec<_> = workers.iter().flat_map(Instance::trace_steps).collect();
+    steps.sort_by_key(|step| step.time);
+    steps.iter().for_each(out::line);
 }
 
 /// An element, and how many packets to follow from there on.
