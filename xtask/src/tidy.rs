@@ -8,8 +8,17 @@ mod requirements;
 use crate::Outcome;
 use crate::workspace::Workspace;
 
+const HELP: &str = "\
+The rules that no compiler knows: who may depend on whom, and how files look. Names every place where one is broken.
+
+Usage: cargo xtask tidy";
+
 /// The command.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
+    if arguments.iter().any(|it| it == "--help" || it == "-h") {
+        println!("{HELP}");
+        return Ok(());
+    }
     if let Some(argument) = arguments.first() {
         return Err(format!("`tidy` takes no arguments, found `{argument}`").into());
     }
