@@ -75,16 +75,6 @@ impl Allocator {
         })
     }
 
-    /// Whether the pool was built with frames that have room for `len` octets behind their headroom, free or not.
-    #[cold]
-    pub fn ever_holds(&self, len: usize) -> bool {
-        [Class::Small, Class::Medium, Class::Large]
-            .into_iter()
-            .any(|class| {
-                len + Packet::HEADROOM_MAX <= class.size() && self.pool.core().total(class) > 0
-            })
-    }
-
     /// A packet that holds a copy of `octets`; `None` as for [`packet_for`](Self::packet_for).
     #[inline]
     pub fn copy(&mut self, octets: &[u8]) -> Option<Packet> {

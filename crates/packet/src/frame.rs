@@ -64,7 +64,7 @@ impl IntoPacket for LentRx<'_> {
             packet.set_frame_meta(self.meta());
             return Ok(packet);
         }
-        if !allocator.ever_holds(self.octets().len()) {
+        if !allocator.pool().has_frames_for(self.octets().len()) {
             return Err(NoMemory::Lost);
         }
         self.leave();
