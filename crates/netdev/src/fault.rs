@@ -1,81 +1,19 @@
 //! A device that loses, duplicates, damages and reorders frames, as wires do, the same way each time.
 
 mod dice;
+mod faults;
 mod line;
 
-use core::task::Waker;
+use waypost_wire::Instant;
 
-use waypost_wire::{Duration, Instant};
-
-use crate::{Capabilities, DeviceError, Direction, LentRx, LentTx, NetDev, RxFrame, Wakeup};
+use crate::{Capabilities, DeviceError, Direction, LentRx, LentTx, NetDev, RxFrame};
 use dice::Random;
+pub use faults::{FaultCounters, Faults};
 use line::{Crossed, Line};
 
 /// Frames that one call takes from the device without handing any out, at most: a device that is never
 /// empty and loses everything must not keep its caller.
 const UNSEEN_MAX: usize = 256;
-
-/// What is to go wrong in one direction. Probabilities are in parts per million, for each frame, and
-/// independent of each other; by default, all are 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Faults {
-    /// The frame vanishes.
-    pub loss_ppm: u32,
-    /// A copy follows the frame.
-    pub duplication_ppm: u32,
-    /// One bit of the frame is inverted, any with the same probability.
-    pub corruption_ppm: u32,
-    /// The frame is held back until `gap` later frames have overtaken it; of a frame that is duplicated as
-    /// well, the copy.
-    pub reordering_ppm: u32,
-    /// How many later frames overtake one that is held back.
-    pub gap: u32,
-    /// How long a frame is held back at most, if fewer frames come.
-    pub hold: Duration,
-    /// Frames are cut to this many octets above the link header. Super-segments are not.
-    pub mtu: Option<usize>,
-}
-
-impl Default for Faults {
-    /// No faults. Frames held back would be overtaken by 3, as many as make TCP retransmit (RFC 5681 §3.2),
-    /// and wait for 10 ms at most.
-    fn default() -> Self {
-        Self {
-            loss_ppm: 0,
-            duplication_ppm: 0,
-            corruption_ppm: 0,
-            reordering_ppm: 0,
-            gap: 3,
-            hold: Duration::from_millis(10),
-            mtu: None,
-        }
-    }
-}
-
-/// What went wrong in one direction: of `frames`, `frames - lost + duplicated - too_long` leave it, the
-/// last once nothing waits any more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct FaultCounters {
-    /// Frames that came.
-    pub frames: u64,
-    /// Frames that vanished.
-    pub lost: u64,
-    /// Copies that were made.
-    pub duplicated: u64,
-    /// Frames with an inverted bit.
-    pub corrupted: u64,
-    /// Frames that were held back.
-    pub reordered: u64,
-    /// Frames that were cut.
-    pub truncated: u64,
-    /// Copies and delays that were not made, since no slot was free, or the frame is longer than one.
-    pub omitted: u64,
-    /// Frames and copies that the device within has no room for, ever: they were dropped.
-    pub too_long: u64,
-    /// Frames longer than a slot: they were never taken, and are not among `frames`.
-    pub refused: u64,
-}
 
 /// A device whose frames meet [`Faults`], in both directions; the same seed and the same calls give the
 /// same faults.
@@ -249,21 +187,7 @@ impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> NetDev for Fault<D, SLO
         SLOTS.saturating_sub(self.transmit.free()) + self.device.unsent()
     }
 
-    fn overruns(&mut self) -> u64 {
-        self.device.overruns()
-    }
-
-    fn wants_memory(&self) -> bool {
-        self.device.wants_memory()
-    }
-
-    fn wakeup(&self) -> Wakeup {
-        self.device.wakeup()
-    }
-
-    fn register(&mut self, waker: &Waker) {
-        self.device.register(waker);
-    }
+    crate::forward!(device: overruns, wants_memory, wakeup, register);
 }
 
 #[cfg(test)]
@@ -272,6 +196,7 @@ mod tests {
     use super::*;
     use crate::{FrameMeta, Loopback, Medium, TxFrame};
     use std::vec::Vec;
+    use waypost_wire::Duration;
 
     const ALWAYS: u32 = 1_000_000;
     const NOW: Instant = Instant::ZERO;

@@ -75,6 +75,7 @@
 mod capabilities;
 mod error;
 mod fault;
+mod forward;
 mod frame;
 mod loopback;
 mod meta;

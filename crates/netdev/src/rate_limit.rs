@@ -4,12 +4,11 @@
 //! refill is ever rounded, and nothing drifts.
 
 use core::fmt;
-use core::task::Waker;
 
 use waypost_wire::{Duration, Instant};
 
 use crate::observed::{ObservedTx, Watch};
-use crate::{Capabilities, DeviceError, DeviceStatistics, FrameMeta, Medium, NetDev, Wakeup};
+use crate::{Capabilities, DeviceError, FrameMeta, Medium, NetDev};
 
 /// Credit for one octet: nanoseconds in a second.
 const OCTET: u64 = 1_000_000_000;
@@ -52,7 +51,7 @@ impl<D: NetDev> RateLimit<D> {
     /// The first instant from `now` on at which there are tokens for another frame, or `None` if that is
     /// never: at rate 0, or beyond the end of time.
     ///
-    /// The device's own [`Wakeup`] knows nothing of tokens: who waits for room waits for this as well.
+    /// The device's own [`Wakeup`](crate::Wakeup) knows nothing of tokens: who waits for room waits for this as well.
     pub fn ready_at(&mut self, now: Instant) -> Option<Instant> {
         self.bucket.ready_at(now)
     }
@@ -131,29 +130,7 @@ impl<D: NetDev> NetDev for RateLimit<D> {
         self.device.room(now).min(self.bucket.frames(now))
     }
 
-    fn unsent(&self) -> usize {
-        self.device.unsent()
-    }
-
-    fn counted(&self) -> Option<DeviceStatistics> {
-        self.device.counted()
-    }
-
-    fn overruns(&mut self) -> u64 {
-        self.device.overruns()
-    }
-
-    fn wants_memory(&self) -> bool {
-        self.device.wants_memory()
-    }
-
-    fn wakeup(&self) -> Wakeup {
-        self.device.wakeup()
-    }
-
-    fn register(&mut self, waker: &Waker) {
-        self.device.register(waker);
-    }
+    crate::forward!(device: unsent, counted, overruns, wants_memory, wakeup, register);
 }
 
 /// A rate limit that could never send its longest frame.

@@ -1,11 +1,9 @@
 //! A device whose frames are shown to whoever wants to see them.
 
-use core::task::Waker;
-
 use waypost_wire::Instant;
 
 use crate::observed::{ObservedTx, Watch};
-use crate::{Capabilities, DeviceError, DeviceStatistics, FrameMeta, NetDev, RxFrame, Wakeup};
+use crate::{DeviceError, FrameMeta, NetDev, RxFrame};
 
 /// The way of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,10 +62,6 @@ where
     type RxFrame<'a> = D::RxFrame<'a>;
     type TxFrame<'a> = ObservedTx<'a>;
 
-    fn capabilities(&self) -> Capabilities {
-        self.device.capabilities()
-    }
-
     fn receive(
         &mut self,
         now: Instant,
@@ -106,29 +100,7 @@ where
         self.device.room(now)
     }
 
-    fn unsent(&self) -> usize {
-        self.device.unsent()
-    }
-
-    fn counted(&self) -> Option<DeviceStatistics> {
-        self.device.counted()
-    }
-
-    fn overruns(&mut self) -> u64 {
-        self.device.overruns()
-    }
-
-    fn wants_memory(&self) -> bool {
-        self.device.wants_memory()
-    }
-
-    fn wakeup(&self) -> Wakeup {
-        self.device.wakeup()
-    }
-
-    fn register(&mut self, waker: &Waker) {
-        self.device.register(waker);
-    }
+    crate::forward!(device: capabilities, unsent, counted, overruns, wants_memory, wakeup, register);
 }
 
 struct Sent<'a, F> {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 use waypost_netdev::{
-    Capabilities, DeviceError, Direction, FrameMeta, Loopback, Medium, NetDev, Offloads, RateLimit,
-    RxFrame, Trace, TxFrame,
+    Capabilities, DeviceError, Direction, Fault, FrameMeta, LentRx, LentTx, Loopback, Medium,
+    NetDev, Offloads, RateLimit, RxFrame, Trace, TxFrame,
 };
 use waypost_wire::Instant;
 
@@ -213,4 +213,60 @@ proptest! {
         let allowed = 200 * SECOND + u128::from(rate) * u128::from(now.as_nanos());
         prop_assert!(octets <= allowed && allowed <= octets + 200 * SECOND);
     }
+}
+
+/// A device that has accepted a frame, and sends it when it is called again.
+struct Late(usize);
+
+impl NetDev for Late {
+    type RxFrame<'a> = LentRx<'a>;
+    type TxFrame<'a> = LentTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            medium: Medium::Ip,
+            mtu: 64,
+            offloads: Offloads::default(),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        _: Instant,
+        _: usize,
+        _: impl FnMut(LentRx<'_>),
+    ) -> Result<usize, DeviceError> {
+        Ok(0)
+    }
+
+    fn transmit(
+        &mut self,
+        _: Instant,
+        _: usize,
+        _: impl FnMut(LentTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        self.0 = 0;
+        Ok(0)
+    }
+
+    fn room(&mut self, _: Instant) -> usize {
+        0
+    }
+
+    fn unsent(&self) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn a_call_for_no_frame_reaches_the_device_within() {
+    fn tries(mut device: impl NetDev) -> bool {
+        let before = device.unsent();
+        let sent = device.transmit(NOW, 0, |_| ());
+        (before, sent, device.unsent()) == (1, Ok(0), 0)
+    }
+    let show = |_: Direction, _: Instant, _: &[u8], _: &FrameMeta| ();
+    assert!(tries(Trace::new(Late(1), show)));
+    assert!(tries(RateLimit::new(Late(1), 1, 64).unwrap()));
+    assert!(tries(Fault::<_, 1, 64>::new(Late(1), 1)));
 }

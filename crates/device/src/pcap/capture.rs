@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::task::Waker;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use waypost_netdev::{
-    Capabilities, DeviceError, DeviceStatistics, Direction, FrameMeta, Medium, NetDev, ObservedTx,
-    RxFrame, Trace, VlanTag, Wakeup,
+    Capabilities, DeviceError, Direction, FrameMeta, Medium, NetDev, ObservedTx, RxFrame, Trace,
+    VlanTag,
 };
 use waypost_wire::{Instant, WallTime};
 
@@ -231,10 +230,6 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
     type RxFrame<'a> = D::RxFrame<'a>;
     type TxFrame<'a> = ObservedTx<'a>;
 
-    fn capabilities(&self) -> Capabilities {
-        self.device.capabilities()
-    }
-
     fn receive(
         &mut self,
         now: Instant,
@@ -273,29 +268,7 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
         self.device.room(now)
     }
 
-    fn unsent(&self) -> usize {
-        self.device.unsent()
-    }
-
-    fn counted(&self) -> Option<DeviceStatistics> {
-        self.device.counted()
-    }
-
-    fn overruns(&mut self) -> u64 {
-        self.device.overruns()
-    }
-
-    fn wants_memory(&self) -> bool {
-        self.device.wants_memory()
-    }
-
-    fn wakeup(&self) -> Wakeup {
-        self.device.wakeup()
-    }
-
-    fn register(&mut self, waker: &Waker) {
-        self.device.register(waker);
-    }
+    waypost_netdev::forward!(device: capabilities, unsent, counted, overruns, wants_memory, wakeup, register);
 }
 
 impl<D: AsFd, W> AsFd for Capture<D, W> {

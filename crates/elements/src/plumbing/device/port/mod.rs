@@ -2,6 +2,7 @@
 
 mod egress;
 mod ingress;
+mod sides;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +12,15 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use waypost_graph::{
-    Batch, Credit, Cx, DropReason, Element, Handler, HandlerError, Input, Output, Ports, Progress,
-    Readiness, ReadinessSource, Spread, Typed,
+    Batch, Credit, Cx, DropReason, Element, Handler, HandlerError, Progress, Readiness,
+    ReadinessSource, Spread, Typed,
 };
 use waypost_netdev::{Capabilities, DeviceError, DeviceStatistics, NetDev, Wakeup};
 use waypost_packet::{IntoPacket, Packet, SendPacket};
 use waypost_wire::{Duration, Instant};
 
 use super::{FROM_HANDLERS, TAP_HANDLERS, TO_HANDLERS};
+pub use sides::{Both, Egress, Ingress, Sides};
 
 /// The pool was built without frames that are long enough for a received packet.
 pub const NO_FRAME: DropReason = DropReason::new("no frame for a received packet");
@@ -41,49 +43,6 @@ const LOOK_PERIOD: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_millis(1);
 /// After so long a device is asked again that was down.
 const DOWN_PERIOD: Duration = Duration::from_millis(100);
-
-/// What a port of a device moves: packets that come in, packets to send, or both.
-pub trait Sides: 'static {
-    /// The element's inputs.
-    type Inputs: Ports;
-    /// Its outputs.
-    type Outputs: Ports;
-    /// Whether packets that come in leave output 0.
-    const SOURCE: bool;
-    /// Whether packets at input 0 are sent.
-    const SINK: bool;
-}
-
-/// Packets that come in.
-#[derive(Debug)]
-pub struct Ingress;
-/// Packets to send.
-#[derive(Debug)]
-pub struct Egress;
-/// Packets that come in, and packets to send.
-#[derive(Debug)]
-pub struct Both;
-
-impl Sides for Ingress {
-    type Inputs = ();
-    type Outputs = Output<Packet>;
-    const SOURCE: bool = true;
-    const SINK: bool = false;
-}
-
-impl Sides for Egress {
-    type Inputs = Input<Packet>;
-    type Outputs = ();
-    const SOURCE: bool = false;
-    const SINK: bool = true;
-}
-
-impl Sides for Both {
-    type Inputs = Input<Packet>;
-    type Outputs = Output<Packet>;
-    const SOURCE: bool = true;
-    const SINK: bool = true;
-}
 
 /// A device in a graph, as a source, a sink, or both: any [`NetDev`], also one of one's own.
 ///

@@ -3,7 +3,7 @@ mod sending;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use waypost_graph::{Builder, Instance, Pool};
+use waypost_graph::{Builder, Input, Instance, Output, Pool};
 use waypost_netdev::{FrameMeta, LentRx, LentTx, Medium, Offloads};
 use waypost_wire::MacAddr;
 
