@@ -2,7 +2,7 @@
 //!
 //! Sans-IO and without a buffer of its own: [`Fragments`] and [`Ipv6Fragments`] yield for each fragment the
 //! header to write and which part of the payload follows it, so that a caller copies each octet once into
-//! whatever buffers it has.
+//! whatever buffers it has. What puts fragments together again is [`reassembly`](crate::reassembly).
 //!
 //! Deliberately absent: fragments that are the whole packet ("atomic", RFC 6946). A packet that fits is
 //! never given a fragment header, whatever MTU was reported (RFC 8021 §3).
@@ -17,6 +17,8 @@ use waypost_wire::ipv6::ExtensionError;
 
 pub use v4::{Fragment, Fragments, MIN_MTU};
 pub use v6::{Ipv6Fragment, Ipv6Fragments, MIN_IPV6_MTU};
+
+pub(crate) use v6::upper_header_len;
 
 /// Why a packet is not fragmented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

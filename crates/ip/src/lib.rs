@@ -20,9 +20,11 @@ pub mod drops;
 #[cfg(feature = "alloc")]
 pub mod fib;
 pub mod fragment;
+mod hash;
 pub mod icmp;
 pub mod neighbor;
 pub mod rate;
+pub mod reassembly;
 pub mod slab;
 pub mod storage;
 pub mod wheel;

@@ -221,7 +221,7 @@ impl<'a> Iterator for Ipv6Fragments<'a> {
 
 /// Octets of an upper layer's header, which a first fragment must hold; 8 where its length is not known
 /// here, but never more than there is.
-fn upper_header_len(protocol: IpProtocol, upper: &[u8]) -> usize {
+pub(crate) fn upper_header_len(protocol: IpProtocol, upper: &[u8]) -> usize {
     match protocol {
         IpProtocol::NO_NEXT_HEADER => 0,
         IpProtocol::TCP => upper
