@@ -19,6 +19,7 @@ extern crate std;
 pub mod drops;
 #[cfg(feature = "alloc")]
 pub mod fib;
+pub mod flow;
 pub mod fragment;
 mod hash;
 pub mod icmp;

@@ -1,0 +1,629 @@
+//! The flow table through its public interface: random operations against a plain map, every limit, and a
+//! flood of forged SYNs.
+#![cfg(feature = "alloc")]
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use waypost_ip::flow::{
+    Direction, EndReason, Ended, FixedFlows, FlowConfig, FlowId, FlowKey, FlowRefusal, FlowState,
+    FlowTable, FlowTimeouts, Found, GrowingFlows, VecFlowTable,
+};
+use waypost_wire::{Duration, Instant, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
+
+type Key = FlowKey<Ipv4Addr>;
+type Table = VecFlowTable<Ipv4Addr, u32>;
+
+const fn secs(secs: u64) -> Instant {
+    Instant::from_secs(secs)
+}
+
+fn addr(last: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0x0a00_0000 + last)
+}
+
+fn udp(source: u32, port: u16) -> Key {
+    FlowKey::new(
+        IpProtocol::UDP,
+        (addr(source), port),
+        (Ipv4Addr::new(192, 0, 2, 1), 53),
+    )
+}
+
+fn tcp(source: u32, port: u16) -> Key {
+    let mut key = udp(source, port);
+    key.protocol = IpProtocol::TCP;
+    key
+}
+
+fn segment(flags: TcpFlags, sequence: u32, acknowledgment: u32) -> TcpHeader {
+    let [sequence, acknowledgment] = [sequence, acknowledgment].map(SeqNumber::new);
+    TcpHeader::new(1, 2, sequence, acknowledgment, flags, 0)
+}
+
+fn syn() -> TcpHeader {
+    segment(TcpFlags::SYN, 100, 0)
+}
+
+fn insert(table: &mut Table, now: Instant, key: Key, data: u32) -> Result<FlowId, FlowRefusal> {
+    let header = syn();
+    let header = (key.protocol == IpProtocol::TCP).then_some(&header);
+    Ok(table.insert(now, key, key.reversed(), header, data)?.id)
+}
+
+/// A TCP connection with its handshake complete.
+fn connect(table: &mut Table, now: Instant, key: Key, data: u32) -> FlowId {
+    let id = insert(table, now, key, data).unwrap();
+    let mut pass = |direction, header| table.packet(now, Found { id, direction }, Some(&header));
+    pass(
+        Direction::Reply,
+        segment(TcpFlags::SYN | TcpFlags::ACK, 900, 101),
+    );
+    let state = pass(Direction::Original, segment(TcpFlags::ACK, 101, 901));
+    assert_eq!(state, Some(FlowState::Established));
+    id
+}
+
+fn expire_all(table: &mut Table, now: Instant) -> Vec<Ended<Ipv4Addr, u32>> {
+    std::iter::from_fn(|| table.expire(now)).collect()
+}
+
+#[test]
+fn both_keys_find_the_flow_and_its_direction() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    let original = udp(1, 4000);
+    let external = (Ipv4Addr::new(198, 51, 100, 1), 7000);
+    let reply = FlowKey::new(IpProtocol::UDP, (original.destination, 53), external);
+    let id = table.insert(secs(0), original, reply, None, 9).unwrap().id;
+    for (key, direction) in [(original, Direction::Original), (reply, Direction::Reply)] {
+        assert_eq!(table.lookup(&key), Some(Found { id, direction }));
+        assert_eq!(table.lookup(&key.in_zone(1)), None);
+    }
+    assert_eq!(table.lookup(&original.reversed()), None);
+    let flow = table.flow(id).unwrap();
+    assert_eq!(flow.rewritten(Direction::Original), reply.reversed());
+    assert_eq!(flow.rewritten(Direction::Reply), original.reversed());
+    *table.data_mut(id).unwrap() += 1;
+    let ended = table.remove(id).unwrap();
+    assert_eq!((ended.data, ended.reason), (10, EndReason::Removed));
+    assert_eq!(
+        (table.lookup(&original), table.lookup(&reply)),
+        (None, None)
+    );
+    assert!(table.flow(id).is_none() && table.data_mut(id).is_none());
+    assert_eq!(table.remove(id), None);
+    let direction = Direction::Original;
+    assert_eq!(table.packet(secs(0), Found { id, direction }, None), None);
+}
+
+#[test]
+fn a_key_names_one_flow() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    let key = udp(1, 1);
+    insert(&mut table, secs(0), key, 0).unwrap();
+    let other = udp(2, 1);
+    for (original, reply) in [
+        (key, other.reversed()),
+        (other, key.reversed()),
+        (key.reversed(), other),
+        (other, other),
+    ] {
+        let refused = table.insert(secs(0), original, reply, None, 0);
+        assert_eq!(refused.unwrap_err(), FlowRefusal::KeyInUse);
+    }
+    assert_eq!(table.counters().refused(FlowRefusal::KeyInUse), 4);
+    assert_eq!(
+        (table.len(), table.flows_of_source(other.source, 0)),
+        (1, 0)
+    );
+}
+
+#[test]
+fn packets_put_off_the_end_without_touching_the_timer() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    let key = udp(1, 1);
+    insert(&mut table, secs(0), key, 0).unwrap();
+    let back = table.lookup(&key.reversed()).unwrap();
+    assert_eq!(table.poll_timeout(), Some(secs(120)));
+    assert_eq!(
+        table.packet(secs(100), back, None),
+        Some(FlowState::Established)
+    );
+    let forth = table.lookup(&key).unwrap();
+    table.packet(secs(110), forth, None);
+    assert_eq!(table.poll_timeout(), Some(secs(120)));
+    assert_eq!(expire_all(&mut table, secs(120)), []);
+    assert_eq!(table.poll_timeout(), Some(secs(410)));
+    let ended = expire_all(&mut table, secs(410));
+    assert_eq!(ended.len(), 1);
+    assert_eq!(
+        (ended[0].reason, ended[0].last_seen),
+        (EndReason::Expired, secs(110))
+    );
+    assert_eq!((table.len(), table.poll_timeout()), (0, None));
+}
+
+#[test]
+fn udp_mappings_live_two_minutes_at_least_and_five_by_default() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    insert(&mut table, secs(0), udp(1, 1), 0).unwrap();
+    insert(&mut table, secs(0), udp(2, 1), 0).unwrap();
+    let answered = table.lookup(&udp(2, 1).reversed()).unwrap();
+    table.packet(secs(0), answered, None);
+    assert_eq!(expire_all(&mut table, secs(119)), []);
+    assert_eq!(expire_all(&mut table, secs(120)).len(), 1);
+    assert_eq!(expire_all(&mut table, secs(299)), []);
+    assert_eq!(expire_all(&mut table, secs(300)).len(), 1);
+}
+
+#[test]
+fn outbound_packets_refresh_the_mapping() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    insert(&mut table, secs(0), udp(1, 1), 0).unwrap();
+    for minute in 1..30 {
+        let outbound = table.lookup(&udp(1, 1)).unwrap();
+        table.packet(secs(60 * minute), outbound, None);
+        assert_eq!(expire_all(&mut table, secs(60 * minute)), []);
+    }
+}
+
+#[test]
+fn tcp_times_are_those_of_its_states() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    let half_open = insert(&mut table, secs(0), tcp(1, 1), 1).unwrap();
+    let closed = connect(&mut table, secs(0), tcp(2, 1), 2);
+    let reset = connect(&mut table, secs(0), tcp(3, 1), 3);
+    let open = connect(&mut table, secs(0), tcp(4, 1), 4);
+    let fin = segment(TcpFlags::FIN | TcpFlags::ACK, 101, 901);
+    for direction in [Direction::Original, Direction::Reply] {
+        table.packet(
+            secs(10),
+            Found {
+                id: closed,
+                direction,
+            },
+            Some(&fin),
+        );
+    }
+    let direction = Direction::Reply;
+    let rst = segment(TcpFlags::RST, 901, 0);
+    table.packet(
+        secs(20),
+        Found {
+            id: reset,
+            direction,
+        },
+        Some(&rst),
+    );
+    assert_eq!(table.half_open(), 1);
+    let mut ends = Vec::new();
+    while let Some(now) = table.poll_timeout() {
+        let ended = expire_all(&mut table, now);
+        ends.extend(ended.into_iter().map(|ended| (now, ended.id)));
+    }
+    let expected = [
+        (secs(240), half_open),
+        (secs(250), closed),
+        (secs(260), reset),
+        (secs(7440), open),
+    ];
+    assert_eq!(ends, expected);
+}
+
+#[test]
+fn icmp_queries_live_a_minute() {
+    let mut table = Table::new(GrowingFlows, FlowConfig::default());
+    let key = FlowKey::echo_request(addr(1), addr(2), 77);
+    insert(&mut table, secs(0), key, 0).unwrap();
+    let reply = table.lookup(&key.reversed()).unwrap();
+    assert_eq!(reply.direction, Direction::Reply);
+    table.packet(secs(0), reply, None);
+    assert_eq!(expire_all(&mut table, secs(59)), []);
+    assert_eq!(expire_all(&mut table, secs(60)).len(), 1);
+}
+
+#[test]
+fn a_source_has_its_share_and_no_more() {
+    let config = FlowConfig {
+        per_source: 2,
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    let first = insert(&mut table, secs(0), udp(1, 1), 0).unwrap();
+    insert(&mut table, secs(0), udp(1, 2), 0).unwrap();
+    let refused = insert(&mut table, secs(0), udp(1, 3), 0);
+    assert_eq!(refused, Err(FlowRefusal::SourceLimit));
+    insert(&mut table, secs(0), udp(2, 1), 0).unwrap();
+    insert(&mut table, secs(0), udp(1, 3).in_zone(1), 0).unwrap();
+    assert_eq!((table.flows_of_source(addr(1), 0), table.sources()), (2, 3));
+    table.remove(first);
+    insert(&mut table, secs(0), udp(1, 3), 0).unwrap();
+    assert_eq!(table.counters().refused(FlowRefusal::SourceLimit), 1);
+}
+
+#[test]
+fn a_host_of_ipv6_is_its_whole_prefix() {
+    let config = FlowConfig {
+        per_source: 2,
+        ..FlowConfig::default()
+    };
+    let storage = FixedFlows::<_, (), 14, 4, 28>::new();
+    let mut table = FlowTable::new(storage, config);
+    assert_eq!(table.limit(), 14);
+    let mut insert = |network: u128, host: u128| {
+        let source = Ipv6Addr::from_bits(network << 64 | host);
+        let key = FlowKey::new(IpProtocol::TCP, (source, 1), (Ipv6Addr::LOCALHOST, 2));
+        let inserted = table.insert(secs(0), key, key.reversed(), None, ());
+        let direction = Direction::Reply;
+        let found = table.lookup(&key.reversed());
+        assert_eq!(
+            found.is_some_and(|found| found.direction == direction),
+            inserted.is_ok()
+        );
+        inserted.map(drop)
+    };
+    assert_eq!(insert(7, 1), Ok(()));
+    assert_eq!(insert(7, 2), Ok(()));
+    assert_eq!(insert(7, 3), Err(FlowRefusal::SourceLimit));
+    assert_eq!(insert(8, 3), Ok(()));
+}
+
+#[test]
+fn a_full_table_gives_up_what_is_needed_least() {
+    let config = FlowConfig {
+        flows: 4,
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    let idle = connect(&mut table, secs(0), tcp(1, 1), 0);
+    let closing = connect(&mut table, secs(0), tcp(2, 1), 0);
+    let half_open = insert(&mut table, secs(1), tcp(3, 1), 0).unwrap();
+    let busy = connect(&mut table, secs(2), tcp(4, 1), 0);
+    let direction = Direction::Original;
+    let rst = segment(TcpFlags::RST, 101, 0);
+    table.packet(
+        secs(3),
+        Found {
+            id: closing,
+            direction,
+        },
+        Some(&rst),
+    );
+    table.packet(
+        secs(119),
+        Found {
+            id: busy,
+            direction,
+        },
+        None,
+    );
+
+    let mut evicted = |source| {
+        let key = tcp(source, 1);
+        let ack = segment(TcpFlags::ACK, 1, 1);
+        let inserted = table.insert(secs(120), key, key.reversed(), Some(&ack), 0)?;
+        let direction = Direction::Reply;
+        table.packet(
+            secs(120),
+            Found {
+                id: inserted.id,
+                direction,
+            },
+            Some(&ack),
+        );
+        Ok(inserted.evicted.map(|ended| (ended.id, ended.reason)))
+    };
+    assert_eq!(
+        evicted(5),
+        Ok(Some((half_open, EndReason::EvictedHalfOpen)))
+    );
+    assert_eq!(evicted(6), Ok(Some((closing, EndReason::EvictedClosing))));
+    assert_eq!(evicted(7), Ok(Some((idle, EndReason::EvictedIdle))));
+    assert_eq!(evicted(8), Err(FlowRefusal::TableFull));
+    assert_eq!(table.counters().refused(FlowRefusal::TableFull), 1);
+    assert!(table.flow(busy).is_some());
+}
+
+/// A million SYNs from forged sources against 64 Ki flows: the connections that were there are served all
+/// the time, a new one gets through, memory is what it was, and everything is counted.
+#[test]
+fn a_flood_of_syns_leaves_connections_alone() {
+    const FLOOD: u32 = 1_000_000;
+    let config = FlowConfig {
+        seed: 0x5eed,
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    let connections: Vec<FlowId> = (0..1000)
+        .map(|n| connect(&mut table, secs(0), tcp(n, 1), n))
+        .collect();
+    let mut oldest = VecDeque::new();
+    for n in 0..FLOOD {
+        let now = Instant::from_micros(u64::from(n));
+        let forged = tcp(0x1_0000 + n, 7);
+        let header = syn();
+        let inserted = table
+            .insert(now, forged, forged.reversed(), Some(&header), n)
+            .unwrap();
+        oldest.push_back(inserted.id);
+        let evicted = inserted.evicted.map(|ended| (ended.id, ended.reason));
+        let expected = (oldest.len() > config.half_open)
+            .then(|| (oldest.pop_front().unwrap(), EndReason::EvictedHalfOpen));
+        assert_eq!(evicted, expected);
+        if n % 1000 == 0 {
+            let number = n / 1000;
+            let found = table.lookup(&tcp(number, 1).reversed()).unwrap();
+            assert_eq!(found.id, connections[number as usize]);
+            let data = segment(TcpFlags::ACK, 901, 101);
+            let state = table.packet(now, found, Some(&data));
+            assert_eq!(state, Some(FlowState::Established));
+        }
+    }
+    assert_eq!(table.len(), 1000 + config.half_open);
+    assert_eq!(
+        (table.half_open(), table.sources()),
+        (config.half_open, 1000 + config.half_open)
+    );
+    let now = secs(1);
+    connect(&mut table, now, tcp(5000, 1), 0);
+    let counters = table.counters();
+    assert_eq!(counters.inserted(), u64::from(FLOOD) + 1001);
+    let evicted = u64::from(FLOOD) + 1 - config.half_open as u64;
+    assert_eq!(counters.ended(EndReason::EvictedHalfOpen), evicted);
+    for reason in FlowRefusal::ALL {
+        assert_eq!(counters.refused(reason), 0);
+    }
+    // Nothing is left behind: all forged ones end after four minutes, and the table is as it was.
+    assert_eq!(
+        expire_all(&mut table, secs(300)).len(),
+        config.half_open - 1
+    );
+    assert_eq!((table.len(), table.sources()), (1001, 1001));
+    assert!(connections.iter().all(|id| table.flow(*id).is_some()));
+}
+
+#[test]
+fn batches_of_any_length_find_what_single_look_ups_find() {
+    let config = FlowConfig {
+        flows: 3000,
+        half_open: 3000,
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    for n in 0..3000 {
+        insert(&mut table, secs(0), udp(n, 1), n).unwrap();
+    }
+    let keys: Vec<Key> = (0..4000)
+        .map(|n| {
+            if n % 3 == 0 {
+                udp(n, 1).reversed()
+            } else {
+                udp(n, 1)
+            }
+        })
+        .collect();
+    for len in [0, 1, 31, 32, 63, 64, 65, 200, 4000] {
+        let mut found = vec![None; len];
+        table.lookup_batch(&keys, &mut found);
+        let single: Vec<Option<Found>> =
+            keys.iter().take(len).map(|key| table.lookup(key)).collect();
+        assert_eq!(found, single);
+        assert_eq!(found.iter().flatten().count(), len.min(3000));
+    }
+}
+
+/// What the table must be, in plain collections.
+#[derive(Default)]
+struct Model {
+    keys: HashMap<Key, (u32, Direction)>,
+    flows: HashMap<u32, ModelFlow>,
+    /// By the order in which they became what they are.
+    half_open: Vec<u32>,
+}
+
+struct ModelFlow {
+    id: FlowId,
+    keys: [Key; 2],
+    last_seen: Instant,
+    established: bool,
+}
+
+impl Model {
+    fn timeout(&self, flow: &ModelFlow) -> Duration {
+        let times = FlowTimeouts::default();
+        if flow.established {
+            times.udp
+        } else {
+            times.udp_unreplied
+        }
+    }
+
+    fn remove(&mut self, data: u32) -> ModelFlow {
+        let flow = self.flows.remove(&data).unwrap();
+        for key in flow.keys {
+            self.keys.remove(&key);
+        }
+        self.half_open.retain(|other| *other != data);
+        flow
+    }
+
+    fn of_source(&self, source: Ipv4Addr) -> usize {
+        let of_source = |flow: &&ModelFlow| flow.keys[0].source == source;
+        self.flows.values().filter(of_source).count()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Insert {
+        source: u32,
+        port: u16,
+        external: u16,
+    },
+    Packet {
+        source: u32,
+        port: u16,
+        external: Option<u16>,
+    },
+    Remove {
+        source: u32,
+        port: u16,
+    },
+    Wait {
+        secs: u64,
+    },
+    Expire,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let (source, port, external) = (0_u32..6, 0_u16..4, 0_u16..30);
+    prop_oneof![
+        5 => (source.clone(), port.clone(), external.clone())
+            .prop_map(|(source, port, external)| Op::Insert { source, port, external }),
+        5 => (source.clone(), port.clone(), prop::option::of(external))
+            .prop_map(|(source, port, external)| Op::Packet { source, port, external }),
+        1 => (source, port).prop_map(|(source, port)| Op::Remove { source, port }),
+        2 => (0_u64..150).prop_map(|secs| Op::Wait { secs }),
+        1 => Just(Op::Expire),
+    ]
+}
+
+/// The key of packets back to the external port of a NAT.
+fn mapped(external: u16) -> Key {
+    let at = (Ipv4Addr::new(198, 51, 100, 1), external);
+    FlowKey::new(IpProtocol::UDP, (Ipv4Addr::new(192, 0, 2, 1), 53), at)
+}
+
+proptest! {
+    #[test]
+    fn does_what_a_plain_map_does(
+        ops in prop::collection::vec(op(), 1..400),
+        seed in any::<u64>(),
+        flows in 1_usize..16,
+        half_open in 1_usize..12,
+        per_source in 1_usize..6,
+    ) {
+        let config = FlowConfig { flows, half_open, per_source, seed, ..FlowConfig::default() };
+        let mut table = Table::new(GrowingFlows, config);
+        let mut model = Model::default();
+        let mut now = secs(1000);
+        let (mut next, mut inserted, mut refused) = (0, 0, 0);
+        let mut ended = [0_u64; EndReason::COUNT];
+        for op in ops {
+            match op {
+                Op::Insert { source, port, external } => {
+                    let keys = [udp(source, port), mapped(external)];
+                    let result = table.insert(now, keys[0], keys[1], None, next);
+                    let in_use = keys.iter().any(|key| model.keys.contains_key(key));
+                    let too_many = per_source < flows && model.of_source(keys[0].source) >= per_source;
+                    let full = model.flows.len() >= flows;
+                    let crowded = model.half_open.len() >= half_open;
+                    match result {
+                        Err(reason) => {
+                            refused += 1;
+                            match reason {
+                                FlowRefusal::KeyInUse => prop_assert!(in_use),
+                                FlowRefusal::SourceLimit => prop_assert!(!in_use && too_many),
+                                _ => {
+                                    prop_assert_eq!(reason, FlowRefusal::TableFull);
+                                    prop_assert!(full && model.half_open.is_empty());
+                                    // No more than are asked: at least one of them was busy.
+                                    let idle = |flow: &ModelFlow| {
+                                        now.duration_since(flow.last_seen) >= config.idle_before_eviction
+                                    };
+                                    prop_assert!(flows > 8 || !model.flows.values().any(idle));
+                                }
+                            }
+                        }
+                        Ok(flow) => {
+                            prop_assert!(!in_use && !too_many);
+                            prop_assert_eq!(flow.evicted.is_some(), full || crowded);
+                            if let Some(evicted) = flow.evicted {
+                                ended[evicted.reason as usize] += 1;
+                                let oldest = model.half_open.first().copied();
+                                let gone = model.remove(evicted.data);
+                                prop_assert_eq!(evicted.id, gone.id);
+                                match evicted.reason {
+                                    EndReason::EvictedHalfOpen => prop_assert_eq!(oldest, Some(evicted.data)),
+                                    reason => {
+                                        prop_assert_eq!(reason, EndReason::EvictedIdle);
+                                        prop_assert_eq!(oldest, None);
+                                        let silent = now.duration_since(gone.last_seen);
+                                        prop_assert!(silent >= config.idle_before_eviction);
+                                    }
+                                }
+                            }
+                            inserted += 1;
+                            model.keys.insert(keys[0], (next, Direction::Original));
+                            model.keys.insert(keys[1], (next, Direction::Reply));
+                            model.half_open.push(next);
+                            let entry = ModelFlow { id: flow.id, keys, last_seen: now, established: false };
+                            model.flows.insert(next, entry);
+                            next += 1;
+                        }
+                    }
+                }
+                Op::Packet { source, port, external } => {
+                    let key = external.map_or_else(|| udp(source, port), mapped);
+                    let found = table.lookup(&key);
+                    let expected = model.keys.get(&key).copied();
+                    prop_assert_eq!(found.map(|found| found.direction), expected.map(|(_, direction)| direction));
+                    if let (Some(found), Some((data, direction))) = (found, expected) {
+                        table.packet(now, found, None);
+                        let flow = model.flows.get_mut(&data).unwrap();
+                        prop_assert_eq!(found.id, flow.id);
+                        flow.last_seen = now;
+                        if direction == Direction::Reply {
+                            flow.established = true;
+                            model.half_open.retain(|other| *other != data);
+                        }
+                    }
+                }
+                Op::Remove { source, port } => {
+                    let found = table.lookup(&udp(source, port));
+                    if let Some(found) = found {
+                        let gone = table.remove(found.id).unwrap();
+                        ended[EndReason::Removed as usize] += 1;
+                        model.remove(gone.data);
+                    }
+                }
+                Op::Wait { secs } => now += Duration::from_secs(secs),
+                Op::Expire => {
+                    while let Some(gone) = table.expire(now) {
+                        ended[EndReason::Expired as usize] += 1;
+                        let flow = model.remove(gone.data);
+                        prop_assert!(flow.last_seen + model.timeout(&flow) <= now);
+                    }
+                    for flow in model.flows.values() {
+                        prop_assert!(flow.last_seen + model.timeout(flow) > now);
+                    }
+                }
+            }
+            prop_assert_eq!(table.len(), model.flows.len());
+            prop_assert_eq!(table.half_open(), model.half_open.len());
+            prop_assert!(table.len() <= flows && table.half_open() <= half_open);
+        }
+        let keys: Vec<Key> = (0..6)
+            .flat_map(|source| (0..4).map(move |port| udp(source, port)))
+            .chain((0..30).map(mapped))
+            .collect();
+        let mut found = vec![None; keys.len()];
+        table.lookup_batch(&keys, &mut found);
+        for (key, found) in keys.iter().zip(found) {
+            prop_assert_eq!(found, table.lookup(key));
+            let expected = model.keys.get(key).map(|(data, direction)| (*data, *direction));
+            let data = |found: Found| *table.flow(found.id).unwrap().data;
+            prop_assert_eq!(found.map(|found| (data(found), found.direction)), expected);
+        }
+        prop_assert_eq!(table.iter().count(), model.flows.len());
+        for source in 0..6 {
+            let counted = if per_source < flows { model.of_source(addr(source)) } else { 0 };
+            prop_assert_eq!(table.flows_of_source(addr(source), 0), counted);
+        }
+        let counters = table.counters();
+        prop_assert_eq!(counters.inserted(), inserted);
+        prop_assert_eq!(FlowRefusal::ALL.map(|reason| counters.refused(reason)).iter().sum::<u64>(), refused);
+        prop_assert_eq!(EndReason::ALL.map(|reason| counters.ended(reason)), ended);
+    }
+}
