@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::class::{ClassInfo, Classes, Processing};
+use crate::class::{ClassInfo, Classes};
+use crate::codes::Processing;
 use crate::complain::Complaints;
 use crate::diagnostic::not_shown;
 use crate::graph::{Connection, ElementId, FlatGraph};

@@ -1,6 +1,7 @@
 //! The words of the checker's errors.
 
-use crate::class::{ClassInfo, Processing};
+use crate::class::ClassInfo;
+use crate::codes::Processing;
 use crate::graph::{Connection, FlatElement, FlatGraph};
 use crate::infer::{Inference, Port, input_of, output_of};
 use crate::scan::{is_identifier, skip_blank};

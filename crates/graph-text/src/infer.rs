@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::class::{ClassInfo, Processing};
+use crate::class::ClassInfo;
+use crate::codes::Processing;
 use crate::graph::{Connection, ElementId, FlatGraph};
 
 /// The ports of a graph as vertices, and what is known of each.

@@ -36,6 +36,7 @@ mod body;
 mod check;
 mod choose;
 mod class;
+mod codes;
 mod complain;
 mod connect;
 mod diagnostic;
@@ -61,10 +62,8 @@ mod tunnel;
 pub use args::{ArgError, Args, split_words};
 pub use ast::Ast;
 pub use check::{CheckedGraph, check};
-pub use class::{
-    ClassInfo, ClassTable, Classes, CodeError, CountRange, FlowCode, PortCounts, Processing,
-    ProcessingCode,
-};
+pub use class::{ClassInfo, ClassTable, Classes};
+pub use codes::{CodeError, CountRange, FlowCode, PortCounts, Processing, ProcessingCode};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
 pub use dot::dot;
 pub use flatten::{Libraries, Options, flatten};
