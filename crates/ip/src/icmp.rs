@@ -1,62 +1,34 @@
-//! ICMP for IPv4: which errors may be sent, what they quote, and answers to echo requests (RFC 792, 1122,
-//! 1191, 1812).
+//! ICMP: which error for which packet, when none may be sent, what it quotes, how many are sent; what an error
+//! that came says about which flow; answers to echo requests (RFC 792, 1122, 1812; RFC 4443).
 //!
-//! Not done, on purpose: an error about a packet with a source route does not take the route back (RFC
-//! 1812 §4.3.2.6 SHOULD), since such packets are themselves advised to be dropped (RFC 7126 §4.3, §4.4).
+//! - [`Problem`] names what is wrong, and the message of either version that says so.
+//! - [`write_error`] writes an error of IPv4, [`v6::write_error`] one of IPv6. [`ErrorSender`] does it under the
+//!   limits of an [`ErrorLimiter`], and counts.
+//! - [`ErrorReport`] reads an error back to the flow that it is about.
+
+pub mod v6;
+
+mod extension;
+mod limit;
+mod problem;
+mod report;
+mod sender;
+mod v4;
 
 use core::fmt;
-use core::net::Ipv4Addr;
 
-use waypost_wire::icmpv4::{Icmpv4Header, Icmpv4Type};
-use waypost_wire::ipv4::{Ipv4Header, Ipv4Option, Ipv4Options, Ipv4Packet, Ipv4PacketMut};
-use waypost_wire::{ChecksumDelta, Dscp, Instant, IpProtocol};
+pub use extension::{ExtensionObject, ExtensionObjects, Quoted};
+pub use limit::{ErrorLimiter, LimitConfig, PrefixBucket};
+pub use problem::Problem;
+pub use report::{ErrorKind, ErrorReport, Flow, Severity, Transport};
+pub use sender::ErrorSender;
+pub use v4::{MAX_ERROR_LEN, Origin, may_send, reply_to_echo, write_error};
 
-use crate::rate::TokenBucket;
-
-/// How long an error is at most, in octets (RFC 1812 §4.3.2.3).
-pub const MAX_ERROR_LEN: usize = 576;
-
-/// What an error quotes at least beyond the packet's header, if the packet has it (RFC 792).
-const MIN_QUOTED_PAYLOAD: usize = 8;
-
-/// Octets ahead of what an error quotes.
-const HEAD: usize = Ipv4Header::LEN + Icmpv4Header::LEN;
-
-/// How and from where an error is sent, and what only the link and the routes know about the packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// The sender: an address of the interface that the packet came in on, or that the error leaves by
-    /// (RFC 1812 §4.3.2.4).
-    pub source: Ipv4Addr,
-    /// Hops that the error may make.
-    pub ttl: u8,
-    /// The identification of the error: needs to be unlike that of others only as far as errors may be
-    /// fragmented, which at their length they hardly are.
-    pub identification: u16,
-    /// Whether the packet came to all or to a group of stations of its link.
-    pub link_broadcast: bool,
-    /// Whether the packet's destination is a broadcast address of a network, as only routes tell.
-    pub directed_broadcast: bool,
-}
-
-impl Origin {
-    /// From `source`, with a TTL of 64, about a packet that came to this station alone.
-    pub const fn new(source: Ipv4Addr) -> Self {
-        Self {
-            source,
-            ttl: 64,
-            identification: 0,
-            link_broadcast: false,
-            directed_broadcast: false,
-        }
-    }
-}
-
-/// Why no error is sent (RFC 1122 §3.2.2, RFC 1812 §4.3.2.7 and §4.3.2.8).
+/// Why no error is sent (RFC 1122 §3.2.2, RFC 1812 §4.3.2.7 and §4.3.2.8, RFC 4443 §2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NotSent {
-    /// The packet is an ICMP error itself, or ICMP too short to tell.
+    /// The packet is an ICMP error itself, a redirect, or ICMP of which too little is there to tell.
     AboutError,
     /// The packet is a fragment other than the first.
     LaterFragment,
@@ -66,15 +38,17 @@ pub enum NotSent {
     LinkBroadcast,
     /// The packet's source is not one host's, or not one that can be answered.
     Source,
-    /// The limit of errors is reached.
+    /// The limit of all errors is reached.
     RateLimit,
+    /// The limit of errors to the source's prefix is reached.
+    PrefixLimit,
     /// The buffer is too short for the least that an error must quote.
     NoRoom,
 }
 
 impl NotSent {
     /// How many reasons there are.
-    const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 
     /// The name of the reason's counter.
     pub const fn name(self) -> &'static str {
@@ -85,6 +59,7 @@ impl NotSent {
             Self::LinkBroadcast => "link-broadcast",
             Self::Source => "source",
             Self::RateLimit => "rate-limit",
+            Self::PrefixLimit => "prefix-limit",
             Self::NoRoom => "no-room",
         }
     }
@@ -99,146 +74,13 @@ impl fmt::Display for NotSent {
             Self::LinkBroadcast => "no error is sent about a packet that the link brought to many",
             Self::Source => "no error can be sent to a source that is not one host",
             Self::RateLimit => "the limit of errors is reached",
+            Self::PrefixLimit => "the limit of errors to one prefix is reached",
             Self::NoRoom => "the buffer is too short for the error",
         })
     }
 }
 
 impl core::error::Error for NotSent {}
-
-/// Whether an error may be sent about `packet`.
-///
-/// What a packet must pass before it is asked here: the header's checks (RFC 1812 §5.2.2), since a packet
-/// that fails those is answered by nothing.
-///
-/// # Errors
-/// Says why not.
-pub fn may_send(packet: &Ipv4Packet<'_>, origin: &Origin) -> Result<(), NotSent> {
-    let header = packet.header();
-    if header.fragment_offset() != 0 {
-        return Err(NotSent::LaterFragment);
-    }
-    if header.protocol() == IpProtocol::ICMP
-        && packet
-            .payload()
-            .first()
-            .is_none_or(|message_type| Icmpv4Type(*message_type).is_error())
-    {
-        return Err(NotSent::AboutError);
-    }
-    let destination = header.destination();
-    if destination.is_multicast() || destination.is_broadcast() || origin.directed_broadcast {
-        return Err(NotSent::Destination);
-    }
-    if origin.link_broadcast {
-        return Err(NotSent::LinkBroadcast);
-    }
-    if !is_one_host(header.source()) {
-        return Err(NotSent::Source);
-    }
-    Ok(())
-}
-
-/// Writes an error about `packet`, with its IP header, to the beginning of `buffer` and returns its length.
-///
-/// It quotes the packet as far as [`MAX_ERROR_LEN`] and the buffer allow. The quoted packet should be as it
-/// was received, its TTL included (RFC 1812 §4.3.2.3).
-///
-/// # Errors
-/// Says why no error may be sent; nothing has been written.
-pub fn write_error(
-    buffer: &mut [u8],
-    packet: &Ipv4Packet<'_>,
-    mut message: Icmpv4Header,
-    origin: &Origin,
-) -> Result<usize, NotSent> {
-    may_send(packet, origin)?;
-    let quoted_len = packet.as_bytes().len().min(MAX_ERROR_LEN - HEAD);
-    let least = quoted_len.min(packet.header().header_len() + MIN_QUOTED_PAYLOAD);
-    let len = (HEAD + quoted_len).min(buffer.len());
-    if len < HEAD + least {
-        return Err(NotSent::NoRoom);
-    }
-    let quoted = &packet.as_bytes()[..len - HEAD];
-    message.fill_checksum(quoted);
-
-    let payload_len = (len - Ipv4Header::LEN) as u16;
-    let destination = packet.header().source();
-    let mut header = Ipv4Header::new(IpProtocol::ICMP, origin.source, destination, payload_len);
-    // RFC 1812 §4.3.2.5: precedence 6; RFC 1349 §5.1: no type of service. Together: CS6.
-    if let Some(dscp) = Dscp::class_selector(6) {
-        header.set_dscp(dscp);
-    }
-    header.set_ttl(origin.ttl);
-    header.set_identification(origin.identification);
-    header.fill_checksum();
-
-    let octets = header
-        .as_bytes()
-        .iter()
-        .chain(message.as_bytes())
-        .chain(quoted);
-    for (to, from) in buffer.iter_mut().zip(octets) {
-        *to = *from;
-    }
-    Ok(len)
-}
-
-/// Errors under a limit, with what became of them counted (RFC 1812 §4.3.2.8).
-#[derive(Clone, Debug)]
-pub struct ErrorSender {
-    bucket: TokenBucket,
-    sent: u64,
-    not_sent: [u64; NotSent::COUNT],
-}
-
-impl ErrorSender {
-    /// At most `burst` errors at once and `rate` a second.
-    pub const fn new(rate: u64, burst: u32, now: Instant) -> Self {
-        Self {
-            bucket: TokenBucket::new(rate, burst, now),
-            sent: 0,
-            not_sent: [0; NotSent::COUNT],
-        }
-    }
-
-    /// As [`write_error`], under the limit. Only an error that is written counts against it.
-    ///
-    /// # Errors
-    /// As [`write_error`], and [`NotSent::RateLimit`]; each counted.
-    pub fn write(
-        &mut self,
-        now: Instant,
-        buffer: &mut [u8],
-        packet: &Ipv4Packet<'_>,
-        message: Icmpv4Header,
-        origin: &Origin,
-    ) -> Result<usize, NotSent> {
-        let result = if self.bucket.available(now) == 0 {
-            may_send(packet, origin).and(Err(NotSent::RateLimit))
-        } else {
-            write_error(buffer, packet, message, origin)
-        };
-        match result {
-            Ok(_) => {
-                self.bucket.take(1, now);
-                self.sent += 1;
-            }
-            Err(reason) => self.not_sent[reason as usize] += 1,
-        }
-        result
-    }
-
-    /// How many errors were written.
-    pub const fn sent(&self) -> u64 {
-        self.sent
-    }
-
-    /// How many errors were not written for a reason.
-    pub const fn not_sent(&self, reason: NotSent) -> u64 {
-        self.not_sent[reason as usize]
-    }
-}
 
 /// Why a packet is not answered by an echo reply; it has not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,64 +108,3 @@ impl fmt::Display for NotAnswered {
 }
 
 impl core::error::Error for NotAnswered {}
-
-/// Makes an echo request the reply to it, in place (RFC 1122 §3.2.2.6): same data, options and type of
-/// service, from the address that was asked.
-///
-/// Checksums are corrected, not computed anew, so that a request that was damaged becomes a reply that is.
-///
-/// # Errors
-/// Says why it is not to be answered; the packet has not changed then.
-pub fn reply_to_echo(packet: &mut Ipv4PacketMut<'_>, ttl: u8) -> Result<(), NotAnswered> {
-    let header = packet.header();
-    let (source, destination) = (header.source(), header.destination());
-    if header.protocol() != IpProtocol::ICMP {
-        return Err(NotAnswered::NotEcho);
-    }
-    if header.is_fragment() {
-        return Err(NotAnswered::Fragment);
-    }
-    if !is_one_host(source) && !source.is_loopback()
-        || destination.is_multicast()
-        || destination.is_broadcast()
-    {
-        return Err(NotAnswered::Address);
-    }
-    if Ipv4Options::new(packet.options_bytes_mut()).any(|option| {
-        matches!(
-            option,
-            Err(_) | Ok(Ipv4Option::LooseSourceRoute { .. } | Ipv4Option::StrictSourceRoute { .. })
-        )
-    }) {
-        return Err(NotAnswered::SourceRoute);
-    }
-    let Ok((message, _)) = Icmpv4Header::split_from_mut(packet.payload_mut()) else {
-        return Err(NotAnswered::NotEcho);
-    };
-    if message.message_type() != Icmpv4Type::ECHO_REQUEST || message.code() != 0 {
-        return Err(NotAnswered::NotEcho);
-    }
-    message.set_message_type(Icmpv4Type::ECHO_REPLY);
-    let request = u16::from_be_bytes([Icmpv4Type::ECHO_REQUEST.0, 0]);
-    message.update_checksum(ChecksumDelta::new().replace_u16(request, 0));
-
-    let header = packet.header_mut();
-    let hops = |ttl: u8, protocol: IpProtocol| u16::from_be_bytes([ttl, protocol.0]);
-    let delta = ChecksumDelta::new().replace_u16(
-        hops(header.ttl(), IpProtocol::ICMP),
-        hops(ttl, IpProtocol::ICMP),
-    );
-    // Addresses that change places leave the sum as it is.
-    header.set_source(destination);
-    header.set_destination(source);
-    header.set_ttl(ttl);
-    header.update_checksum(delta);
-    Ok(())
-}
-
-/// Whether an address is that of one host beyond this one (RFC 1812 §4.3.2.7, §5.3.7): not of network 0,
-/// not a loopback, multicast or reserved one.
-fn is_one_host(addr: Ipv4Addr) -> bool {
-    let [first, ..] = addr.octets();
-    first != 0 && first != 127 && first < 224
-}

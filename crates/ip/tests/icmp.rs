@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 use waypost_ip::icmp::{
-    ErrorSender, MAX_ERROR_LEN, NotAnswered, NotSent, Origin, may_send, reply_to_echo, write_error,
+    ErrorSender, LimitConfig, MAX_ERROR_LEN, NotAnswered, NotSent, Origin, PrefixBucket, may_send,
+    reply_to_echo, write_error,
 };
 use waypost_wire::icmpv4::{
     DestinationUnreachable, Icmpv4Body, Icmpv4Header, Icmpv4Message, TimeExceeded,
@@ -167,7 +168,14 @@ fn no_error_is_sent_where_none_may_be() {
 #[test]
 fn errors_are_limited_and_counted() {
     let start = Instant::from_secs(5);
-    let mut errors = ErrorSender::new(10, 3, start);
+    let config = LimitConfig {
+        rate: 10,
+        burst: 3,
+        jitter: 0,
+        ..LimitConfig::IPV4
+    };
+    let places = [PrefixBucket::<Ipv4Addr>::EMPTY; 4];
+    let mut errors = ErrorSender::new(places, config, start);
     let bytes = packet(IpProtocol::UDP, HOST, PEER, &[0; 8]);
     let original = Ipv4Packet::parse(&bytes).unwrap();
     let message = Icmpv4Header::time_exceeded(TimeExceeded::IN_TRANSIT);
