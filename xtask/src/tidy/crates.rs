@@ -92,6 +92,13 @@ const CRATES: &[Crate] = &[
         unsafe_code: Unsafe::Nowhere,
     },
     Crate {
+        name: "sim",
+        ours: &["wire", "netdev"],
+        outside: &[],
+        library: Library::Std,
+        unsafe_code: Unsafe::Nowhere,
+    },
+    Crate {
         name: "waypost",
         ours: &[
             "wire",

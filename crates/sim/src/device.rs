@@ -1,0 +1,265 @@
+//! An end of a link, for users of `NetDev`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use waypost_netdev::{
+    Capabilities, DeviceError, DeviceStatistics, FrameMeta, LentRx, LentTx, Medium, NetDev,
+    Offloads,
+};
+use waypost_wire::{Instant, WallTime};
+
+use crate::Frame;
+
+/// A device of a simulated network. Its rings are shared by its clones: one is given to the program that sends and receives,
+/// another to the [`DrivenNode`](crate::DrivenNode) that stands for the program in the network.
+///
+/// A full ring to send is felt by the program; what comes while the ring to receive is full is counted as overrun.
+#[derive(Clone)]
+pub struct Device {
+    capabilities: Capabilities,
+    rings: Arc<Mutex<Rings>>,
+}
+
+struct Rings {
+    received: VecDeque<Frame>,
+    to_send: VecDeque<Frame>,
+    /// Frames in each ring, at most.
+    frames_max: usize,
+    /// The time 0 of the simulation, as received frames are stamped.
+    epoch: Option<WallTime>,
+    /// When the frames came that have not been received yet.
+    stamps: VecDeque<Instant>,
+    statistics: DeviceStatistics,
+    too_long: u64,
+    /// The octets of the next frame to send.
+    spare: Frame,
+}
+
+impl Device {
+    /// A device of a medium, whose rings hold so many frames each, and whose packets above the link header have up to `mtu`
+    /// octets.
+    pub fn new(medium: Medium, mtu: usize, frames_max: usize) -> Self {
+        Self {
+            capabilities: Capabilities {
+                medium,
+                mtu,
+                offloads: Offloads::default(),
+            },
+            rings: Arc::new(Mutex::new(Rings {
+                received: VecDeque::new(),
+                to_send: VecDeque::new(),
+                frames_max,
+                epoch: None,
+                stamps: VecDeque::new(),
+                statistics: DeviceStatistics::default(),
+                too_long: 0,
+                spare: Frame::default(),
+            })),
+        }
+    }
+
+    /// Stamps received frames with the time, `epoch` being that of the simulation's time 0.
+    #[must_use]
+    pub fn with_timestamps(self, epoch: WallTime) -> Self {
+        self.rings().epoch = Some(epoch);
+        self
+    }
+
+    /// What it has received and sent. Sent is what the network has taken.
+    pub fn statistics(&self) -> DeviceStatistics {
+        self.rings().statistics
+    }
+
+    /// Frames that were not sent because they are longer than the device takes.
+    pub fn too_long(&self) -> u64 {
+        self.rings().too_long
+    }
+
+    /// A frame comes from the network; lost and counted if the ring is full.
+    pub(crate) fn put(&self, now: Instant, frame: Frame) {
+        let mut rings = self.rings();
+        if rings.received.len() >= rings.frames_max {
+            rings.statistics.overruns += 1;
+            return;
+        }
+        rings.received.push_back(frame);
+        if rings.epoch.is_some() {
+            rings.stamps.push_back(now);
+        }
+    }
+
+    /// The next frame for the network.
+    pub(crate) fn take(&self) -> Option<Frame> {
+        let mut rings = self.rings();
+        let frame = rings.to_send.pop_front()?;
+        rings.statistics.sent += 1;
+        rings.statistics.sent_octets += frame.len() as u64;
+        Some(frame)
+    }
+
+    /// How many frames are for the network.
+    pub(crate) fn pending(&self) -> usize {
+        self.rings().to_send.len()
+    }
+
+    /// What is in the rings is lost.
+    pub(crate) fn clear(&self) {
+        let mut rings = self.rings();
+        rings.received.clear();
+        rings.stamps.clear();
+        rings.to_send.clear();
+    }
+
+    /// One thread runs a simulation, so nobody waits here; a panic of the program leaves the rings as they are.
+    fn rings(&self) -> MutexGuard<'_, Rings> {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    const fn frame_max(&self) -> usize {
+        let capabilities = &self.capabilities;
+        let len = capabilities
+            .mtu
+            .saturating_add(capabilities.medium.header_len());
+        // No more than a super-segment of 64 KiB and a link header is ever asked for.
+        if len > (1 << 16) + 14 {
+            (1 << 16) + 14
+        } else {
+            len
+        }
+    }
+}
+
+impl NetDev for Device {
+    type RxFrame<'a> = LentRx<'a>;
+    type TxFrame<'a> = LentTx<'a>;
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn receive(
+        &mut self,
+        _: Instant,
+        max: usize,
+        mut each: impl FnMut(LentRx<'_>),
+    ) -> Result<usize, DeviceError> {
+        for count in 0..max {
+            // The rings are not held while the caller has the frame: it may ask the device something.
+            let mut rings = self.rings();
+            let Some(mut frame) = rings.received.pop_front() else {
+                return Ok(count);
+            };
+            rings.statistics.received += 1;
+            rings.statistics.received_octets += frame.len() as u64;
+            let since = |stamp: Instant| stamp - Instant::ZERO;
+            let stamp = rings.stamps.pop_front().map(since);
+            let timestamp = rings.epoch.zip(stamp).map(|(epoch, since)| epoch + since);
+            drop(rings);
+            let meta = FrameMeta {
+                timestamp,
+                ..FrameMeta::default()
+            };
+            each(LentRx::new(&mut frame, meta));
+        }
+        Ok(max)
+    }
+
+    fn transmit(
+        &mut self,
+        _: Instant,
+        max: usize,
+        mut each: impl FnMut(LentTx<'_>),
+    ) -> Result<usize, DeviceError> {
+        for count in 0..max {
+            let mut rings = self.rings();
+            if rings.to_send.len() >= rings.frames_max {
+                return Ok(count);
+            }
+            let mut frame = std::mem::take(&mut rings.spare);
+            drop(rings);
+            if frame.len() != self.frame_max() {
+                frame = Frame::zeroed(self.frame_max());
+            }
+            let (mut sent, mut too_long) = (None, 0);
+            each(LentTx::counting(&mut frame, &mut sent, &mut too_long));
+            let mut rings = self.rings();
+            rings.too_long += too_long;
+            let Some((len, _)) = sent else {
+                rings.spare = frame;
+                return Ok(count);
+            };
+            frame.resize(len);
+            rings.to_send.push_back(frame);
+        }
+        Ok(max)
+    }
+
+    fn room(&mut self, _: Instant) -> usize {
+        let rings = self.rings();
+        rings.frames_max.saturating_sub(rings.to_send.len())
+    }
+
+    fn overruns(&mut self) -> u64 {
+        self.rings().statistics.overruns
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("capabilities", &self.capabilities)
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waypost_netdev::{RxFrame, TxFrame};
+    use waypost_wire::Duration;
+
+    const NOW: Instant = Instant::ZERO;
+
+    fn send(device: &mut Device, len: usize) -> Result<usize, DeviceError> {
+        device.transmit(NOW, 1, |slot| {
+            slot.send(len, FrameMeta::default(), |octets| octets.fill(7));
+        })
+    }
+
+    #[test]
+    fn a_full_ring_is_felt_or_counted() {
+        let mut device = Device::new(Medium::Ip, 100, 2);
+        assert_eq!(
+            [(); 3].map(|()| send(&mut device, 9)),
+            [Ok(1), Ok(1), Ok(0)]
+        );
+        assert_eq!((device.room(NOW), device.pending()), (0, 2));
+        assert_eq!(device.take().as_deref(), Some(&[7; 9][..]));
+        assert_eq!((device.room(NOW), device.statistics().sent), (1, 1));
+        (0..3).for_each(|_| device.put(NOW, Frame::zeroed(5)));
+        assert_eq!(device.overruns(), 1);
+        let count = device.receive(NOW, 9, |frame| assert_eq!(frame.octets(), [0; 5]));
+        assert_eq!((count, device.statistics().received_octets), (Ok(2), 10));
+    }
+
+    #[test]
+    fn what_is_too_long_or_not_sent_leaves_the_ring_as_it_was() {
+        let mut device = Device::new(Medium::Ip, 100, 2);
+        assert_eq!((send(&mut device, 101), device.too_long()), (Ok(0), 1));
+        assert_eq!(device.transmit(NOW, 1, |_| ()), Ok(0));
+        assert_eq!((device.room(NOW), send(&mut device, 100)), (2, Ok(1)));
+    }
+
+    #[test]
+    fn frames_are_stamped_with_the_time_at_which_they_came() {
+        let epoch = WallTime::from_unix_secs(1000);
+        let mut device = Device::new(Medium::Ip, 100, 2).with_timestamps(epoch);
+        device.put(Instant::from_secs(5), Frame::zeroed(1));
+        let stamp = Some(epoch + Duration::from_secs(5));
+        let each = |frame: LentRx<'_>| assert_eq!(frame.meta().timestamp, stamp);
+        assert_eq!(device.receive(Instant::from_secs(9), 1, each), Ok(1));
+    }
+}

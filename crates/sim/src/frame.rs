@@ -1,0 +1,147 @@
+//! The octets that cross a link.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// Buffers are made for so many octets, or for as many as a longer frame asks.
+const SIZES: [usize; 2] = [256, 2048];
+/// Buffers of one size that wait to be used again.
+const SPARE_MAX: usize = 8192;
+
+thread_local! {
+    static SPARE: RefCell<[Vec<Vec<u8>>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// A frame, owned: passing it on gives it up. Its memory is used again by the next frame of the thread.
+///
+/// ```
+/// use waypost_sim::Frame;
+///
+/// let mut frame = Frame::from(&[1, 2, 3][..]);
+/// frame[0] = 9;
+/// let copy = frame.clone();
+/// assert_eq!(&copy[..], [9, 2, 3]);
+/// ```
+#[derive(Default, PartialEq, Eq)]
+pub struct Frame {
+    octets: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of `len` octets of 0.
+    pub fn zeroed(len: usize) -> Self {
+        let mut octets = buffer(len);
+        octets.resize(len, 0);
+        Self { octets }
+    }
+
+    /// A frame of the octets that `write` appends.
+    pub fn build(write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut octets = buffer(SIZES[1]);
+        write(&mut octets);
+        Self { octets }
+    }
+
+    /// Cuts the frame, or lengthens it by octets of 0.
+    pub fn resize(&mut self, len: usize) {
+        self.octets.resize(len, 0);
+    }
+}
+
+/// A buffer without octets, with room for `len`.
+fn buffer(len: usize) -> Vec<u8> {
+    let Some(class) = SIZES.iter().position(|size| len <= *size) else {
+        return Vec::with_capacity(len);
+    };
+    SPARE
+        .with_borrow_mut(|spare| spare[class].pop())
+        .unwrap_or_else(|| Vec::with_capacity(SIZES[class]))
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        let mut octets = std::mem::take(&mut self.octets);
+        let Some(class) = SIZES.iter().rposition(|size| octets.capacity() >= *size) else {
+            return;
+        };
+        octets.clear();
+        // While a thread ends, its spare buffers may be gone before its frames.
+        let _ = SPARE.try_with(|spare| {
+            if let Ok(mut spare) = spare.try_borrow_mut()
+                && spare[class].len() < SPARE_MAX
+            {
+                spare[class].push(octets);
+            }
+        });
+    }
+}
+
+impl Clone for Frame {
+    fn clone(&self) -> Self {
+        Self::from(&self[..])
+    }
+}
+
+impl From<&[u8]> for Frame {
+    fn from(from: &[u8]) -> Self {
+        let mut octets = buffer(from.len());
+        octets.extend_from_slice(from);
+        Self { octets }
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(octets: Vec<u8>) -> Self {
+        Self { octets }
+    }
+}
+
+impl Deref for Frame {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl DerefMut for Frame {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.octets
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({} octets: ", self.len())?;
+        for octet in self.iter().take(32) {
+            write!(f, "{octet:02x}")?;
+        }
+        f.write_str(if self.len() > 32 { "…)" } else { ")" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_and_shows_nothing_of_its_last_frame() {
+        let frame = Frame::from(&[7; 100][..]);
+        let place = frame.as_ptr();
+        drop(frame);
+        let frame = Frame::zeroed(200);
+        assert_eq!((frame.as_ptr(), &frame[..]), (place, &[0; 200][..]));
+        let other = Frame::build(|octets| octets.extend(0..9));
+        assert_eq!(&other[..], [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_ne!(other.as_ptr(), place);
+    }
+
+    #[test]
+    fn frames_of_any_length_and_origin_are_kept() {
+        let mut frame = Frame::from(vec![1; 3]);
+        frame.resize(5);
+        assert_eq!(&frame.clone()[..], [1, 1, 1, 0, 0]);
+        assert_eq!(format!("{frame:?}"), "Frame(5 octets: 0101010000)");
+        assert_eq!(Frame::zeroed(70_000).len(), 70_000);
+    }
+}
