@@ -24,6 +24,7 @@ pub mod fragment;
 mod hash;
 pub mod icmp;
 pub mod neighbor;
+pub mod pmtu;
 pub mod rate;
 pub mod reassembly;
 pub mod slab;

@@ -1,0 +1,75 @@
+//! What a report claims, and whether it can be true at all.
+
+use waypost_wire::Ip;
+
+use super::{Ignored, PmtuConfig};
+use crate::fragment::{MIN_IPV6_MTU, MIN_MTU};
+use crate::icmp::{ErrorKind, ErrorReport};
+
+/// What a "packet too big", or "fragmentation needed", says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooBig {
+    /// What would fit, in octets; 0 if an old router of IPv4 does not say it.
+    pub mtu: u32,
+    /// How long the quoted packet was, in octets; 0 if that is not known.
+    pub quoted_len: u32,
+}
+
+impl TooBig {
+    /// What an error that came says; `None` if it is another error.
+    pub fn of<A>(report: &ErrorReport<'_, A>) -> Option<Self> {
+        match report.kind {
+            ErrorKind::TooBig { mtu } => Some(Self {
+                mtu,
+                quoted_len: report.flow.len,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The MTU that it claims, of a path that is thought to carry `current` octets.
+    pub(super) fn claim<A: Ip>(self, current: u32, config: &PmtuConfig) -> Result<u32, Ignored> {
+        let least = least::<A>(config);
+        let mtu = match (A::VERSION, self.mtu) {
+            (4, 0) => {
+                // RFC 1191 §5: some old routers say more than the packet's length; the estimate bounds it.
+                let len = match self.quoted_len {
+                    0 => current,
+                    len => len.min(current),
+                };
+                plateau_below(len).ok_or(Ignored::BelowLeast)?
+            }
+            (4, mtu) => mtu,
+            // RFC 8201 §4: discarded. Nor is a fragment header added to what is sent (RFC 8021 §3).
+            (_, mtu) if mtu < MIN_IPV6_MTU as u32 => return Err(Ignored::BelowLeast),
+            (_, mtu) => mtu,
+        };
+        let mtu = mtu.max(least);
+        if mtu > current {
+            return Err(Ignored::NotSmaller);
+        }
+        if self.quoted_len != 0 && mtu >= self.quoted_len {
+            return Err(Ignored::WouldFit);
+        }
+        Ok(mtu)
+    }
+}
+
+/// What no report lowers an estimate below (RFC 1191 §3, RFC 8201 §4).
+fn least<A: Ip>(config: &PmtuConfig) -> u32 {
+    let least = match A::VERSION {
+        4 => MIN_MTU,
+        _ => MIN_IPV6_MTU,
+    };
+    config.least.max(least as u32)
+}
+
+/// MTUs that links have (RFC 1191 §7.1), for routers that do not say theirs.
+const PLATEAUS: [u32; 11] = [
+    65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68,
+];
+
+/// The largest of them below `len`.
+fn plateau_below(len: u32) -> Option<u32> {
+    PLATEAUS.into_iter().find(|plateau| *plateau < len)
+}
