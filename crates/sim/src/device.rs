@@ -23,14 +23,13 @@ pub struct Device {
 }
 
 struct Rings {
-    received: VecDeque<Frame>,
+    /// Frames, and when they came.
+    received: VecDeque<(Frame, Instant)>,
     to_send: VecDeque<Frame>,
     /// Frames in each ring, at most.
     frames_max: usize,
     /// The time 0 of the simulation, as received frames are stamped.
     epoch: Option<WallTime>,
-    /// When the frames came that have not been received yet.
-    stamps: VecDeque<Instant>,
     statistics: DeviceStatistics,
     too_long: u64,
     /// The octets of the next frame to send.
@@ -52,7 +51,6 @@ impl Device {
                 to_send: VecDeque::new(),
                 frames_max,
                 epoch: None,
-                stamps: VecDeque::new(),
                 statistics: DeviceStatistics::default(),
                 too_long: 0,
                 spare: Frame::default(),
@@ -84,10 +82,7 @@ impl Device {
             rings.statistics.overruns += 1;
             return;
         }
-        rings.received.push_back(frame);
-        if rings.epoch.is_some() {
-            rings.stamps.push_back(now);
-        }
+        rings.received.push_back((frame, now));
     }
 
     /// The next frame for the network.
@@ -108,7 +103,6 @@ impl Device {
     pub(crate) fn clear(&self) {
         let mut rings = self.rings();
         rings.received.clear();
-        rings.stamps.clear();
         rings.to_send.clear();
     }
 
@@ -148,20 +142,24 @@ impl NetDev for Device {
         for count in 0..max {
             // The rings are not held while the caller has the frame: it may ask the device something.
             let mut rings = self.rings();
-            let Some(mut frame) = rings.received.pop_front() else {
+            let Some((mut frame, came)) = rings.received.pop_front() else {
                 return Ok(count);
             };
-            rings.statistics.received += 1;
-            rings.statistics.received_octets += frame.len() as u64;
-            let since = |stamp: Instant| stamp - Instant::ZERO;
-            let stamp = rings.stamps.pop_front().map(since);
-            let timestamp = rings.epoch.zip(stamp).map(|(epoch, since)| epoch + since);
-            drop(rings);
+            let since = came - Instant::ZERO;
             let meta = FrameMeta {
-                timestamp,
+                timestamp: rings.epoch.map(|epoch| epoch + since),
                 ..FrameMeta::default()
             };
-            each(LentRx::new(&mut frame, meta));
+            drop(rings);
+            let mut left = false;
+            each(LentRx::new(&mut frame, meta, &mut left));
+            let mut rings = self.rings();
+            if left {
+                rings.received.push_front((frame, came));
+                return Ok(count);
+            }
+            rings.statistics.received += 1;
+            rings.statistics.received_octets += frame.len() as u64;
         }
         Ok(max)
     }
@@ -251,6 +249,17 @@ mod tests {
         assert_eq!((send(&mut device, 101), device.too_long()), (Ok(0), 1));
         assert_eq!(device.transmit(NOW, 1, |_| ()), Ok(0));
         assert_eq!((device.room(NOW), send(&mut device, 100)), (2, Ok(1)));
+    }
+
+    #[test]
+    fn what_is_left_comes_again() {
+        let mut device = Device::new(Medium::Ip, 100, 2);
+        (0..2).for_each(|_| device.put(NOW, Frame::zeroed(5)));
+        assert_eq!(device.receive(NOW, 9, |frame| frame.leave()), Ok(0));
+        assert_eq!(
+            (device.receive(NOW, 9, |_| ()), device.statistics().received),
+            (Ok(2), 2)
+        );
     }
 
     #[test]

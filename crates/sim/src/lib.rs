@@ -64,6 +64,7 @@ mod device;
 mod digest;
 mod driven;
 mod error;
+mod fault;
 mod frame;
 mod ids;
 mod link;
@@ -80,6 +81,9 @@ mod switch;
 pub use device::Device;
 pub use driven::{Driven, DrivenNode};
 pub use error::{BuildError, Stuck};
+pub use fault::{
+    Change, Disturbance, Fault, FaultBounds, FaultKind, FaultSchedule, FaultTextError, Shrunk,
+};
 pub use frame::Frame;
 pub use ids::{LinkId, NodeId, Side};
 pub use link::{DropReason, Fate, Framing, Jitter, LinkConfig, LinkCounters, Loss, Queue};

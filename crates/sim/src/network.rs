@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Timer(NodeId),
     /// A node is to be polled.
     Wake(NodeId),
+    /// Faults begin or end.
+    Fault,
 }
 
 /// Links, by direction: that of [`Side::A`] of link n has the number 2n.
@@ -258,12 +260,11 @@ impl Network {
         })
     }
 
-    pub(crate) fn set_config(&mut self, link: LinkId, side: Side, config: &LinkConfig) {
+    pub(crate) fn set_config(&mut self, link: LinkId, side: Side, config: LinkConfig) {
         let line = line_of(link, side);
-        if self.lines[line].direction.config() == config {
+        if *self.lines[line].direction.config() == config {
             return;
         }
-        let config = config.clone();
         self.on(line, |direction, now, effects| {
             direction.set_config(now, config, effects);
         });

@@ -1,5 +1,6 @@
 //! The network: what it is made of.
 
+mod faults;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,8 @@ use waypost_wire::Instant;
 use crate::log::Line;
 use crate::network::{Event, Network};
 use crate::{
-    BuildError, Keep, LinkConfig, LinkCounters, LinkId, Log, Node, NodeId, Observer, ObserverId,
-    Rng, Series, Side,
+    BuildError, FaultSchedule, Keep, LinkConfig, LinkCounters, LinkId, Log, Node, NodeId, Observer,
+    ObserverId, Rng, Series, Side,
 };
 
 /// Ports of a node have numbers up to this.
@@ -36,6 +37,7 @@ pub struct Simulation {
     node_names: BTreeMap<String, NodeId>,
     link_names: BTreeMap<String, LinkId>,
     network: Network,
+    faults: FaultSchedule,
     events: u64,
     /// Events at this instant.
     at_once: u64,
@@ -50,6 +52,8 @@ struct Participant {
     /// When its timer is set for.
     armed: Option<Instant>,
     paused: bool,
+    /// It was paused by hand.
+    is_held: bool,
 }
 
 impl fmt::Debug for Participant {
@@ -63,6 +67,9 @@ impl fmt::Debug for Participant {
 struct Link {
     name: String,
     ends: [(NodeId, usize); 2],
+    /// What it is like without faults.
+    configs: [LinkConfig; 2],
+    up: bool,
 }
 
 impl Simulation {
@@ -75,6 +82,7 @@ impl Simulation {
             node_names: BTreeMap::new(),
             link_names: BTreeMap::new(),
             network: Network::default(),
+            faults: FaultSchedule::default(),
             events: 0,
             at_once: 0,
             at_once_max: EVENTS_AT_ONCE_MAX,
@@ -114,6 +122,7 @@ impl Simulation {
             node: Box::new(node),
             armed: None,
             paused: false,
+            is_held: false,
         });
         self.node_names.insert(name.to_owned(), id);
         self.network.add_node();
@@ -170,11 +179,14 @@ impl Simulation {
         let id = LinkId(self.links.len() as u32);
         self.link_names.insert(name.to_owned(), id);
         let seed = self.seed.split("link").split(name);
-        self.network.add_link([a, b], configs, &seed);
+        self.network.add_link([a, b], configs.clone(), &seed);
         self.links.push(Link {
             name: name.to_owned(),
             ends: [a, b],
+            configs,
+            up: true,
         });
+        self.settle_link(id);
         Ok(id)
     }
 

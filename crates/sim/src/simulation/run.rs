@@ -4,7 +4,7 @@ use waypost_wire::Instant;
 
 use super::Simulation;
 use crate::network::Event;
-use crate::{BuildError, LinkConfig, LinkId, NodeId, Output, Side, Stuck};
+use crate::{BuildError, NodeId, Output, Stuck};
 
 impl Simulation {
     /// Lets everything happen up to `until`, included, and says how many events that were. The time is `until` then.
@@ -67,6 +67,7 @@ impl Simulation {
                     }
                 }
             }
+            Event::Fault => self.turn_faults(),
             Event::Wake(id) => {
                 if !self.nodes[id.index()].paused {
                     self.poll(id);
@@ -95,81 +96,6 @@ impl Simulation {
         let now = self.now();
         self.network.world.schedule.push(now, Event::Wake(node));
         Ok(())
-    }
-
-    /// Lets one direction of a link be like this from now on. Frames that wait stay, whatever the bound of the new queue;
-    /// what was sent keeps its fate.
-    ///
-    /// # Errors
-    /// The link is not there.
-    pub fn set_config(
-        &mut self,
-        link: LinkId,
-        side: Side,
-        config: &LinkConfig,
-    ) -> Result<(), BuildError> {
-        self.check_link(link)?;
-        let from = self.links[link.index()].ends[side as usize].0;
-        let text = format!("change {} from {}", self.link_name(link), self.name(from));
-        self.fault(text);
-        self.network.set_config(link, side, config);
-        Ok(())
-    }
-
-    /// Lets a link go down, which loses what waits and what is on its way, or up again.
-    ///
-    /// # Errors
-    /// The link is not there.
-    pub fn set_up(&mut self, link: LinkId, up: bool) -> Result<(), BuildError> {
-        self.check_link(link)?;
-        let what = if up { "up" } else { "down" };
-        self.fault(format!("{what} {}", self.link_name(link)));
-        self.network.set_up(link, up);
-        Ok(())
-    }
-
-    /// Stops a node: frames that arrive are lost, time passes by. Or lets it go on: it is polled.
-    ///
-    /// # Errors
-    /// The node is not there.
-    pub fn set_paused(&mut self, node: NodeId, paused: bool) -> Result<(), BuildError> {
-        self.participant(node)?;
-        let what = if paused { "pause" } else { "resume" };
-        self.fault(format!("{what} {}", self.name(node)));
-        let participant = &mut self.nodes[node.index()];
-        if participant.paused != paused {
-            participant.paused = paused;
-            participant.armed = None;
-            if !paused {
-                self.wake(node)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Has a node forget what it does not keep when it is switched off, and polls it.
-    ///
-    /// # Errors
-    /// The node is not there.
-    pub fn restart(&mut self, node: NodeId) -> Result<(), BuildError> {
-        self.participant(node)?;
-        self.fault(format!("restart {}", self.name(node)));
-        let now = self.now();
-        let participant = &mut self.nodes[node.index()];
-        participant.node.restart(now);
-        participant.armed = None;
-        self.wake(node)
-    }
-
-    /// Writes down that the network is changed.
-    fn fault(&mut self, text: String) {
-        let now = self.now();
-        self.network.world.log.fault(now, text);
-    }
-
-    fn check_link(&self, link: LinkId) -> Result<(), BuildError> {
-        let exists = link.index() < self.links.len();
-        exists.then_some(()).ok_or(BuildError::NoLink(link))
     }
 
     fn set_now(&mut self, now: Instant) {
