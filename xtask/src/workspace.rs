@@ -103,6 +103,13 @@ impl Package {
     }
 }
 
+/// This program's own file. Cargo may have built it anew since it was started: then the new one stands where it was.
+pub(crate) fn this_program() -> std::io::Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let before = this.to_str().and_then(|it| it.strip_suffix(" (deleted)"));
+    Ok(before.map_or_else(|| this.clone(), PathBuf::from))
+}
+
 /// Runs a command whose output goes to the terminal, and fails with what was run.
 pub(crate) fn run(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let status = command

@@ -12,7 +12,7 @@ use waypost_tests::{Net, Running};
 use crate::Outcome;
 use crate::prerequisites::{self, is_root};
 use crate::suggest;
-use crate::workspace::{Workspace, run as run_command};
+use crate::workspace::{Workspace, run as run_command, this_program};
 use screen::Screen;
 
 const HELP: &str = "\
@@ -136,7 +136,7 @@ fn as_own_root() -> Outcome {
         "not root: running in a user namespace of its own. There AF_PACKET works, which the router uses anyway;\n\
          `ip netns` outside does not see the hosts."
     );
-    let this = std::env::current_exe()?;
+    let this = this_program()?;
     let mut again = unshare(&["sh", "-c"]);
     again.env(OWN_ROOT, "1");
     again.arg("mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\"");

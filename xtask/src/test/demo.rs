@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::demo;
 use crate::prerequisites::{Missing, absent_for_demo, is_root};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, this_program};
 
 /// MiB of the stream in a demo that runs to its end.
 const STREAM_MIB: u64 = 64;
@@ -110,7 +110,7 @@ impl User {
 
 /// Runs it once, and looks at what it said and at what it left.
 fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
-    let this = std::env::current_exe()?;
+    let this = this_program()?;
     let this = this.to_str().ok_or("a path that is no text")?;
     let stream = STREAM_MIB.to_string();
     let words: &[&str] = match end {
