@@ -29,6 +29,8 @@
 //! gives up the oldest half-open flow first, then what has been closing for the longest, then what was
 //! silent for long; never a flow in use. All memory is taken when the table is made.
 //!
+//! [`nat`] adds what a NAT needs: external addresses and ports, mappings and filtering.
+//!
 //! Deliberately absent: the rewriting of packets, policy (which flows may begin), and windows of TCP.
 
 mod config;
@@ -37,6 +39,8 @@ mod hash;
 mod index;
 mod key;
 mod map;
+pub mod nat;
+mod quote;
 mod slots;
 mod state;
 mod storage;
@@ -50,6 +54,7 @@ pub use entry::{Direction, Ended, Flow, FlowId, Found, Inserted};
 pub use index::FlowBucket;
 pub use key::{FlowKey, NoKey};
 pub use map::{MapCell, Source};
+pub use quote::{ErrorMatch, NoErrorMatch};
 pub use slots::FlowSlot;
 pub use state::{FlowState, FlowTimeouts};
 #[cfg(feature = "alloc")]
@@ -247,6 +252,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         if slot.generation != found.id.generation {
             return None;
         }
+        // Packets out refresh the flow, and packets in may (RFC 4787 §4.3, REQ-6).
         slot.last_seen = slot.last_seen.max(now);
         // A TCP packet without its header changes no state, nor does the header of another protocol.
         if (slot.keys[0].protocol == IpProtocol::TCP) == tcp.is_some() {

@@ -61,11 +61,15 @@ pub enum FlowRefusal {
     NoAddress,
     /// The protocol has no ports, and another host uses it with the same peer.
     ProtocolInUse,
+    /// Nothing internal stands behind the external address and port.
+    NoMapping,
+    /// Packets of that sender are not let in.
+    Filtered,
 }
 
 impl FlowRefusal {
     /// How many reasons there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 8;
 
     /// All reasons, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -75,6 +79,8 @@ impl FlowRefusal {
         Self::PortsExhausted,
         Self::NoAddress,
         Self::ProtocolInUse,
+        Self::NoMapping,
+        Self::Filtered,
     ];
 
     /// The name of the reason's counter.
@@ -86,6 +92,8 @@ impl FlowRefusal {
             Self::PortsExhausted => "ports-exhausted",
             Self::NoAddress => "no-address",
             Self::ProtocolInUse => "protocol-in-use",
+            Self::NoMapping => "no-mapping",
+            Self::Filtered => "filtered",
         }
     }
 }
@@ -98,6 +106,8 @@ impl fmt::Display for FlowRefusal {
             Self::TableFull => "the table is full of flows that are in use",
             Self::PortsExhausted => "no port of the right range and parity is free",
             Self::NoAddress => "expected an external address, found none",
+            Self::NoMapping => "nothing internal stands behind the address and port",
+            Self::Filtered => "packets of the sender are not let in",
             Self::ProtocolInUse => {
                 "expected a protocol with ports, or a peer without another flow of it"
             }

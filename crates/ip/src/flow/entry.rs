@@ -127,3 +127,19 @@ pub struct Ended<A, D> {
     /// What the caller kept with it.
     pub data: D,
 }
+
+impl<A, D> Ended<A, D> {
+    /// The same with other data.
+    pub(super) fn map<E>(self, data: impl FnOnce(D) -> E) -> Ended<A, E> {
+        Ended {
+            id: self.id,
+            original: self.original,
+            reply: self.reply,
+            state: self.state,
+            created: self.created,
+            last_seen: self.last_seen,
+            reason: self.reason,
+            data: data(self.data),
+        }
+    }
+}

@@ -163,6 +163,15 @@ impl<A: Ip> FlowKey<A> {
         Ok(key)
     }
 
+    /// Whether it has ports, or identifiers in their place.
+    pub(super) fn has_ports(&self) -> bool {
+        self.query != Query::None
+            || matches!(
+                self.protocol,
+                IpProtocol::TCP | IpProtocol::UDP | IpProtocol::SCTP | DCCP | UDP_LITE
+            )
+    }
+
     /// Protocol, ports and query as one number.
     #[inline]
     pub(super) fn tail(&self) -> u64 {
@@ -249,6 +258,8 @@ pub enum NoKey {
     Truncated(usize),
     /// An ICMP message of that type, which is no query. An error belongs to the flow that it quotes.
     Icmp(u8),
+    /// A quoted packet of another version of IP than the error, or with a header shorter than there is.
+    Version(u8),
 }
 
 impl fmt::Display for NoKey {
@@ -260,6 +271,10 @@ impl fmt::Display for NoKey {
             Self::Truncated(found) => {
                 write!(f, "expected an upper-layer header, found {found} octets")
             }
+            Self::Version(found) => write!(
+                f,
+                "expected a quoted packet of the error's version of IP, found version {found}"
+            ),
             Self::Icmp(found) => write!(f, "expected an ICMP query, found type {found}"),
         }
     }

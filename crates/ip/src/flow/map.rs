@@ -122,6 +122,11 @@ impl<K: MapKey, V: Copy, S: Store<MapCell<K, V>>> Map<K, V, S> {
         }
     }
 
+    /// Every key with its value, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (K, V)> {
+        self.cells.items().iter().filter_map(|cell| cell.0)
+    }
+
     #[inline]
     fn find(&self, key: &K) -> Option<usize> {
         let mut at = self.home(key);

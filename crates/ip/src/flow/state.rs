@@ -1,10 +1,11 @@
 //! What is known of a flow's life: the states of TCP as somebody on the way sees them, and whether the
 //! other side answered.
 //!
-//! The states are those of RFC 7857 §2.1 with the check of the handshake's numbers: an acknowledgment that
-//! does not fit the SYN it pretends to acknowledge changes nothing, so that a sender who hears no answers
-//! cannot make a flow count as established. Windows are not followed: a RST that fits nothing puts the flow
-//! among those that close, from where the next packet that is none takes it back (RFC 7857 §2.3).
+//! The states are those of RFC 6146 §3.5.2.2, as RFC 7857 §2 asks of every NAT, with a check of the
+//! handshake's numbers: an acknowledgment that does not fit the SYN it pretends to acknowledge changes
+//! nothing, so that a sender who hears no answers cannot make a flow count as established. Windows are not
+//! followed: a RST that fits nothing puts the flow among those that close, from where the next packet that
+//! is none takes it back.
 
 use core::fmt;
 
@@ -173,7 +174,7 @@ impl Tracker {
             FlowState::Closing | FlowState::Reset if is_original && is_opening(flags) => {
                 self.open(header);
             }
-            // RFC 7857 §2.3: the connection goes on in spite of the RST.
+            // RFC 6146 §3.5.2.2: the connection goes on in spite of the RST.
             FlowState::Reset if self.confirmed && !flags.contains(TcpFlags::SYN) => {
                 self.state = FlowState::Established;
                 self.close(direction, flags);

@@ -1,0 +1,354 @@
+//! The external addresses of a NAT and their ports.
+//!
+//! The next port is chosen by algorithm 4 of RFC 6056 (§3.3.4, double hash): where the search begins is a
+//! keyed hash of the flow plus one of many counters, which another keyed hash chooses. So ports cannot be
+//! guessed from those that others got, as with one counter (algorithm 3), yet a port that was given back is
+//! not used again soon for the same peer, as it may be with random numbers alone (algorithms 1 and 2).
+
+use waypost_wire::{Ip, IpProtocol};
+
+use super::super::hash::Hasher;
+use super::super::key::FlowKey;
+use super::config::{NatConfig, Pooling};
+use crate::flow::FlowRefusal;
+use crate::storage::Store;
+
+/// Protocols whose ports are apart: TCP, UDP, ICMP's identifiers, all others.
+const CLASSES: usize = 4;
+const ICMP: usize = 2;
+const WORDS: usize = 1 << 16 >> 6;
+/// Ports below are for well-known services (RFC 4787 §4.2.1).
+const WELL_KNOWN: u32 = 1024;
+/// Counters of algorithm 4.
+const COUNTERS: usize = 256;
+/// Ports that are tried where they are shared.
+const SHARED_TRIES: u32 = 128;
+/// The even ones of 64 ports.
+const EVEN: u64 = 0x5555_5555_5555_5555;
+
+/// An external address with its ports, one bit each: 32 KiB. `PortSets::EMPTY` is a place for one.
+#[derive(Clone, Debug)]
+pub struct PortSets<A> {
+    addr: Option<A>,
+    used: [[u64; WORDS]; CLASSES],
+    counts: [u32; CLASSES],
+}
+
+impl<A: Ip> PortSets<A> {
+    /// A place for an address.
+    pub const EMPTY: Self = Self {
+        addr: None,
+        used: [[0; WORDS]; CLASSES],
+        counts: [0; CLASSES],
+    };
+}
+
+fn class(protocol: IpProtocol) -> usize {
+    match protocol {
+        IpProtocol::TCP => 0,
+        IpProtocol::UDP => 1,
+        IpProtocol::ICMP | IpProtocol::ICMPV6 => ICMP,
+        _ => 3,
+    }
+}
+
+/// Which ports a flow may get: `first..=last`, of which those with a bit in `mask`.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    first: u32,
+    last: u32,
+    mask: u64,
+}
+
+impl Range {
+    fn of(class: usize, port: u16, config: &NatConfig) -> Self {
+        let (first, last) = if class == ICMP {
+            (0, 0xffff)
+        } else if config.keep_range && u32::from(port) < WELL_KNOWN {
+            (1, WELL_KNOWN - 1)
+        } else {
+            // RFC 6056 §3.2: all of them.
+            (WELL_KNOWN, 0xffff)
+        };
+        let mask = match (class == ICMP || !config.keep_parity, port % 2) {
+            (true, _) => u64::MAX,
+            (false, 0) => EVEN,
+            (false, _) => !EVEN,
+        };
+        Self { first, last, mask }
+    }
+
+    fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port.into()) && self.mask >> (port % 64) & 1 != 0
+    }
+
+    /// The port that many places from the first.
+    fn at(self, offset: u64) -> u32 {
+        self.first + (offset % u64::from(self.last - self.first + 1)) as u32
+    }
+}
+
+/// The first port from `from` to `last` that is free and in the range.
+fn first_free(used: &[u64; WORDS], from: u32, last: u32, mask: u64) -> Option<u32> {
+    let mut word = from / 64;
+    let mut wanted = mask & (u64::MAX << (from % 64));
+    while word <= last / 64 {
+        let free = !used.get(word as usize)? & wanted;
+        if free != 0 {
+            let port = word * 64 + free.trailing_zeros();
+            return (port <= last).then_some(port);
+        }
+        word += 1;
+        wanted = mask;
+    }
+    None
+}
+
+/// The external addresses.
+#[derive(Clone, Debug)]
+pub(super) struct Ports<A, S> {
+    sets: S,
+    len: usize,
+    /// Chooses where to begin, and the counter; apart from what places flows in their table.
+    offset: Hasher,
+    counter: Hasher,
+    counters: [u16; COUNTERS],
+    config: NatConfig,
+    addr: core::marker::PhantomData<A>,
+}
+
+impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
+    pub(super) fn new(sets: S, config: &NatConfig) -> Self {
+        Self {
+            sets,
+            len: 0,
+            offset: Hasher::new(config.seed),
+            counter: Hasher::new(!config.seed),
+            counters: [0; COUNTERS],
+            config: *config,
+            addr: core::marker::PhantomData,
+        }
+    }
+
+    pub(super) fn add(&mut self, addr: A) -> bool {
+        if self.place(addr).is_some() {
+            return false;
+        }
+        let mut set = PortSets::EMPTY;
+        set.addr = Some(addr);
+        let place = self.len;
+        if let Some(there) = self.sets.items_mut().get_mut(place) {
+            *there = set;
+        } else if self.sets.grow(set).is_err() {
+            return false;
+        }
+        self.len += 1;
+        true
+    }
+
+    /// An external address and port for a flow. `is_free` says whether they are, where ports are shared.
+    pub(super) fn take(
+        &mut self,
+        packet: &FlowKey<A>,
+        is_free: impl Fn(A, u16) -> bool,
+    ) -> Result<(A, u16), FlowRefusal> {
+        if self.len == 0 {
+            return Err(FlowRefusal::NoAddress);
+        }
+        let source = self
+            .counter
+            .addr(packet.source, u64::from(packet.zone) | 1 << 32);
+        let paired = ((u128::from(source) * self.len as u128) >> 64) as usize;
+        let tries = match self.config.pooling {
+            Pooling::Paired => 1,
+            Pooling::Arbitrary => self.len,
+        };
+        let start = self.offset.flow(packet);
+        for place in (paired..self.len).chain(0..paired).take(tries) {
+            let Some(set) = self.sets.items_mut().get_mut(place) else {
+                break;
+            };
+            let Some(addr) = set.addr else {
+                break;
+            };
+            if !packet.has_ports() {
+                return Ok((addr, 0));
+            }
+            let class = class(packet.protocol);
+            let range = Range::of(class, packet.source_port, &self.config);
+            let counter = self.counter.flow(packet) as usize % COUNTERS;
+            let offset = start.wrapping_add(u64::from(self.counters[counter]));
+            let port = if self.config.shares_ports() {
+                shared(range, offset, |port| is_free(addr, port))
+            } else if self.config.preserve_port
+                && range.contains(packet.source_port)
+                && !set.is_used(class, packet.source_port)
+            {
+                Some(packet.source_port)
+            } else {
+                set.find(class, range, offset)
+            };
+            if let Some(port) = port {
+                // RFC 6056 §3.3.4 counts each port that is tried: this goes on behind the one that is taken.
+                let step = u32::from(port).wrapping_sub(range.at(offset)) as u16;
+                let next = self.counters[counter].wrapping_add(step).wrapping_add(1);
+                self.counters[counter] = next;
+                if !self.config.shares_ports() {
+                    set.mark(class, port, true);
+                }
+                return Ok((addr, port));
+            }
+        }
+        Err(FlowRefusal::PortsExhausted)
+    }
+
+    /// Makes a port free again.
+    pub(super) fn release(&mut self, packet: &FlowKey<A>, (addr, port): (A, u16)) {
+        if !packet.has_ports() || self.config.shares_ports() {
+            return;
+        }
+        if let Some(place) = self.place(addr)
+            && let Some(set) = self.sets.items_mut().get_mut(place)
+        {
+            set.mark(class(packet.protocol), port, false);
+        }
+    }
+
+    pub(super) fn in_use(&self, addr: A, packet: &FlowKey<A>) -> usize {
+        let set = self
+            .place(addr)
+            .and_then(|place| self.sets.items().get(place));
+        set.map_or(0, |set| set.counts[class(packet.protocol)] as usize)
+    }
+
+    fn place(&self, addr: A) -> Option<usize> {
+        let mut sets = self.sets.items().iter().take(self.len);
+        sets.position(|set| set.addr == Some(addr))
+    }
+}
+
+/// The first free of some ports of a range that others may have too, with other peers.
+fn shared(range: Range, offset: u64, is_free: impl Fn(u16) -> bool) -> Option<u16> {
+    (0..u64::from(2 * SHARED_TRIES))
+        .map(|step| range.at(offset.wrapping_add(step)) as u16)
+        .filter(|port| range.contains(*port))
+        .find(|port| is_free(*port))
+}
+
+impl<A> PortSets<A> {
+    fn is_used(&self, class: usize, port: u16) -> bool {
+        self.used[class][usize::from(port / 64)] >> (port % 64) & 1 != 0
+    }
+
+    /// At most the 1024 words of the set are looked at, where all are taken.
+    fn find(&self, class: usize, range: Range, offset: u64) -> Option<u16> {
+        let from = range.at(offset);
+        let used = &self.used[class];
+        let port = first_free(used, from, range.last, range.mask)
+            .or_else(|| first_free(used, range.first, from, range.mask))?;
+        Some(port as u16)
+    }
+
+    fn mark(&mut self, class: usize, port: u16, used: bool) {
+        let bit = 1 << (port % 64);
+        let word = &mut self.used[class][usize::from(port / 64)];
+        let count = &mut self.counts[class];
+        if used && *word & bit == 0 {
+            *word |= bit;
+            *count += 1;
+        } else if !used && *word & bit != 0 {
+            *word &= !bit;
+            *count -= 1;
+        }
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use core::net::Ipv4Addr;
+    use std::collections::BTreeSet;
+
+    const EXTERNAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
+
+    fn ports(config: NatConfig) -> Ports<Ipv4Addr, Vec<PortSets<Ipv4Addr>>> {
+        let mut ports = Ports::new(Vec::new(), &config);
+        assert!(ports.add(EXTERNAL) && !ports.add(EXTERNAL));
+        ports
+    }
+
+    fn packet(host: u32, port: u16) -> FlowKey<Ipv4Addr> {
+        let peer = (Ipv4Addr::new(192, 0, 2, 1), 53);
+        FlowKey::new(IpProtocol::UDP, (Ipv4Addr::from_bits(host), port), peer)
+    }
+
+    #[test]
+    fn all_ports_of_a_range_and_parity_are_given_once() {
+        for (port, count) in [(5000, 32_256), (5001, 32_256), (100, 511), (101, 512)] {
+            let mut ports = ports(NatConfig::default());
+            let mut taken = BTreeSet::new();
+            for host in 0..count {
+                let (addr, external) = ports.take(&packet(host, port), |_, _| true).unwrap();
+                assert_eq!(addr, EXTERNAL);
+                assert_eq!((external % 2, external < 1024), (port % 2, port < 1024));
+                assert!(external > 0 && taken.insert(external));
+            }
+            let more = ports.take(&packet(count, port), |_, _| true);
+            assert_eq!(more, Err(FlowRefusal::PortsExhausted));
+            let one = *taken.first().unwrap();
+            ports.release(&packet(0, port), (EXTERNAL, one));
+            ports.release(&packet(0, port), (EXTERNAL, one));
+            let again = ports.take(&packet(count, port), |_, _| true);
+            assert_eq!(again, Ok((EXTERNAL, one)));
+            assert_eq!(ports.in_use(EXTERNAL, &packet(0, 0)), count as usize);
+        }
+    }
+
+    #[test]
+    fn ports_are_spread_and_another_secret_gives_others() {
+        let draw = |seed| {
+            let mut ports = ports(NatConfig {
+                seed,
+                ..NatConfig::default()
+            });
+            let take = |host| ports.take(&packet(host, 5000), |_, _| true).unwrap().1;
+            (0..640).map(take).collect::<Vec<u16>>()
+        };
+        let (first, second) = (draw(1), draw(2));
+        let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
+        assert!(same < 5, "{same} of 640 are the same");
+        // Of 63 parts of the range none is empty, and ports that follow each other are far apart.
+        let parts: BTreeSet<u16> = first.iter().map(|port| port / 1024).collect();
+        assert!(parts.len() > 60, "{} parts of 63", parts.len());
+        let near = first
+            .windows(2)
+            .filter(|two| two[0].abs_diff(two[1]) < 64)
+            .count();
+        assert!(near < 10, "{near} of 640 follow closely");
+    }
+
+    #[test]
+    fn a_port_that_was_given_back_is_not_the_next_one() {
+        let mut ports = ports(NatConfig::default());
+        let packet = packet(1, 5000);
+        let mut seen = BTreeSet::new();
+        for _ in 0..1000 {
+            let taken = ports.take(&packet, |_, _| true).unwrap();
+            assert!(seen.insert(taken.1));
+            ports.release(&packet, taken);
+        }
+    }
+
+    #[test]
+    fn identifiers_of_icmp_are_all_used() {
+        let mut ports = ports(NatConfig::default());
+        let echo = |host| FlowKey::echo_request(Ipv4Addr::from_bits(host), EXTERNAL, 7);
+        for host in 0..0x1_0000 {
+            assert!(ports.take(&echo(host), |_, _| true).is_ok());
+        }
+        let more = ports.take(&echo(0), |_, _| true);
+        assert_eq!(more, Err(FlowRefusal::PortsExhausted));
+        assert!(ports.take(&packet(0, 5000), |_, _| true).is_ok());
+    }
+}
