@@ -2,10 +2,11 @@
 //!
 //! A [`Simulation`] is nodes and the links between them. It is a discrete-event simulation: time jumps from one event to the
 //! next, so that an hour of a quiet network takes no time, and a run of a seed can be repeated, octet by octet. A [`Node`] is
-//! any core that is told of frames and of time; a [`Device`] is an end of a link for whoever uses a
+//! any core that is told of frames and of time ([`Core`] is one shape of it); a [`Device`] is an end of a link for whoever uses a
 //! [`NetDev`](waypost_netdev::NetDev), and [`Driven`] a program that does, such as a graph. A [`LinkConfig`] says what becomes of
 //! frames: rate, delay, queue, loss, and all that goes wrong on wires. A [`Log`] has a digest, which is the identity of
-//! a run.
+//! a run. For two cores and the link between them there is [`Pair`]; what is to go wrong, and when, is a
+//! [`FaultSchedule`], which shrinks to the least that makes a run fail.
 //!
 //! ```
 //! use waypost_sim::{DropReason, Frame, LinkConfig, Loss, Node, Output, Side, Simulation};
@@ -72,11 +73,14 @@ mod log;
 mod network;
 mod node;
 mod observe;
+mod pair;
 mod rng;
+mod sans_io;
 mod schedule;
 mod series;
 mod simulation;
 mod switch;
+mod talker;
 
 pub use device::Device;
 pub use driven::{Driven, DrivenNode};
@@ -90,8 +94,11 @@ pub use link::{DropReason, Fate, Framing, Jitter, LinkConfig, LinkCounters, Loss
 pub use log::{Entry, Keep, Log, What};
 pub use node::{Node, Output};
 pub use observe::{Observer, ObserverId, Seen};
+pub use pair::{Outcome, Pair};
 pub use rng::Rng;
+pub use sans_io::{Core, CoreNode};
 pub use schedule::Schedule;
 pub use series::Series;
 pub use simulation::{PORT_MAX, Simulation};
 pub use switch::{Switch, SwitchCounters};
+pub use talker::{Talker, TalkerCounters};

@@ -3,7 +3,7 @@
 use waypost_wire::Instant;
 
 /// Points that a series has at most: beyond, it keeps every second, and from then on of what comes.
-const POINTS_MAX: usize = 1 << 16;
+const POINTS_MAX: usize = 1 << 12;
 
 /// A figure over time.
 ///
@@ -47,7 +47,7 @@ impl Series {
         self.unit
     }
 
-    /// Adds a point, which is not before the last. A series of 65536 points forgets every second one, and goes on at half
+    /// Adds a point, which is not before the last. A series of 4096 points forgets every second one, and goes on at half
     /// the density.
     pub fn push(&mut self, at: Instant, value: f64) {
         let kept = self.seen.is_multiple_of(self.stride);
