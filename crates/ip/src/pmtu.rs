@@ -297,13 +297,13 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
         })
     }
 
-    /// Keeps a report until it is confirmed or refuted. The latest is kept: the first of a path's routers that
-    /// cannot forward is not the last that is heard.
+    /// Keeps a report until it is confirmed or refuted. Of several the one that claims most is kept: if it is true
+    /// that less fits, the router will say so again, and if it is not, nobody has pushed the estimate down.
     fn hold(&mut self, now: Instant, path: Path<A>, mtu: u32) -> Result<Reported, Ignored> {
         self.latest = self.latest.max(now);
         let index = self.enter(path, Class::Doubtful).ok_or(Ignored::NoRoom)?;
         if let Some(entry) = self.table.at_mut(index) {
-            entry.pending = Some(mtu);
+            entry.pending = entry.pending.max(Some(mtu));
         }
         self.counters.pending += 1;
         Ok(Reported::Pending)

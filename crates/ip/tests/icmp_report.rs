@@ -293,6 +293,26 @@ fn how_many_errors_went_to_others_cannot_be_counted() {
 }
 
 #[test]
+fn prefixes_are_spread_over_all_places() {
+    let mut limiter = limiter(config());
+    for round in 0..3 {
+        let now = Instant::from_secs(1 + round);
+        for site in 0..10 {
+            let to = of_site(site, 1);
+            assert_eq!(limiter.check(now, to), Ok(()));
+            limiter.take(now, to);
+        }
+    }
+    assert_eq!(limiter.replaced(), 0);
+    let now = Instant::from_secs(4);
+    for _ in 0..5 {
+        limiter.take(now, of_site(3, 7));
+    }
+    assert_eq!(limiter.check(now, of_site(3, 8)), Err(NotSent::PrefixLimit));
+    assert_eq!(limiter.check(now, of_site(4, 8)), Ok(()));
+}
+
+#[test]
 fn without_places_the_limit_of_all_holds() {
     let now = Instant::from_secs(0);
     let mut limiter = ErrorLimiter::new([PrefixBucket::EMPTY; 0], config(), now);

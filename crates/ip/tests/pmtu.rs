@@ -175,7 +175,8 @@ fn a_doubtful_report_waits_for_evidence() {
         (counters.pending, counters.confirmed, counters.refuted),
         (2, 1, 1)
     );
-    // Refuting does not touch what is known.
+    // Of two the one that claims more is kept. Refuting does not touch what is known.
+    report(&mut cache, 5, A4, 70, Belief::Doubt);
     report(&mut cache, 5, A4, 800, Belief::Doubt);
     cache.acknowledged(A4, 850);
     assert_eq!((cache.mtu(A4), cache.pending(A4)), (Some(900), None));
@@ -301,6 +302,23 @@ fn the_least_recently_confirmed_goes_first() {
     assert_eq!(cache.counters().evicted, 1);
 }
 
+#[test]
+fn a_proof_lifts_a_path_above_the_doubtful() {
+    let storage: FixedPmtu<Ipv4Addr, 2> = FixedPmtu::new();
+    let mut cache = PmtuCache::new(storage, PmtuConfig::default(), at(0));
+    let mut say = |n: u32, belief| {
+        let to = Ipv4Addr::from_bits(n);
+        cache.report(at(1), to, says(1400), LINK, |_| belief)
+    };
+    say(1, Belief::Likely);
+    assert_eq!(say(1, Belief::Proven), Reported::Known);
+    for n in 2..50 {
+        say(n, Belief::Likely);
+    }
+    assert_eq!(cache.mtu(Ipv4Addr::from_bits(1)), Some(1400));
+    assert_eq!(cache.counters().evicted, 47);
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Report(u8, u32, u32, Belief),
@@ -377,7 +395,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                 };
                 let lowers = mtu < current;
                 let nothing = !lowers && known.mtu.is_none();
-                if nothing || lowers && known.changes == 3 || belief == Belief::Refuse {
+                if nothing || lowers && known.changes >= 3 || belief == Belief::Refuse {
                     continue;
                 }
                 let mut next = known;
@@ -385,7 +403,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                     if !lowers {
                         continue;
                     }
-                    next.pending = Some(mtu);
+                    next.pending = next.pending.max(Some(mtu));
                 } else {
                     next.mtu = Some(mtu);
                     next.since = now;

@@ -392,3 +392,78 @@ fn a_flood_of_many_fragments_pushes_out_only_itself() {
     flood::<Ipv4Addr>(|n| Ipv4Addr::fragment(many(n), &data(8, 0)), false);
     flood::<Ipv6Addr>(|n| Ipv6Addr::fragment(many(n), &data(8, 0)), false);
 }
+
+#[test]
+fn a_flood_from_many_sources_stays_within_its_bounds() {
+    fn run<A: Version>() {
+        let config = ReassemblyConfig {
+            datagrams: 64,
+            fragments: 128,
+            octets: 32 << 10,
+            ..ReassemblyConfig::default()
+        };
+        let mut table = table::<A>(config);
+        for n in 0..20_000usize {
+            let fragment = Told {
+                source: (n / 3) as u16,
+                ..told((n / 2) as u16, n % 3 * 400, true)
+            };
+            let packet = A::fragment(fragment, &data(n % 50 * 8 + 8, 0));
+            input(&mut table, at(n as u64 / 100), packet);
+            assert!(table.len() <= 64 && table.fragments() <= 128);
+            assert!(table.octets() <= 32 << 10 && table.sources() <= table.len());
+            // Whoever sends his fragments one after the other is served all the same.
+            if n % 100 == 0 {
+                let good = |offset, more| Told {
+                    source: 0xffff,
+                    ..told(n as u16, offset, more)
+                };
+                let all = data(32, n);
+                let now = at(n as u64 / 100);
+                input(&mut table, now, A::fragment(good(0, true), &all[..16]));
+                let last = A::fragment(good(16, false), &all[16..]);
+                expect_whole(input(&mut table, now, last), &all);
+            }
+        }
+        assert_eq!(table.counters().datagrams, 200);
+        conserved(&table);
+        while table.expire(at(1000)).is_some() {}
+        assert!(table.is_empty());
+        conserved(&table);
+    }
+    run::<Ipv4Addr>();
+    run::<Ipv6Addr>();
+}
+
+#[test]
+fn the_largest_source_makes_room_for_its_own_oldest_datagram() {
+    let config = ReassemblyConfig {
+        octets: 2800,
+        ..ReassemblyConfig::default()
+    };
+    let all = data(2000, 0);
+    let mut table = table::<Ipv4Addr>(config);
+    let mut give = |id, offset: usize, end: usize| {
+        let fragment = Ipv4Addr::fragment(told(id, offset, end < 2000), &all[offset..end]);
+        input(&mut table, at(1), fragment)
+    };
+    assert_eq!(give(1, 0, 1000), Became::Held);
+    assert_eq!(give(2, 0, 1000), Became::Held);
+    // The next younger goes for it, not the datagram that is about to be whole.
+    expect_whole(give(1, 1000, 2000), &all);
+    // Alone, and too large for all there is, it goes itself.
+    for (n, expected) in [
+        Became::Held,
+        Became::Held,
+        Became::Dropped(FragmentDrop::NoRoom),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let offset = n * 1000 % 3000;
+        let fragment = Ipv4Addr::fragment(told(3, offset, true), &data(1000, 0));
+        assert_eq!(input(&mut table, at(1), fragment), expected);
+    }
+    assert_eq!(table.counters().evicted, 1);
+    conserved(&table);
+}
