@@ -16,11 +16,13 @@ pub enum DropReason {
     NeighborTableFull,
     /// The neighbour was removed from the table while the packet waited.
     NeighborRemoved,
+    /// Too many unknown neighbours were asked for lately.
+    NeighborRateLimit,
 }
 
 impl DropReason {
     /// How many reasons there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// All reasons, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -29,6 +31,7 @@ impl DropReason {
         Self::NeighborBacklog,
         Self::NeighborTableFull,
         Self::NeighborRemoved,
+        Self::NeighborRateLimit,
     ];
 
     /// The name of the reason's counter.
@@ -39,6 +42,7 @@ impl DropReason {
             Self::NeighborBacklog => "neighbor-backlog",
             Self::NeighborTableFull => "neighbor-table-full",
             Self::NeighborRemoved => "neighbor-removed",
+            Self::NeighborRateLimit => "neighbor-rate-limit",
         }
     }
 }

@@ -13,11 +13,18 @@
 //! new neighbour needs room, the longest stale goes. One in resolution is never pushed out: its timer is
 //! what keeps requests for its address at one a second.
 
+mod announce;
 mod arp;
 mod config;
+mod dad;
+mod discovery;
 mod entry;
 mod index;
+mod limit;
 mod machine;
+mod ndp;
+mod own;
+mod proxy;
 mod queue;
 mod storage;
 
@@ -25,11 +32,23 @@ use core::fmt;
 
 use waypost_wire::{Instant, Ip, MacAddr};
 
+#[cfg(feature = "alloc")]
+pub use announce::VecAnnouncer;
+pub use announce::{Announcement, Announcer, AnnouncerConfig, Planned};
 pub use arp::ArpOutcome;
 pub use config::NeighborConfig;
+pub use dad::{Dad, DadConfig, DadCounters, DadEvent, DadHeard, DadState, Defence};
+pub use discovery::NdpOutcome;
 pub use entry::Entry;
 pub use index::Bucket;
 pub use machine::Answer;
+pub use ndp::{
+    ALL_NODES, Advertisement, NdpBody, NdpError, NdpMessage, Nonce, nonce_option, solicited_node,
+};
+pub use own::{MAX_ANYCAST_DELAY, Own};
+#[cfg(feature = "alloc")]
+pub use proxy::VecProxySet;
+pub use proxy::{ProxyRule, ProxySet};
 pub use queue::Held;
 #[cfg(feature = "alloc")]
 pub use storage::GrowingNeighbors;
@@ -40,6 +59,7 @@ use crate::slab::Key;
 use crate::wheel::Wheel;
 use entry::{Entries, List};
 use index::Index;
+use limit::Limits;
 use queue::{Packets, Verdict};
 
 /// What is known of a neighbour (RFC 4861 §7.3.2).
@@ -165,6 +185,8 @@ pub struct Neighbor<A> {
     pub mac: Option<MacAddr>,
     /// The state.
     pub state: State,
+    /// Whether it said that it is a router.
+    pub router: bool,
     /// Since when it is in that state.
     pub since: Instant,
     /// Packets that wait for it.
@@ -180,10 +202,12 @@ pub struct NeighborTable<A: Ip, P, S: NeighborStorage<A, P>> {
     config: NeighborConfig,
     /// Neighbours in resolution.
     incomplete: usize,
+    limits: Limits,
     drops: DropCounters,
     evicted: u64,
     refused: u64,
     unanswered: u64,
+    suppressed: u64,
 }
 
 /// A table whose storage grows to its limits.
@@ -199,12 +223,14 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
             index: Index::new(index, config.seed),
             timers: Wheel::new(timers, config.neighbors),
             packets: Packets::new(packets, config.packets),
+            limits: Limits::new(&config),
             config,
             incomplete: 0,
             drops: DropCounters::default(),
             evicted: 0,
             refused: 0,
             unanswered: 0,
+            suppressed: 0,
         }
     }
 
@@ -220,8 +246,8 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         let index = match self.index.entry(addr) {
             Some(index) => index,
             None => match self.create(now, addr, MacAddr::ZERO, State::Incomplete) {
-                Some(index) => index,
-                None => return self.dropped(packet, DropReason::NeighborTableFull),
+                Ok(index) => index,
+                Err(reason) => return self.dropped(packet, reason),
             },
         };
         match self.state_and_mac(index) {
@@ -241,7 +267,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
     pub fn insert_static(&mut self, now: Instant, addr: A, mac: MacAddr) -> bool {
         match self.index.entry(addr) {
             Some(index) => self.learn(now, index, mac, State::Static),
-            None => return self.create(now, addr, mac, State::Static).is_some(),
+            None => return self.create(now, addr, mac, State::Static).is_ok(),
         }
         true
     }
@@ -293,6 +319,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
             addr: entry.addr,
             mac: (entry.state != State::Incomplete).then_some(entry.mac),
             state: entry.state,
+            router: entry.router,
             since: entry.since,
             waiting: entry.queue.len,
         })
@@ -331,6 +358,13 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
     /// How many neighbours were given up because they did not answer.
     pub fn unanswered(&self) -> u64 {
         self.unanswered
+    }
+
+    /// How many requests did not leave because of the limits on requests: repeated ones for neighbours in
+    /// resolution, which are lost, and probes of known ones, which leave later. First requests that did not
+    /// leave are among the [`drops`](Self::drops).
+    pub fn suppressed(&self) -> u64 {
+        self.suppressed
     }
 
     fn hold(&mut self, index: u32, addr: A, packet: P) -> Sent<P> {

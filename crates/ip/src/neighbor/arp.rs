@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 use waypost_wire::arp::{ArpHeader, ArpOperation};
 use waypost_wire::{Instant, MacAddr};
 
-use super::{Answer, Heard, NeighborStorage, NeighborTable, State};
+use super::{Answer, Heard, NeighborStorage, NeighborTable, Own, State};
 
 /// What an ARP packet meant.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,19 @@ pub struct ArpOutcome {
     pub heard: Heard,
     /// The answer to send to [`ArpHeader::target_mac`], if it asked for an address of ours.
     pub reply: Option<ArpHeader>,
+    /// Others may answer as well, so that the answer is to wait for a random time below
+    /// [`MAX_ANYCAST_DELAY`](super::MAX_ANYCAST_DELAY): give it to an [`Announcer`](super::Announcer).
+    pub delayed: bool,
+}
+
+impl ArpOutcome {
+    const fn heard(heard: Heard) -> Self {
+        Self {
+            heard,
+            reply: None,
+            delayed: false,
+        }
+    }
 }
 
 impl<P, S: NeighborStorage<Ipv4Addr, P>> NeighborTable<Ipv4Addr, P, S> {
@@ -29,42 +42,53 @@ impl<P, S: NeighborStorage<Ipv4Addr, P>> NeighborTable<Ipv4Addr, P, S> {
         own_mac: MacAddr,
         is_own: impl Fn(Ipv4Addr) -> bool,
     ) -> ArpOutcome {
+        self.handle_arp_for(now, arp, own_mac, |addr| {
+            is_own(addr).then_some(Own::Unicast)
+        })
+    }
+
+    /// As [`handle_arp`](Self::handle_arp), where some addresses are ours in another way than alone.
+    pub fn handle_arp_for(
+        &mut self,
+        now: Instant,
+        arp: &ArpHeader,
+        own_mac: MacAddr,
+        own: impl Fn(Ipv4Addr) -> Option<Own>,
+    ) -> ArpOutcome {
         let (sender, mac) = (arp.sender_ip(), arp.sender_mac());
-        let ignored = ArpOutcome {
-            heard: Heard::Ignored,
-            reply: None,
-        };
         if mac == own_mac || sender.is_broadcast() {
-            return ignored;
+            return ArpOutcome::heard(Heard::Ignored);
         }
-        if is_own(sender) {
+        if own(sender).is_some_and(Own::is_exclusive) {
             // RFC 5227 §2.4: somebody else uses our address. Its packet teaches nothing else.
-            return ArpOutcome {
-                heard: Heard::Conflict,
-                reply: None,
-            };
+            return ArpOutcome::heard(Heard::Conflict);
         }
-        let for_us = is_own(arp.target_ip());
+        // One that asks for its own address announces it, and wants no answer.
+        let target = if arp.is_announcement() {
+            None
+        } else {
+            own(arp.target_ip())
+        };
         match arp.operation() {
             // RFC 826: a request for us enters its sender, any other only updates. A probe has no sender
             // address to learn (RFC 5227 §1.1), but is answered: that defends the address.
-            ArpOperation::REQUEST => ArpOutcome {
-                heard: self.handle_request(now, sender, mac, for_us),
-                reply: (for_us && mac.is_unicast() && !mac.is_zero())
-                    .then(|| ArpHeader::reply(own_mac, arp.target_ip(), mac, sender)),
-            },
+            ArpOperation::REQUEST => {
+                let answers = target.is_some() && mac.is_unicast();
+                ArpOutcome {
+                    heard: self.handle_request(now, sender, mac, target.is_some()),
+                    reply: answers.then(|| ArpHeader::reply(own_mac, arp.target_ip(), mac, sender)),
+                    delayed: answers && target.is_some_and(Own::is_shared),
+                }
+            }
             ArpOperation::REPLY => {
                 let asked = matches!(self.state(sender), Some(State::Incomplete | State::Probe));
                 let answer = Answer {
-                    solicited: asked && for_us,
+                    solicited: asked && target.is_some(),
                     overrides: true,
                 };
-                ArpOutcome {
-                    heard: self.handle_answer(now, sender, mac, answer),
-                    reply: None,
-                }
+                ArpOutcome::heard(self.handle_answer(now, sender, mac, answer))
             }
-            _ => ignored,
+            _ => ArpOutcome::heard(Heard::Ignored),
         }
     }
 }

@@ -26,25 +26,47 @@ pub struct NeighborConfig {
     pub broadcast_requests: u8,
     /// Requests to the neighbour itself until it is given up (`MAX_UNICAST_SOLICIT`).
     pub unicast_requests: u8,
+    /// Requests a second in total, and at once. Half of what leaves at once is kept for known neighbours; a
+    /// probe of one that finds no room waits.
+    pub requests_per_sec: u32,
+    /// Requests at once in total.
+    pub requests_burst: u32,
+    /// Requests a second for unknown neighbours of one prefix, a /24 or a /64: what a scan can cause
+    /// (RFC 6583 §6.2). Prefixes share a small number of such limits.
+    pub prefix_requests_per_sec: u32,
+    /// Requests at once for unknown neighbours of one prefix.
+    pub prefix_requests_burst: u32,
     /// A secret that decides where addresses lie in the table, so that nobody can choose addresses that
     /// all lie in one place. From a source of entropy; a constant is safe only on a link without strangers.
     pub seed: u64,
 }
 
+impl NeighborConfig {
+    /// What [`default`](Self::default) gives.
+    ///
+    /// One prefix can have 640 neighbours in resolution with these limits (256 at once and 128 in each of 3
+    /// seconds), so that a scan of one leaves room for others.
+    pub const DEFAULT: Self = Self {
+        neighbors: 4096,
+        incomplete: 1024,
+        packets_each: 8,
+        packets: 1024,
+        reachable_time: Duration::from_secs(30),
+        retransmit_time: Duration::from_secs(1),
+        delay_time: Duration::from_secs(5),
+        stale_time: Duration::from_secs(20 * 60),
+        broadcast_requests: 3,
+        unicast_requests: 3,
+        requests_per_sec: 1024,
+        requests_burst: 2048,
+        prefix_requests_per_sec: 128,
+        prefix_requests_burst: 256,
+        seed: 0,
+    };
+}
+
 impl Default for NeighborConfig {
     fn default() -> Self {
-        Self {
-            neighbors: 4096,
-            incomplete: 1024,
-            packets_each: 8,
-            packets: 1024,
-            reachable_time: Duration::from_secs(30),
-            retransmit_time: Duration::from_secs(1),
-            delay_time: Duration::from_secs(5),
-            stale_time: Duration::from_secs(20 * 60),
-            broadcast_requests: 3,
-            unicast_requests: 3,
-            seed: 0,
-        }
+        Self::DEFAULT
     }
 }

@@ -14,6 +14,8 @@ pub struct Entry<A> {
     /// Meaningless while the state is incomplete.
     pub(super) mac: MacAddr,
     pub(super) state: State,
+    /// It said that it is a router (RFC 4861 §5.1).
+    pub(super) router: bool,
     /// When it entered its state.
     pub(super) since: Instant,
     pub(super) timer: Option<Key>,
@@ -32,6 +34,7 @@ impl<A: Ip> Entry<A> {
             addr,
             mac,
             state,
+            router: false,
             since: now,
             timer: None,
             requests: 0,

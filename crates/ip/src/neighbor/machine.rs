@@ -26,7 +26,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         }
         let Some(index) = self.index.entry(sender) else {
             return match create.then(|| self.create(now, sender, mac, State::Stale)) {
-                Some(Some(_)) => Heard::New,
+                Some(Ok(_)) => Heard::New,
                 _ => Heard::Ignored,
             };
         };
@@ -152,10 +152,16 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         addr: A,
         mac: MacAddr,
         state: State,
-    ) -> Option<u32> {
-        if state == State::Incomplete && self.incomplete >= self.config.incomplete {
-            self.refused += 1;
-            return None;
+    ) -> Result<u32, DropReason> {
+        if state == State::Incomplete {
+            if self.incomplete >= self.config.incomplete {
+                self.refused += 1;
+                return Err(DropReason::NeighborTableFull);
+            }
+            // Not even a place is taken for what may not be asked for (RFC 6583 §6.2).
+            if !self.limits.unknown(now, addr) {
+                return Err(DropReason::NeighborRateLimit);
+            }
         }
         let mut entry = Entry::new(addr, mac, state, now);
         let key = loop {
@@ -174,7 +180,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
             // The longest stale is of least use: nobody has sent to it since.
             let Some(stale) = self.entries.first(List::Stale) else {
                 self.refused += 1;
-                return None;
+                return Err(DropReason::NeighborTableFull);
             };
             self.evicted += 1;
             self.delete(stale, DropReason::NeighborRemoved);
@@ -184,7 +190,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
             self.incomplete += 1;
         }
         self.enter(now, key.index(), state);
-        Some(key.index())
+        Ok(key.index())
     }
 
     /// Gives a neighbour its address, enters `state`, and releases what waited.
@@ -234,12 +240,29 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
 
     /// Asks for one more request. The next follows after the retransmission time at the earliest, which
     /// is what keeps requests for one address at one a second (RFC 1122 §2.3.2.1).
+    ///
+    /// Where the limit for all requests is reached, a known neighbour is asked later, with nothing lost; one
+    /// in resolution has lost this request, so that it leaves in time.
     fn request_again(&mut self, now: Instant, index: u32) {
-        if let Some(entry) = self.entries.slab.at_mut(index) {
+        let Some(entry) = self.entries.slab.at_mut(index) else {
+            return;
+        };
+        let known = entry.state == State::Probe;
+        let allowed = if known {
+            self.limits.known(now)
+        } else {
+            // The first was paid for when the neighbour was entered.
+            entry.requests == 0 || self.limits.unknown(now, entry.addr)
+        };
+        if allowed || !known {
             entry.requests += 1;
-            self.entries.list(index, List::Request);
-            self.time(now, index, self.config.retransmit_time);
         }
+        if allowed {
+            self.entries.list(index, List::Request);
+        } else {
+            self.suppressed += 1;
+        }
+        self.time(now, index, self.config.retransmit_time);
     }
 
     fn time(&mut self, now: Instant, index: u32, span: Duration) {
