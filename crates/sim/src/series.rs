@@ -66,6 +66,15 @@ impl Series {
         self.points.push((at, value));
     }
 
+    /// The same points under another name.
+    pub(crate) fn renamed(&self, name: String) -> Self {
+        Self {
+            name,
+            points: self.points.clone(),
+            ..*self
+        }
+    }
+
     /// The points, in the order of time.
     pub fn points(&self) -> &[(Instant, f64)] {
         &self.points
