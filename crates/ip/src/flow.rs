@@ -9,7 +9,7 @@
 //! use waypost_ip::flow::{Direction, FixedFlows, FlowConfig, FlowKey, FlowTable};
 //! use waypost_wire::{Instant, IpProtocol};
 //!
-//! let mut table = FlowTable::new(FixedFlows::<_, &str, 64, 19, 128>::new(), FlowConfig::default());
+//! let mut table = FlowTable::new(FixedFlows::<_, &str, 64, 22, 128>::new(), FlowConfig::default());
 //! let [host, peer, external] = [[10, 0, 0, 1], [192, 0, 2, 1], [198, 51, 100, 1]].map(Ipv4Addr::from);
 //! let original = FlowKey::new(IpProtocol::UDP, (host, 4000), (peer, 53));
 //! let reply = FlowKey::new(IpProtocol::UDP, (peer, 53), (external, 7000));
@@ -65,7 +65,7 @@ use crate::slab::Slot;
 use crate::storage::Store;
 use crate::wheel::Wheel;
 use hash::Hasher;
-use index::{Candidate, Index};
+use index::Index;
 use map::Map;
 use slots::Slots;
 use state::{Class, Tracker};
@@ -94,8 +94,8 @@ pub type VecFlowTable<A, D> = FlowTable<A, D, GrowingFlows>;
 impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     /// An empty table. A limit above what storage of fixed length holds is what it holds.
     pub fn new(storage: S, config: FlowConfig) -> Self {
-        let (slots, index, mut timers, sources) = storage.into_parts();
-        let limit = config.flows;
+        let (slots, index, mut timers, sources) = storage.into_parts(&config);
+        let limit = config.flows.min(index::FLOWS_MAX);
         let slots = Slots::new(slots, limit);
         let index = Index::new(index, limit.saturating_mul(2));
         while timers.items().len() < limit && timers.grow(Slot::EMPTY).is_ok() {}
@@ -137,30 +137,29 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     #[inline]
     fn lookup_chunk(&self, keys: &[FlowKey<A>], found: &mut [Option<Found>]) {
         let mut hashes = [0; BATCH];
-        let mut candidates = [Candidate::None; BATCH];
-        for (hash, key) in hashes.iter_mut().zip(keys) {
+        let mut places = [0; BATCH];
+        for ((hash, home), key) in hashes.iter_mut().zip(&mut places).zip(keys) {
             *hash = self.hasher.flow(key);
-            self.index.prefetch(*hash);
+            *home = self.index.prefetch(*hash);
         }
         let slots = self.slots.all();
-        for (candidate, (hash, _)) in candidates.iter_mut().zip(hashes.iter().zip(keys)) {
-            *candidate = self.index.candidate(*hash);
-            if let Candidate::Flow(flow) = candidate {
-                let at = (*flow >> 1) as usize;
-                prefetch_index(slots, at);
-                if A::VERSION == 6
-                    && let Some(slot) = slots.get(at)
-                {
-                    prefetch_read(&slot.last_seen);
-                }
+        // What was a bucket's place becomes a flow's.
+        for ((hash, place), _) in hashes.iter().zip(&mut places).zip(keys) {
+            let flow = self.index.candidate(*place, *hash);
+            *place = flow as usize;
+            prefetch_index(slots, *place >> 1);
+            if A::VERSION == 6
+                && let Some(slot) = slots.get(*place >> 1)
+            {
+                prefetch_read(&slot.last_seen);
             }
         }
-        let asked = keys.iter().zip(hashes.iter().zip(&candidates));
-        for (found, (key, (hash, candidate))) in found.iter_mut().zip(asked) {
-            *found = match candidate {
-                Candidate::None => None,
-                Candidate::Flow(flow) if let Some(found) = self.compare(*flow, key) => Some(found),
-                _ => self.find(*hash, key),
+        let asked = keys.iter().zip(hashes.iter().zip(&places));
+        for (found, (key, (hash, place))) in found.iter_mut().zip(asked) {
+            let flow = *place as u32;
+            *found = match flow {
+                index::NONE => None,
+                _ => self.compare(flow, key).or_else(|| self.find(*hash, key)),
             };
         }
     }

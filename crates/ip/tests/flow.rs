@@ -248,7 +248,7 @@ fn a_host_of_ipv6_is_its_whole_prefix() {
         per_source: 2,
         ..FlowConfig::default()
     };
-    let storage = FixedFlows::<_, (), 14, 4, 28>::new();
+    let storage = FixedFlows::<_, (), 14, 5, 28>::new();
     let mut table = FlowTable::new(storage, config);
     assert_eq!(table.limit(), 14);
     let mut insert = |network: u128, host: u128| {

@@ -513,7 +513,7 @@ fn a_flood_leaves_no_port_behind() {
 #[test]
 fn storage_of_fixed_length_is_enough() {
     const FLOWS: usize = 28;
-    let flows = FixedFlows::<Ipv4Addr, Translated<Ipv4Addr, ()>, FLOWS, 8, 56>::new();
+    let flows = FixedFlows::<Ipv4Addr, Translated<Ipv4Addr, ()>, FLOWS, 10, 56>::new();
     let mappings = FixedNat::<Ipv4Addr, 58, 1>::new();
     let mut nat = NatTable::new(flows, mappings, FlowConfig::default(), NatConfig::default());
     assert!(nat.add_address(EXTERNAL));

@@ -68,8 +68,7 @@ impl<S> Slots<S> {
     where
         S: Store<FlowSlot<A, D>>,
     {
-        // Twice the number, and the number of the direction, are to fit below the mark of an empty place.
-        let limit = limit.min(index::NONE as usize / 2 - 1);
+        let limit = limit.min(index::FLOWS_MAX);
         while slots.items().len() < limit && slots.grow(FlowSlot::EMPTY).is_ok() {}
         for slot in slots.items_mut() {
             slot.data = None;

@@ -2,7 +2,10 @@
 
 use waypost_wire::Ip;
 
-use super::index::FlowBucket;
+use super::config::FlowConfig;
+#[cfg(feature = "alloc")]
+use super::index::{FLOWS_MAX, buckets_for};
+use super::index::{FlowBucket, PLACES_USED};
 use super::map::{MapCell, Source};
 use super::slots::FlowSlot;
 use crate::slab::Slot;
@@ -10,7 +13,7 @@ use crate::storage::Store;
 use crate::wheel::Timer;
 
 /// Where a flow table keeps what it holds: [`FixedFlows`], `GrowingFlows` with the feature `alloc`, or the
-/// caller's own. For each flow there are to be one slot, one timer, two sevenths of a bucket and two places
+/// caller's own. For each flow there are to be one slot, one timer, a third of a bucket and two places
 /// for sources; a table has as many flows as the scarcest of them allows.
 pub trait FlowStorage<A: Ip, D> {
     /// The flows.
@@ -22,11 +25,14 @@ pub trait FlowStorage<A: Ip, D> {
     /// How many flows each source began; needs nothing where there is no limit by source.
     type Sources: Store<MapCell<Source<A>, u32>>;
 
-    /// The four stores.
-    fn into_parts(self) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources);
+    /// The four stores, for a table of these limits.
+    fn into_parts(
+        self,
+        config: &FlowConfig,
+    ) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources);
 }
 
-/// Room for `N` flows, in place, with `B` buckets and `C` places for sources. `B` is at least `2 * N / 7`,
+/// Room for `N` flows, in place, with `B` buckets and `C` places for sources. `B` is at least `N / 3`,
 /// `C` at least `2 * N` or 0 where there is no limit by source; anything else does not compile.
 #[derive(Clone, Debug)]
 pub struct FixedFlows<A, D, const N: usize, const B: usize, const C: usize> {
@@ -39,7 +45,7 @@ pub struct FixedFlows<A, D, const N: usize, const B: usize, const C: usize> {
 impl<A: Ip, D, const N: usize, const B: usize, const C: usize> FixedFlows<A, D, N, B, C> {
     /// Empty storage.
     pub const fn new() -> Self {
-        const { assert!(B * 7 >= N * 2, "there are too few buckets") };
+        const { assert!(B * PLACES_USED >= N * 2, "there are too few buckets") };
         const { assert!(C == 0 || C >= N * 2, "there are too few places for sources") };
         Self {
             slots: [const { FlowSlot::EMPTY }; N],
@@ -66,7 +72,7 @@ impl<A: Ip, D, const N: usize, const B: usize, const C: usize> FlowStorage<A, D>
     type Timers = [Slot<Timer<u32>>; N];
     type Sources = [MapCell<Source<A>, u32>; C];
 
-    fn into_parts(self) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources) {
+    fn into_parts(self, _: &FlowConfig) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources) {
         (self.slots, self.index, self.timers, self.sources)
     }
 }
@@ -84,7 +90,18 @@ impl<A: Ip, D> FlowStorage<A, D> for GrowingFlows {
     type Timers = alloc::vec::Vec<Slot<Timer<u32>>>;
     type Sources = alloc::vec::Vec<MapCell<Source<A>, u32>>;
 
-    fn into_parts(self) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources) {
-        Default::default()
+    fn into_parts(
+        self,
+        config: &FlowConfig,
+    ) -> (Self::Slots, Self::Index, Self::Timers, Self::Sources) {
+        use alloc::vec::Vec;
+        let flows = config.flows.min(FLOWS_MAX);
+        let sources = if config.per_source < flows { flows } else { 0 };
+        (
+            Vec::with_capacity(flows),
+            Vec::with_capacity(buckets_for(flows * 2)),
+            Vec::with_capacity(flows),
+            Vec::with_capacity(sources * 2),
+        )
     }
 }
