@@ -1,16 +1,15 @@
-//! The forwarding table of IPv4: longest-prefix match from an address to the number of a next hop.
+//! The forwarding table of IPv4 and of IPv6: longest-prefix match from an address to the number of a next
+//! hop, for any number of readers, which never wait while the table changes.
 //!
 //! # Form
-//! A trie of entries of 32 bits by strides of 16, 8 and 8 bits, as DIR-24-8 (Gupta, Lin and McKeown,
-//! INFOCOM 1998) with its first table paged: 2¹⁶ entries (256 KiB) for the first half of an address, and
-//! chunks of 256 entries (1 KiB) under those that have routes longer than /16, again under those longer
-//! than /24. Each entry holds its answer, so no look-up ever goes back up. While
-//! the table fits the cache, a batch reads on at once; beyond, it is looked up level by level without
-//! branches, so that the misses of all its addresses overlap.
+//! A trie of entries of 32 bits: 2¹⁶ of them (256 KiB) for the first half of an IPv4 address, and chunks for
+//! eight more bits each, where there are longer routes. Each entry holds its answer, so no look-up ever goes
+//! back up. A batch is looked up level by level, so that the misses of all its addresses overlap.
 //!
-//! Why 16-8-8: bare look-ups of each form side by side in one run, 256 uniform addresses at a time, routes
-//! with the lengths of BGP; median ns an address on one core of a two-core Xeon at 2.5 GHz (Cascade Lake,
-//! second cache 1 MiB, third 36 MiB shared with others), pages of 4 KiB:
+//! For **IPv4** a chunk is 256 entries, as in DIR-24-8 (Gupta, Lin and McKeown, INFOCOM 1998) with
+//! its first table paged. Bare look-ups of each form side by side in one run, 256 uniform addresses at a time,
+//! routes with the lengths of BGP; median ns an address on one core of a two-core Xeon at 2.5 GHz (Cascade
+//! Lake, second cache 1 MiB, third 36 MiB shared with others), pages of 4 KiB:
 //!
 //! | | 10 routes | 1000 | 100 000 | 1 000 000 | MB at 10, 1000, 1 000 000 |
 //! |---|---|---|---|---|---|
@@ -21,80 +20,73 @@
 //! | 16-8-8, chunks as bitmap and ranks | 1.8 | 4.6 | 25.0 | 20.0 | 0.3, 0.3, 11 |
 //!
 //! The one array misses the cache even when nearly empty. On a full table one miss decides, which 16-8-8
-//! has like the array, and the form of a quarter of the size has twice. The example `fib_bench` measures
-//! this table beside the bare array.
+//! has like the array, and the form of a quarter of the size has twice.
 //!
-//! # Changes
-//! A route touches the entries that it covers: at most 256 in the chunk of its length, and those of all
-//! chunks below; on the machine above, over a million routes, half of all changes take less than 1 µs, a
-//! /16 1.5 µs, a /8 (65 000 entries) 0.2 ms, a /2 12 ms. /0 touches none: it is the answer of entries
-//! without one. Chunks that say no more than one entry could are given back and reused.
+//! For **IPv6** a chunk is a bitmap and ranks over its runs of equal entries, mostly one line of 64 octets:
+//! there are more levels and few routes in each chunk. The same machine, under load of others (so: ratios),
+//! addresses within prefixes of /20 to /64, mostly /48 and /32; ns an address batched, and MB:
+//!
+//! | | 1000 routes | 100 000 | 250 000 |
+//! |---|---|---|---|
+//! | chunks of 256 entries | 33; 1.6 | 123; 113 | 123; 270 |
+//! | 16 bits, 8, then four at a time | 50; 0.5 | 111; 16 | 78; 39 |
+//! | bitmap and ranks, entries not asked for ahead | 33; 0.4 | 108; 8 | 116; 20 |
+//! | bitmap and ranks | 28; 0.4 | 47; 8 | 53; 20 |
 //!
 //! # Readers on other threads
-//! The table has two parts: cells, which look-ups read, and routes, which only changes read. A change
-//! fills a chunk before it links it, links and answers are single 32-bit words, and each address goes from
-//! its old answer to its new one in one write; a chunk is unlinked before it is freed. So the cells may
-//! become words that are atomic, shared with readers that never wait, once freed chunks are held back
-//! until every reader has passed; nothing of the methods here would change.
+//! [`Fib`] changes the table, and looks up where one thread does both; a [`FibReader`] for each further thread
+//! looks up meanwhile, by plain loads (`Acquire`, which costs nothing on x86), without locks or waiting. A
+//! change makes a chunk ready before it links it, links and answers are single words, and each address
+//! goes from its old answer to its new one in one write. So an answer is always one that the table gave at
+//! some moment of the look-up.
+//!
+//! A chunk that was unlinked is used again when all readers that could have seen it are dropped.
+//! Workers therefore get a new [`reader`](Fib::reader) now and then, between two batches: in an RCU cell, or
+//! as a message. Nothing is torn if they do not: the table then runs into [`FibFull::Readers`], and does so
+//! too when it has grown and older readers, which do not know the new segment, are about. An exclusive
+//! `Arc` is the proof that they are gone; a cell that is set once without `unsafe` needs `std`. The price of
+//! this is that a word is found by its segment: one more load, from the first cache, a level.
+//!
+//! # Changes
+//! A route touches the entries that it covers, in the chunk of its length and in all chunks below; /0 those
+//! of the whole table that no longer route has. [`Fib::begin_insert`], [`Fib::begin_remove`] and [`Fib::work`]
+//! do it in slices. Chunks that say no more than one entry could are given back.
 
-mod cells;
+mod change;
+mod chunks;
+mod dense;
+mod entry;
+mod family;
+mod limits;
 mod next_hop;
 mod path;
+mod ranked;
+mod reader;
 mod routes;
+mod segment;
+mod store;
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
 
-use waypost_wire::Ipv4Prefix;
+use waypost_wire::Prefix;
 
+pub use family::FibAddr;
+pub use limits::{FibFull, FibLimits};
 pub use next_hop::NextHop;
+pub use reader::FibReader;
+pub use segment::{Heap, HeapSegment, SEGMENT_BYTES, SEGMENT_WORDS, Segment, Segments};
 
-use cells::{Cells, Entry, MAX_CHUNKS, TOP};
+use change::Painting;
 use path::Path;
-use routes::{Node, branch};
+use routes::Node;
+use store::{LINE, Store};
 
-/// What a [`Fib`] may hold at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FibLimits {
-    /// Routes.
-    pub routes: usize,
-    /// Chunks of 1 KiB, beside the 256 that every table has.
-    pub chunks: usize,
-}
+/// How many chunks the top takes.
+const TOP: usize = 256;
 
-impl Default for FibLimits {
-    /// Four million routes and 256 MiB: four times what a full Internet table takes.
-    fn default() -> Self {
-        Self {
-            routes: 1 << 22,
-            chunks: 1 << 18,
-        }
-    }
-}
-
-/// Why a route was not inserted; the table is as before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FibFull {
-    /// [`FibLimits::routes`] is reached.
-    Routes,
-    /// [`FibLimits::chunks`] is reached.
-    Chunks,
-}
-
-impl fmt::Display for FibFull {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Routes => "the table already holds as many routes as its limit allows",
-            Self::Chunks => "the table already takes as many chunks as its limit allows",
-        })
-    }
-}
-
-impl core::error::Error for FibFull {}
-
-/// A forwarding table.
+/// A forwarding table, and the right to change it.
 ///
 /// ```
 /// use waypost_ip::fib::{Fib, NextHop};
@@ -108,298 +100,224 @@ impl core::error::Error for FibFull {}
 /// let mut hops = [None; 3];
 /// fib.lookup_batch(&addrs, &mut hops);
 /// assert_eq!(hops, [Some(core), Some(site), None]);
+///
+/// // What another thread looks up in.
+/// let reader = fib.reader();
+/// fib.remove("10.1.2.0/24".parse().unwrap());
+/// assert_eq!(reader.lookup("10.1.2.3".parse::<std::net::Ipv4Addr>().unwrap()), Some(core));
 /// ```
-#[derive(Clone, Debug)]
-pub struct Fib {
-    cells: Cells,
-    /// Routes of length 1 to 8.
+pub struct Fib<A: FibAddr = Ipv4Addr, M: Segments = Heap> {
+    store: Store<M>,
+    /// What looks up for the table itself is no reader: it shares nothing.
+    family: core::marker::PhantomData<A>,
+    /// Routes of length 0 to 8.
     root: Node,
     /// One for each chunk, free ones too.
     nodes: Vec<Node>,
     free: Vec<u32>,
+    /// By line: the chunk that begins there.
+    owner: Vec<u32>,
+    painting: Option<Painting>,
+    /// A route that goes, whose chunks may be given back when the painting is done.
+    leaving: Option<Prefix<A>>,
     len: usize,
     limits: FibLimits,
     refused: u64,
 }
 
-impl Default for Fib {
+impl<A: FibAddr> Default for Fib<A> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Fib {
+impl<A: FibAddr> Fib<A> {
     /// An empty table with the default limits.
     pub fn new() -> Self {
         Self::with_limits(FibLimits::default())
     }
 
-    /// An empty table. Limits above 2²³ chunks (8 GiB) are taken as that.
+    /// An empty table.
+    ///
+    /// # Panics
+    /// When the allocator has no 256 KiB, as a `Vec` would.
     pub fn with_limits(limits: FibLimits) -> Self {
-        let mut nodes = Vec::new();
-        nodes.resize_with(TOP, Node::default);
-        Self {
-            cells: Cells::new(),
-            root: Node::default(),
-            nodes,
-            free: Vec::new(),
-            len: 0,
-            limits: FibLimits {
-                chunks: limits.chunks.min(MAX_CHUNKS - TOP),
-                ..limits
-            },
-            refused: 0,
+        match Self::over(Heap, limits) {
+            Ok(fib) => fib,
+            Err(full) => panic!("{full}"),
         }
+    }
+}
+
+impl<A: FibAddr, M: Segments> Fib<A, M> {
+    /// An empty table in memory of the caller's choice: see [`Segments`].
+    ///
+    /// # Errors
+    /// [`FibFull::Memory`] when there is no memory for the first two segments.
+    pub fn over(source: M, limits: FibLimits) -> Result<Self, FibFull> {
+        let store = Store::new(source, limits.segments)?;
+        let lines_each = (256 / LINE) as u32;
+        Ok(Self {
+            store,
+            family: core::marker::PhantomData,
+            root: Node::default(),
+            nodes: (0..TOP as u32).map(|n| Node::at(n * lines_each)).collect(),
+            free: Vec::new(),
+            owner: Vec::new(),
+            painting: None,
+            leaving: None,
+            len: 0,
+            limits,
+            refused: 0,
+        })
+    }
+
+    /// A reader for another thread: see [`FibReader`]. What is given back from now on waits until it, and
+    /// all that were made before it, are dropped.
+    pub fn reader(&mut self) -> FibReader<A, M::Segment> {
+        self.store.renew();
+        FibReader::new(self.store.view().clone())
     }
 
     /// The next hop of the longest prefix that holds `addr`.
     #[inline]
-    pub fn lookup(&self, addr: Ipv4Addr) -> Option<NextHop> {
-        self.cells.lookup(addr)
+    pub fn lookup(&self, addr: A) -> Option<NextHop> {
+        A::lookup(self.store.view(), addr)
     }
 
-    /// Looks up `addrs` into `hops`, place by place, as far as the shorter of both reaches. Several times
-    /// faster than [`lookup`](Self::lookup) in a loop where the table does not fit the cache.
+    /// Looks up `addrs` into `hops`, as [`FibReader::lookup_batch`] does.
     #[inline]
-    pub fn lookup_batch(&self, addrs: &[Ipv4Addr], hops: &mut [Option<NextHop>]) {
-        self.cells.lookup_batch(addrs, hops);
+    pub fn lookup_batch(&self, addrs: &[A], hops: &mut [Option<NextHop>]) {
+        A::lookup_batch(self.store.view(), addrs, hops);
     }
 
     /// The next hop of exactly this prefix.
-    pub fn route(&self, prefix: Ipv4Prefix) -> Option<NextHop> {
+    pub fn route(&self, prefix: Prefix<A>) -> Option<NextHop> {
         let path = Path::new(prefix);
-        let Some(level) = path.level else {
-            return self.cells.default;
-        };
-        let chunk = self.chunk_of(&path, level)?;
-        self.node(level, chunk)?.route(path.branch(level))
+        let chain = self.chain(&path);
+        if chain.deepest < path.level {
+            return None;
+        }
+        self.node(&chain, path.level)?
+            .route(path.branch(path.level))
     }
 
     /// Inserts a route, or replaces the one of the same prefix and returns its next hop.
     ///
     /// # Errors
     /// [`FibFull`] when a limit is reached, counted in [`refused`](Self::refused); nothing has changed.
-    pub fn insert(&mut self, prefix: Ipv4Prefix, hop: NextHop) -> Result<Option<NextHop>, FibFull> {
-        let old = self.route(prefix);
-        if old.is_none()
-            && let Err(full) = self.room_for(prefix)
-        {
-            self.refused += 1;
-            return Err(full);
-        }
-        self.len += usize::from(old.is_none());
-        let path = Path::new(prefix);
-        let Some(level) = path.level else {
-            self.cells.default = Some(hop);
-            return Ok(old);
-        };
-        let chunk = self.make_chunk(&path, level);
-        if let Some(node) = self.node_mut(level, chunk) {
-            node.insert(path.branch(level), hop);
-        }
-        for (chunk, first, count) in path.span(level, chunk) {
-            self.cells.paint(chunk, first, count, path.length, hop);
-        }
+    pub fn insert(&mut self, prefix: Prefix<A>, hop: NextHop) -> Result<Option<NextHop>, FibFull> {
+        let old = self.begin_insert(prefix, hop)?;
+        self.work(usize::MAX);
         Ok(old)
     }
 
     /// Removes a route and returns its next hop; `None` if there is no route of exactly this prefix.
-    pub fn remove(&mut self, prefix: Ipv4Prefix) -> Option<NextHop> {
-        let path = Path::new(prefix);
-        let Some(level) = path.level else {
-            let old = self.cells.default.take()?;
-            self.len -= 1;
-            return Some(old);
-        };
-        let chunk = self.chunk_of(&path, level)?;
-        let old = self.node_mut(level, chunk)?.remove(path.branch(level))?;
-        self.len -= 1;
-        let leaf = match self.covering(&path, level) {
-            Some((length, hop)) => Entry::leaf(length, hop),
-            None => Entry::NONE,
-        };
-        for (chunk, first, count) in path.span(level, chunk) {
-            self.cells.unpaint(chunk, first, count, path.length, leaf);
-        }
-        self.free_idle(&path, level);
-        Some(old)
+    pub fn remove(&mut self, prefix: Prefix<A>) -> Option<NextHop> {
+        let old = self.begin_remove(prefix);
+        self.work(usize::MAX);
+        old
     }
 
     /// How many routes it holds.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether it holds no route.
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// How many chunks are in use, beside the 256 that every table has.
-    pub fn chunks(&self) -> usize {
+    pub const fn chunks(&self) -> usize {
         self.nodes.len() - TOP - self.free.len()
     }
 
+    /// Octets of the chunks in use.
+    pub const fn chunk_bytes(&self) -> usize {
+        self.store.used_lines() * LINE * size_of::<u32>()
+    }
+
     /// How many inserts were refused by a limit.
-    pub fn refused(&self) -> u64 {
+    pub const fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// How many blocks were given back and wait for readers to be dropped; frees those that need not
+    /// wait any longer.
+    pub fn collect(&mut self) -> usize {
+        self.store.collect();
+        self.store.waiting()
     }
 
     /// Bytes of memory that the table takes, room for growth included.
     pub fn bytes(&self) -> usize {
         let spare = (self.nodes.capacity() - self.nodes.len()) * size_of::<Node>();
-        self.cells.bytes()
-            + self.free.capacity() * size_of::<u32>()
+        self.store.bytes()
+            + (self.free.capacity() + self.owner.capacity()) * size_of::<u32>()
             + spare
             + self.nodes.iter().map(Node::bytes).sum::<usize>()
     }
 
     /// Calls `visit` with every route, in no order to rely on.
-    pub fn for_each(&self, mut visit: impl FnMut(Ipv4Prefix, NextHop)) {
-        if let Some(hop) = self.cells.default {
-            visit_route(&mut visit, [0; 4], 0, hop);
+    pub fn for_each(&self, mut visit: impl FnMut(Prefix<A>, NextHop)) {
+        for (octet, bits, hop) in self.root.iter() {
+            visit_route(&mut visit, [0; 16], 0, (octet, bits, hop));
         }
-        for (a, bits, hop) in self.root.iter() {
-            visit_route(&mut visit, [a, 0, 0, 0], bits, hop);
-        }
-        for a in 0..=u8::MAX {
-            self.visit_node(u32::from(a), [a, 0, 0, 0], 1, &mut visit);
+        let mut octets = [0; 16];
+        for first in 0..=u8::MAX {
+            octets[0] = first;
+            self.visit_node(u32::from(first), octets, 1, &mut visit);
         }
     }
 
     fn visit_node(
         &self,
         chunk: u32,
-        octets: [u8; 4],
+        mut octets: [u8; 16],
         level: usize,
-        visit: &mut impl FnMut(Ipv4Prefix, NextHop),
+        visit: &mut impl FnMut(Prefix<A>, NextHop),
     ) {
         let Some(node) = self.nodes.get(chunk as usize) else {
             return;
         };
-        let mut below = octets;
-        for (octet, bits, hop) in node.iter() {
-            below[level] = octet;
-            visit_route(visit, below, 8 * level as u8 + bits, hop);
+        for route in node.iter() {
+            visit_route(visit, octets, level, route);
         }
-        if node.children > 0 {
-            for octet in 0..=u8::MAX {
-                if let Some(child) = self.cells.entry(chunk, octet).chunk() {
-                    below[level] = octet;
-                    self.visit_node(child, below, level + 1, visit);
-                }
+        if node.children == 0 || level + 1 >= octets.len() {
+            return;
+        }
+        for octet in 0..=u8::MAX {
+            let line = self.entry(chunk, octet).line();
+            if let Some(child) = line.and_then(|line| self.owner.get(line as usize)) {
+                octets[level] = octet;
+                self.visit_node(*child, octets, level + 1, visit);
             }
-        }
-    }
-
-    /// Whether the limits allow a new route of this prefix.
-    fn room_for(&self, prefix: Ipv4Prefix) -> Result<(), FibFull> {
-        if self.len >= self.limits.routes {
-            return Err(FibFull::Routes);
-        }
-        let path = Path::new(prefix);
-        let missing = match path.level {
-            Some(level @ 2..) => (2..=level)
-                .filter(|level| self.chunk_of(&path, *level).is_none())
-                .count(),
-            _ => 0,
-        };
-        if self.chunks() + missing > self.limits.chunks {
-            return Err(FibFull::Chunks);
-        }
-        Ok(())
-    }
-
-    /// The chunk that holds the entries of a level on the path; at level 0, which has none, 0.
-    fn chunk_of(&self, path: &Path, level: usize) -> Option<u32> {
-        let mut chunk = path.top(level);
-        for above in 1..level {
-            chunk = self.cells.entry(chunk, path.octets[above]).chunk()?;
-        }
-        Some(chunk)
-    }
-
-    /// As [`chunk_of`](Self::chunk_of), making the chunks that are missing.
-    fn make_chunk(&mut self, path: &Path, level: usize) -> u32 {
-        let mut chunk = path.top(level);
-        for above in 1..level {
-            let octet = path.octets[above];
-            let entry = self.cells.entry(chunk, octet);
-            chunk = match entry.chunk() {
-                Some(below) => below,
-                None => {
-                    let below = self.cells.fill_chunk(self.free.pop(), entry);
-                    if below as usize == self.nodes.len() {
-                        self.nodes.push(Node::default());
-                    }
-                    self.cells.write(chunk, octet, Entry::link(below));
-                    if let Some(node) = self.nodes.get_mut(chunk as usize) {
-                        node.children += 1;
-                    }
-                    below
-                }
-            };
-        }
-        chunk
-    }
-
-    /// Gives back the chunks on the path that no route needs any more, from the longest up.
-    fn free_idle(&mut self, path: &Path, level: usize) {
-        for level in (2..=level).rev() {
-            let (Some(above), Some(chunk)) =
-                (self.chunk_of(path, level - 1), self.chunk_of(path, level))
-            else {
-                return;
-            };
-            if !self.nodes.get(chunk as usize).is_some_and(Node::is_idle) {
-                return;
-            }
-            // All entries of an idle chunk are the same leaf.
-            let leaf = self.cells.entry(chunk, 0);
-            self.cells.write(above, path.octets[level - 1], leaf);
-            self.free.push(chunk);
-            if let Some(node) = self.nodes.get_mut(above as usize) {
-                node.children -= 1;
-            }
-        }
-    }
-
-    /// The longest route that holds the whole of the path's prefix, and its length.
-    fn covering(&self, path: &Path, level: usize) -> Option<(u8, NextHop)> {
-        (0..=level).rev().find_map(|above| {
-            let chunk = self.chunk_of(path, above)?;
-            let branch = if above == level {
-                path.branch(level)
-            } else {
-                branch(path.octets[above], 8)
-            };
-            let (bits, hop) = self.node(above, chunk)?.covering(branch)?;
-            Some((8 * above as u8 + bits, hop))
-        })
-    }
-
-    fn node(&self, level: usize, chunk: u32) -> Option<&Node> {
-        match level {
-            0 => Some(&self.root),
-            _ => self.nodes.get(chunk as usize),
-        }
-    }
-
-    fn node_mut(&mut self, level: usize, chunk: u32) -> Option<&mut Node> {
-        match level {
-            0 => Some(&mut self.root),
-            _ => self.nodes.get_mut(chunk as usize),
         }
     }
 }
 
-fn visit_route(
-    visit: &mut impl FnMut(Ipv4Prefix, NextHop),
-    octets: [u8; 4],
-    length: u8,
-    hop: NextHop,
+impl<A: FibAddr, M: Segments> fmt::Debug for Fib<A, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fib")
+            .field("routes", &self.len)
+            .field("chunks", &self.chunks())
+            .field("limits", &self.limits)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}
+
+fn visit_route<A: FibAddr>(
+    visit: &mut impl FnMut(Prefix<A>, NextHop),
+    mut octets: [u8; 16],
+    level: usize,
+    (octet, bits, hop): (u8, u8, NextHop),
 ) {
-    if let Ok(prefix) = Ipv4Prefix::new(Ipv4Addr::from(octets), length) {
+    octets[level] = octet;
+    let network = A::from_first_octets(octets);
+    if let Ok(prefix) = Prefix::new(network, 8 * level as u8 + bits) {
         visit(prefix, hop);
     }
 }

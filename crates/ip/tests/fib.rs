@@ -44,9 +44,9 @@ impl ByLength {
 }
 
 #[test]
-fn a_next_hop_is_24_bits() {
+fn a_next_hop_is_22_bits() {
     assert_eq!(hop(0).index(), 0);
-    assert_eq!(hop(NextHop::MAX_INDEX).index(), 0xff_ffff);
+    assert_eq!(hop(NextHop::MAX_INDEX).index(), 0x3f_ffff);
     assert_eq!(NextHop::new(NextHop::MAX_INDEX + 1), None);
     assert_eq!(size_of::<Option<NextHop>>(), 4);
 }
@@ -93,20 +93,22 @@ fn a_later_route_of_the_same_prefix_replaces() {
 
 #[test]
 fn a_full_table_refuses_counts_and_stays_as_it_is() {
-    let mut fib = Fib::with_limits(FibLimits {
-        routes: 2,
-        chunks: 1,
-    });
-    assert_eq!(
-        fib.insert(prefix("10.1.2.3/32"), hop(1)),
-        Err(FibFull::Chunks)
-    );
-    assert_eq!((fib.chunks(), fib.len()), (0, 0));
-    fib.insert(prefix("10.1.2.0/24"), hop(1)).unwrap();
-    assert_eq!(
-        fib.insert(prefix("10.2.2.0/24"), hop(1)),
-        Err(FibFull::Chunks)
-    );
+    let limits = FibLimits {
+        routes: 129,
+        segments: 3,
+    };
+    let mut fib = Fib::with_limits(limits);
+    // One segment beside the top's two: 128 chunks, here one for each route.
+    let one_chunk = |n: u8| Ipv4Prefix::new(Ipv4Addr::new(10, n, 2, 0), 24).unwrap();
+    for n in 0..127 {
+        fib.insert(one_chunk(n), hop(1)).unwrap();
+    }
+    let two_chunks = prefix("11.1.2.3/32");
+    assert_eq!(fib.insert(two_chunks, hop(1)), Err(FibFull::Memory));
+    assert_eq!(fib.lookup(two_chunks.network()), None);
+    assert_eq!((fib.chunks(), fib.len()), (127, 127));
+    fib.insert(one_chunk(127), hop(1)).unwrap();
+    assert_eq!(fib.insert(one_chunk(128), hop(1)), Err(FibFull::Memory));
     fib.insert(prefix("10.1.3.0/24"), hop(1)).unwrap();
     assert_eq!(
         fib.insert(prefix("10.0.0.0/8"), hop(1)),
@@ -118,8 +120,8 @@ fn a_full_table_refuses_counts_and_stays_as_it_is() {
     // A chunk that is given back serves again.
     fib.remove(prefix("10.1.2.0/24"));
     fib.remove(prefix("10.1.3.0/24"));
-    assert_eq!(fib.insert(prefix("10.2.2.0/24"), hop(3)), Ok(None));
-    assert_eq!(fib.lookup(Ipv4Addr::new(10, 2, 2, 2)), Some(hop(3)));
+    assert_eq!(fib.insert(one_chunk(200), hop(3)), Ok(None));
+    assert_eq!(fib.lookup(Ipv4Addr::new(10, 200, 2, 2)), Some(hop(3)));
 }
 
 #[test]

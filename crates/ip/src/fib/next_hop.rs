@@ -10,8 +10,8 @@ use core::num::NonZeroU32;
 pub struct NextHop(NonZeroU32);
 
 impl NextHop {
-    /// The greatest index: 24 bits.
-    pub const MAX_INDEX: u32 = (1 << 24) - 1;
+    /// The greatest index: 22 bits.
+    pub const MAX_INDEX: u32 = (1 << 22) - 1;
 
     /// The next hop with this index; `None` above [`MAX_INDEX`](Self::MAX_INDEX).
     pub const fn new(index: u32) -> Option<Self> {

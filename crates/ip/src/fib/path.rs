@@ -1,56 +1,62 @@
 //! Where a prefix lies: which octet it ends in, and which entries it covers there.
 
-use waypost_wire::Ipv4Prefix;
+use waypost_wire::{Ip, Prefix};
 
-use super::cells::CHUNK;
 use super::routes::{Branch, branch};
 
 /// Where a prefix lies in the trie.
 pub(super) struct Path {
-    pub(super) octets: [u8; 4],
+    pub(super) octets: [u8; 16],
     pub(super) length: u8,
-    /// The octet in which the prefix ends; `None` for /0.
-    pub(super) level: Option<usize>,
+    /// The octet in which the prefix ends; for /0, the first.
+    pub(super) level: usize,
 }
 
 impl Path {
-    pub(super) fn new(prefix: Ipv4Prefix) -> Self {
+    pub(super) fn new<A: Ip>(prefix: Prefix<A>) -> Self {
         let length = prefix.length();
+        let mut octets = [0; 16];
+        let network = prefix.network().octets();
+        for (to, from) in octets.iter_mut().zip(network.as_ref()) {
+            *to = *from;
+        }
         Self {
-            octets: prefix.network().octets(),
+            octets,
             length,
-            level: length.checked_sub(1).map(|last| usize::from(last / 8)),
+            level: usize::from(length.saturating_sub(1) / 8),
         }
     }
 
-    /// The chunk of the top to start from.
-    pub(super) fn top(&self, level: usize) -> u32 {
-        if level == 0 {
-            0
-        } else {
-            u32::from(self.octets[0])
-        }
+    pub(super) fn octet(&self, level: usize) -> u8 {
+        self.octets[level % 16]
     }
 
+    /// The prefix, or at a level above its own the whole octet, among the routes of that level.
     pub(super) fn branch(&self, level: usize) -> Branch {
-        branch(self.octets[level], self.length - 8 * level as u8)
+        if level == self.level {
+            branch(self.octet(level), self.length - 8 * level as u8)
+        } else {
+            branch(self.octet(level), 8)
+        }
     }
 
-    /// The entries that the prefix covers in the chunk of its level, as chunk, first entry and count; for
-    /// a prefix of up to 8 bits, all entries of several chunks of the top.
-    pub(super) fn span(
-        &self,
-        level: usize,
-        chunk: u32,
-    ) -> impl Iterator<Item = (u32, u8, usize)> + use<> {
-        let first = self.octets[level];
-        let count = 1 << (8 * (level + 1) - usize::from(self.length));
-        let (chunks, first, count) = if level == 0 {
-            let top = u32::from(first);
-            (top..top + count as u32, 0, CHUNK)
+    /// The entries that the prefix covers in the chunk of its level, the first and how many; of a prefix
+    /// of up to 8 bits, in the whole top.
+    pub(super) fn span(&self) -> (u32, u32) {
+        let first = u32::from(self.octet(self.level));
+        let length = u32::from(self.length);
+        if self.level == 0 {
+            (first << 8, 1 << (16 - length))
         } else {
-            (chunk..chunk + 1, first, count)
-        };
-        chunks.map(move |chunk| (chunk, first, count))
+            (first, 1 << (8 * (self.level as u32 + 1) - length))
+        }
     }
+}
+
+/// The chunks on a path, from the top down, as far as there are any.
+pub(super) struct Chain {
+    /// By level; at level 0 nothing, at level 1 a chunk of the top.
+    pub(super) chunks: [u32; 16],
+    /// The last level that has a chunk.
+    pub(super) deepest: usize,
 }

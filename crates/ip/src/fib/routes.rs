@@ -1,15 +1,15 @@
 //! The routes themselves, which the entries alone do not tell: a longer route hides a shorter one.
 //!
 //! They are kept beside the chunk that their length falls into (node 0 to 255: lengths 9 to 16 under one
-//! first octet; the nodes of further chunks: 17 to 24 and 25 to 32; the root: 1 to 8), sorted, so that a
-//! change moves at most 510 of them.
+//! first octet; the nodes of further chunks: the eight lengths of an octet each; the root: 0 to 8), sorted,
+//! so that a change moves at most 510 of them.
 
 use alloc::vec::Vec;
 
 use super::NextHop;
 
 /// Place of a prefix in the binary tree of a node: a 1, then the bits by which it is longer than those
-/// of the node: 2 to 511.
+/// of the node: 2 to 511, and in the root 1 for /0.
 pub(super) type Branch = u16;
 
 /// A 1, then the first `bits` of `octet`.
@@ -25,9 +25,19 @@ pub(super) struct Node {
     routes: Vec<(Branch, NextHop)>,
     /// Chunks linked from this node's chunk.
     pub(super) children: u16,
+    /// The first line of this node's chunk.
+    pub(super) line: u32,
 }
 
 impl Node {
+    pub(super) const fn at(line: u32) -> Self {
+        Self {
+            routes: Vec::new(),
+            children: 0,
+            line,
+        }
+    }
+
     /// Whether the chunk of this node says no more than one entry could.
     pub(super) fn is_idle(&self) -> bool {
         self.routes.is_empty() && self.children == 0
@@ -64,7 +74,7 @@ impl Node {
 
     /// The longest route at or above a branch, with how many bits it is longer than the node's prefix.
     pub(super) fn covering(&self, mut branch: Branch) -> Option<(u8, NextHop)> {
-        while branch >= 2 && !self.routes.is_empty() {
+        while branch >= 1 && !self.routes.is_empty() {
             if let Some(hop) = self.route(branch) {
                 return Some((branch.ilog2() as u8, hop));
             }

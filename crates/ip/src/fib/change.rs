@@ -1,0 +1,279 @@
+//! Changes: what is made ready before anyone sees it, and what is then painted in slices.
+
+use waypost_wire::Prefix;
+
+use super::entry::Entry;
+use super::family::FibAddr;
+use super::limits::FibFull;
+use super::path::{Chain, Path};
+use super::ranked::{self, HEADER};
+use super::routes::Node;
+use super::segment::Segments;
+use super::store::{LINE, word};
+use super::{Fib, NextHop};
+
+/// A change that not all entries show yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Painting {
+    leaf: Entry,
+    which: Which,
+    length: u8,
+    /// For each level that it has come down to: the place of the next entry, and how many are left.
+    frames: [(u32, u32); 17],
+    depth: usize,
+}
+
+/// Whose entries a change is for.
+#[derive(Clone, Copy, Debug)]
+enum Which {
+    /// Those of no longer route: a route comes.
+    UpTo,
+    /// Those of the route itself: it goes.
+    Exactly,
+}
+
+impl Painting {
+    fn covers(&self, entry: Entry) -> bool {
+        match self.which {
+            Which::UpTo => entry.length() <= self.length,
+            Which::Exactly => entry.length() == self.length,
+        }
+    }
+
+    fn paint(&self, entries: &mut [u32]) {
+        for entry in entries {
+            let old = Entry(*entry);
+            if old.line().is_none() && self.covers(old) {
+                *entry = self.leaf.0;
+            }
+        }
+    }
+}
+
+impl<A: FibAddr, M: Segments> Fib<A, M> {
+    /// As [`insert`](Self::insert), but leaves a part of the work to [`work`](Self::work): the entries
+    /// of longer chunks, or of a prefix of up to 8 bits all of them. An address leads to the old next hop until its entry is painted,
+    /// then to the new one. Finishes the change before it, if that is not done.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn begin_insert(
+        &mut self,
+        prefix: Prefix<A>,
+        hop: NextHop,
+    ) -> Result<Option<NextHop>, FibFull> {
+        self.work(usize::MAX);
+        let path = Path::new(prefix);
+        let chain = self.chain(&path);
+        let present = chain.deepest >= path.level;
+        let old = if present {
+            self.node(&chain, path.level)
+                .and_then(|node| node.route(path.branch(path.level)))
+        } else {
+            None
+        };
+        if old.is_none() && self.len >= self.limits.routes {
+            self.refused += 1;
+            return Err(FibFull::Routes);
+        }
+        let painting = Painting {
+            leaf: Entry::leaf(path.length, hop),
+            which: Which::UpTo,
+            length: path.length,
+            frames: [(0, 0); 17],
+            depth: 0,
+        };
+        let made = if present {
+            self.edit_span(&path, &chain, &painting)
+        } else {
+            self.build(&path, &chain, &painting)
+        };
+        if let Err(full) = made {
+            self.refused += 1;
+            return Err(full);
+        }
+        let chain = if present { chain } else { self.chain(&path) };
+        if let Some(node) = self.node_mut(&chain, path.level) {
+            node.insert(path.branch(path.level), hop);
+        }
+        self.len += usize::from(old.is_none());
+        if present {
+            self.start(&path, &chain, painting);
+        }
+        Ok(old)
+    }
+
+    /// As [`remove`](Self::remove), but leaves a part of the work to [`work`](Self::work), as
+    /// [`begin_insert`](Self::begin_insert) does.
+    pub fn begin_remove(&mut self, prefix: Prefix<A>) -> Option<NextHop> {
+        self.work(usize::MAX);
+        let path = Path::new(prefix);
+        let chain = self.chain(&path);
+        if chain.deepest < path.level {
+            return None;
+        }
+        let node = self.node_mut(&chain, path.level)?;
+        let old = node.remove(path.branch(path.level))?;
+        self.len -= 1;
+        let painting = Painting {
+            leaf: self.covering(&path, &chain),
+            which: Which::Exactly,
+            length: path.length,
+            frames: [(0, 0); 17],
+            depth: 0,
+        };
+        // Without room for another block the old one keeps its runs, and is painted below.
+        let _ = self.edit_span(&path, &chain, &painting);
+        self.start(&path, &chain, painting);
+        self.leaving = Some(prefix);
+        Some(old)
+    }
+
+    /// Goes on with what [`begin_insert`](Self::begin_insert) or [`begin_remove`](Self::begin_remove)
+    /// left, looking at about `entries` entries at most; returns whether all is done.
+    pub fn work(&mut self, mut entries: usize) -> bool {
+        let Some(painting) = &mut self.painting else {
+            return true;
+        };
+        let view = self.store.view();
+        while let Some((place, left)) = painting
+            .depth
+            .checked_sub(1)
+            .and_then(|last| painting.frames.get_mut(last))
+        {
+            if *left == 0 {
+                painting.depth -= 1;
+                continue;
+            }
+            if entries == 0 {
+                return false;
+            }
+            entries -= 1;
+            let at = *place;
+            (*place, *left) = (*place + 1, *left - 1);
+            let entry = Entry(word(view, at));
+            match entry.line() {
+                Some(line) => {
+                    let first = line * LINE as u32;
+                    let frame = if A::RANKED {
+                        (first + HEADER as u32, ranked::runs(view, line))
+                    } else {
+                        (first, 256)
+                    };
+                    if let Some(next) = painting.frames.get_mut(painting.depth) {
+                        *next = frame;
+                        painting.depth += 1;
+                    }
+                }
+                None if painting.covers(entry) && entry != painting.leaf => {
+                    self.store.write(at, painting.leaf.0);
+                }
+                None => {}
+            }
+        }
+        self.painting = None;
+        if let Some(prefix) = self.leaving.take() {
+            self.free_idle(&Path::new(prefix));
+        }
+        true
+    }
+
+    /// Sets the walk over the entries of a prefix, and all below, to its beginning.
+    fn start(&mut self, path: &Path, chain: &Chain, mut painting: Painting) {
+        let (first, count) = path.span();
+        let line = self.line(chain.chunks[path.level]);
+        painting.frames[0] = match path.level {
+            0 => (first, count),
+            2.. if A::RANKED => {
+                let view = self.store.view();
+                let last = (first + count - 1) as u8;
+                let from = ranked::place(view, line, first as u8);
+                (from, ranked::place(view, line, last) + 1 - from)
+            }
+            _ => (line * LINE as u32 + first, count),
+        };
+        painting.depth = 1;
+        self.painting = Some(painting);
+    }
+
+    /// Paints the entries of the path's own chunk at once where runs have to be cut or joined for it.
+    fn edit_span(
+        &mut self,
+        path: &Path,
+        chain: &Chain,
+        painting: &Painting,
+    ) -> Result<(), FibFull> {
+        if !A::RANKED || path.level < 2 {
+            return Ok(());
+        }
+        let (first, count) = path.span();
+        self.edit(path, chain, path.level, |entries| {
+            painting.paint(&mut entries[first as usize..(first + count) as usize]);
+        })
+    }
+
+    /// Makes the chunks that are missing for the prefix, its own painted, and links them when all are
+    /// there.
+    fn build(&mut self, path: &Path, chain: &Chain, painting: &Painting) -> Result<(), FibFull> {
+        let inherited = self.entry(chain.chunks[chain.deepest], path.octet(chain.deepest));
+        let mut entries = [inherited.0; 256];
+        let (first, count) = path.span();
+        painting.paint(&mut entries[first as usize..(first + count) as usize]);
+        let mut made: [(u32, usize); 16] = [(0, 0); 16];
+        let mut result = Ok(());
+        for level in (chain.deepest + 1..=path.level).rev() {
+            match self.put(&entries) {
+                Ok((line, words)) => made[level] = (line, words),
+                Err(full) => {
+                    result = Err(full);
+                    break;
+                }
+            }
+            entries = [inherited.0; 256];
+            let octet = path.octet(level - 1);
+            entries[usize::from(octet)] = Entry::link(made[level].0).0;
+        }
+        if result.is_ok() {
+            let link = Entry::link(made[chain.deepest + 1].0);
+            result = self.set(path, chain, chain.deepest, link);
+        }
+        if result.is_err() {
+            for (line, words) in made.into_iter().filter(|(_, words)| *words > 0) {
+                self.store.discard(line, words);
+            }
+            return result;
+        }
+        let mut above = chain.chunks[chain.deepest];
+        for (line, _) in &made[chain.deepest + 1..=path.level] {
+            if let Some(node) = self.nodes.get_mut(above as usize) {
+                node.children += 1;
+            }
+            above = self.add_node(*line);
+        }
+        Ok(())
+    }
+
+    /// Gives back the chunks on the path that no route needs any more, from the longest up.
+    fn free_idle(&mut self, path: &Path) {
+        let chain = self.chain(path);
+        for level in (2..=chain.deepest.min(path.level)).rev() {
+            let chunk = chain.chunks[level];
+            if !self.nodes.get(chunk as usize).is_some_and(Node::is_idle) {
+                return;
+            }
+            // All entries of an idle chunk are the same leaf.
+            let leaf = self.entry(chunk, 0);
+            let (line, words) = (self.line(chunk), self.words(chunk));
+            if self.set(path, &chain, level - 1, leaf).is_err() {
+                let above = chain.chunks[level - 1];
+                self.store
+                    .write(self.place(above, path.octet(level - 1)), leaf.0);
+            }
+            self.store.retire(line, words);
+            self.free.push(chunk);
+            if let Some(node) = self.nodes.get_mut(chain.chunks[level - 1] as usize) {
+                node.children -= 1;
+            }
+        }
+    }
+}

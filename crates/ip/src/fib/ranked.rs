@@ -1,0 +1,217 @@
+//! Chunks that keep each run of equal entries once, and look-ups in them.
+//!
+//! Words 0–7 of a block: a bit for each octet with which a run begins, octet 0's always set. Words 8–9, as
+//! eight octets: how many runs began before octets 0, 32, 64 and so on. From word 10 on, an entry for each
+//! run. Most chunks of an IPv6 table have up to six, and are one line: a single miss.
+
+use core::net::Ipv6Addr;
+
+use super::NextHop;
+use super::dense::{GROUP, prefetch_place};
+use super::entry::{Entry, LINK};
+use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment};
+use super::store::{LINE, SEGMENT_LINES, word};
+use core::sync::atomic::Ordering;
+
+/// Words before the entries.
+pub(super) const HEADER: usize = 10;
+/// Words of the largest block.
+pub(super) const MAX_WORDS: usize = HEADER + 256;
+
+/// The entries of a chunk, all 256.
+pub(super) type Entries = [u32; 256];
+
+/// A block as it is to be stored.
+pub(super) struct Block {
+    words: [u32; MAX_WORDS],
+    len: usize,
+}
+
+impl Block {
+    pub(super) fn new(entries: &Entries) -> Self {
+        let mut words = [0; MAX_WORDS];
+        let mut len = HEADER;
+        let mut before = None;
+        for (octet, entry) in entries.iter().enumerate() {
+            if octet % 32 == 0 {
+                let runs = (len - HEADER) as u32;
+                words[8 + octet / 128] |= runs << (octet / 32 % 4 * 8);
+            }
+            if before != Some(*entry) {
+                words[octet / 32] |= 1 << (octet % 32);
+                words[len] = *entry;
+                len += 1;
+                before = Some(*entry);
+            }
+        }
+        Self { words, len }
+    }
+
+    pub(super) fn words(&self) -> &[u32] {
+        &self.words[..self.len]
+    }
+
+    /// Whether a block in place has its runs where this has them.
+    pub(super) fn fits<S: Segment>(&self, view: &[S], line: u32) -> bool {
+        let base = line * LINE as u32;
+        (0..8).all(|n| word(view, base + n) == self.words[n as usize])
+    }
+}
+
+/// Calls `visit` for each run: its first octet and the place of its entry.
+pub(super) fn for_each_run<S: Segment>(view: &[S], line: u32, mut visit: impl FnMut(u8, u32)) {
+    let base = line * LINE as u32;
+    let mut place = base + HEADER as u32;
+    for n in 0..8 {
+        let mut starts = word(view, base + n);
+        while starts != 0 {
+            visit((n * 32 + starts.trailing_zeros()) as u8, place);
+            starts &= starts - 1;
+            place += 1;
+        }
+    }
+}
+
+pub(super) fn entries<S: Segment>(view: &[S], line: u32) -> Entries {
+    let mut entries = [0; 256];
+    for_each_run(view, line, |octet, place| {
+        entries[usize::from(octet)..].fill(word(view, place));
+    });
+    entries
+}
+
+/// How many runs a block has.
+pub(super) fn runs<S: Segment>(view: &[S], line: u32) -> u32 {
+    place(view, line, u8::MAX) + 1 - line * LINE as u32 - HEADER as u32
+}
+
+/// The place of the entry for an octet.
+#[inline(always)]
+pub(super) fn place<S: Segment>(view: &[S], line: u32, octet: u8) -> u32 {
+    let Some(segment) = view.get((line / SEGMENT_LINES) as usize) else {
+        return 0;
+    };
+    let words = segment.words();
+    // No sum, and no word beyond the block's first line: the compiler sees that it needs no check.
+    let base = (line % SEGMENT_LINES) as usize * LINE;
+    let (n, bit) = (usize::from(octet / 32), octet % 32);
+    let starts = words[base | n].load(Ordering::Relaxed) & (u32::MAX >> (31 - bit));
+    let before = words[base | 8 | (n / 4)].load(Ordering::Relaxed) >> (n % 4 * 8) & 0xff;
+    line * LINE as u32 + HEADER as u32 - 1 + before + starts.count_ones()
+}
+
+pub(super) fn lookup<S: Segment>(view: &[S], addr: Ipv6Addr) -> Option<NextHop> {
+    let octets = addr.octets();
+    let mut entry = Entry(word(view, top(&octets)));
+    for octet in &octets[2..] {
+        let Some(line) = entry.line() else {
+            break;
+        };
+        entry = Entry(word(view, place(view, line, *octet)));
+    }
+    entry.hop()
+}
+
+pub(super) fn lookup_batch<S: Segment>(
+    view: &[S],
+    addrs: &[Ipv6Addr],
+    hops: &mut [Option<NextHop>],
+) {
+    for (addrs, hops) in addrs.chunks(GROUP).zip(hops.chunks_mut(GROUP)) {
+        lookup_group(view, addrs, hops);
+    }
+}
+
+/// Up to [`GROUP`] addresses, level by level in two rounds: the first line of each block says where the
+/// entry is, the entry which block comes next; each is asked for a round ahead.
+#[inline(always)]
+fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<NextHop>]) {
+    const { assert!(GROUP.is_power_of_two() && GROUP <= 256) };
+    let mut entries = [0u32; GROUP];
+    let mut places = [0u32; GROUP];
+    // Which addresses have not come to a leaf.
+    let mut open = [0u8; GROUP];
+    let mut count = 0;
+    for (n, (addr, entry)) in addrs.iter().zip(&mut entries).enumerate() {
+        *entry = word(view, top(&addr.octets()));
+        open[count % GROUP] = n as u8;
+        count += (*entry >> 31) as usize;
+        prefetch_below(view, *entry);
+    }
+    for level in 2..16 {
+        if count == 0 {
+            break;
+        }
+        for (n, place) in open[..count].iter().zip(&mut places) {
+            let n = usize::from(*n) % GROUP;
+            let octet = addrs.get(n).map_or(0, |addr| addr.octets()[level]);
+            *place = self::place(view, entries[n] & !LINK, octet);
+            // In the first line it is at hand; nor does it cost to ask again.
+            prefetch_place(view, *place);
+        }
+        let mut still = 0;
+        for k in 0..count {
+            let n = open[k % GROUP];
+            let entry = word(view, places[k % GROUP]);
+            entries[usize::from(n) % GROUP] = entry;
+            open[still % GROUP] = n;
+            still += (entry >> 31) as usize;
+            prefetch_below(view, entry);
+        }
+        count = still;
+    }
+    for (hop, entry) in hops.iter_mut().zip(entries).take(addrs.len()) {
+        *hop = Entry(entry).hop();
+    }
+}
+
+/// Asks for the first line of the block that an entry links; of the table, if it links none.
+#[inline(always)]
+fn prefetch_below<S: Segment>(view: &[S], entry: u32) {
+    let link = ((entry as i32) >> 31) as u32;
+    prefetch_place(view, link & entry.wrapping_mul(LINE as u32));
+}
+
+#[inline(always)]
+fn top(octets: &[u8; 16]) -> u32 {
+    u32::from(octets[0]) << 8 | u32::from(octets[1])
+}
+
+const _: () = assert!(SEGMENT_WORDS == 1 << SEGMENT_BITS && HEADER <= LINE);
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::Heap;
+    use super::super::store::Store;
+    use super::*;
+
+    #[test]
+    fn runs_are_kept_once_and_found() {
+        let mut store = Store::new(Heap, 8).unwrap();
+        for salt in 0..64u32 {
+            let mut entries: Entries = [7; 256];
+            for n in 0..salt * 4 {
+                entries[(n.wrapping_mul(2_654_435_761) >> 24) as usize] = n % (salt + 1);
+            }
+            let block = Block::new(&entries);
+            let line = store.put(block.words()).unwrap();
+            let view = store.view();
+            assert_eq!(super::entries(view, line), entries);
+            for octet in 0..=255 {
+                assert_eq!(
+                    word(view, place(view, line, octet)),
+                    entries[usize::from(octet)]
+                );
+            }
+            assert_eq!(runs(view, line) as usize, block.words().len() - HEADER);
+            assert!(block.fits(view, line));
+        }
+    }
+
+    #[test]
+    fn one_answer_for_all_is_one_line() {
+        assert_eq!(Block::new(&[5; 256]).words().len(), HEADER + 1);
+        let all: Entries = core::array::from_fn(|n| n as u32);
+        assert_eq!(Block::new(&all).words().len(), MAX_WORDS);
+    }
+}

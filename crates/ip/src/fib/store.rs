@@ -1,0 +1,302 @@
+//! The words that look-ups read, cut into lines, and who may still be reading those that are given back.
+//!
+//! Lines of 16 words are handed out in blocks of a few sizes; a block never crosses a segment. Readers
+//! hold a *view*: the list of segments. All readers of one view are one *generation*. What is given back
+//! while a generation reads is free again once it and all before it are gone, which the count of those
+//! who share the view tells; a segment that is added later is used no earlier, since a link into it must
+//! not reach a reader that does not have it.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use super::entry::MAX_LINES;
+use super::limits::FibFull;
+use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment, Segments};
+
+/// Words in a line: 64 octets, as the processor fetches them.
+pub(super) const LINE: usize = 16;
+/// Lines in a segment.
+pub(super) const SEGMENT_LINES: u32 = (SEGMENT_WORDS / LINE) as u32;
+/// Words of the top: one for each value of an address's first 16 bits.
+pub(super) const TOP_WORDS: usize = 1 << 16;
+/// Segments of the top.
+pub(super) const TOP_SEGMENTS: usize = TOP_WORDS / SEGMENT_WORDS;
+
+/// The sizes of blocks, in lines.
+const SIZES: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 17];
+
+/// A block to be: its first line, and which of the sizes it has.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    line: u32,
+    size: u8,
+}
+
+/// Readers of one view, and what waits for them.
+struct Generation<S> {
+    view: Arc<[S]>,
+    retired: Vec<Block>,
+    /// Up to which line the store may be used once they are gone.
+    end: u32,
+}
+
+pub(super) struct Store<M: Segments> {
+    source: M,
+    view: Arc<[M::Segment]>,
+    older: VecDeque<Generation<M::Segment>>,
+    /// Given back since the view is in use.
+    retired: Vec<Block>,
+    free: [Vec<u32>; SIZES.len()],
+    /// Lines from here to `end` were never used.
+    fresh: u32,
+    end: u32,
+    max_segments: usize,
+    used_lines: usize,
+}
+
+/// The word at a place; 0 where there is none, which does not happen.
+#[inline(always)]
+pub(super) fn word<S: Segment>(view: &[S], place: u32) -> u32 {
+    match view.get((place >> SEGMENT_BITS) as usize) {
+        Some(segment) => segment.words()[place as usize % SEGMENT_WORDS].load(Ordering::Acquire),
+        None => 0,
+    }
+}
+
+impl<M: Segments> Store<M> {
+    pub(super) fn new(mut source: M, max_segments: usize) -> Result<Self, FibFull> {
+        let mut first = Vec::new();
+        for _ in 0..TOP_SEGMENTS {
+            let segment = source.segment().ok_or(FibFull::Memory)?;
+            for word in segment.words() {
+                word.store(0, Ordering::Relaxed);
+            }
+            first.push(segment);
+        }
+        let lines = (TOP_WORDS / LINE) as u32;
+        Ok(Self {
+            source,
+            view: first.into(),
+            older: VecDeque::new(),
+            retired: Vec::new(),
+            free: Default::default(),
+            fresh: lines,
+            end: lines,
+            max_segments: max_segments.min(MAX_LINES / SEGMENT_LINES as usize),
+            used_lines: 0,
+        })
+    }
+
+    /// The view of those who read now.
+    #[inline(always)]
+    pub(super) const fn view(&self) -> &Arc<[M::Segment]> {
+        &self.view
+    }
+
+    /// Starts a generation of readers, unless nothing is given back since the last, with some room in
+    /// what they can see.
+    pub(super) fn renew(&mut self) {
+        self.collect();
+        if self.all_lines() - self.fresh < SEGMENT_LINES / 2 {
+            // Without it changes may be refused later.
+            let _ = self.grow();
+        }
+        if !self.retired.is_empty() {
+            let view = self.view.iter().cloned().collect();
+            self.turn(view, self.end);
+        }
+    }
+
+    /// How many blocks wait for readers.
+    pub(super) fn waiting(&self) -> usize {
+        self.retired.len() + self.older.iter().map(|it| it.retired.len()).sum::<usize>()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let waiting = self.older.iter().map(|it| it.retired.capacity());
+        let blocks = self.retired.capacity() + waiting.sum::<usize>();
+        self.view.len() * (SEGMENT_WORDS * size_of::<u32>() + size_of::<M::Segment>())
+            + blocks * size_of::<Block>()
+            + self.free.iter().map(|it| it.capacity() * 4).sum::<usize>()
+    }
+
+    /// Lines in blocks that are in use.
+    pub(super) const fn used_lines(&self) -> usize {
+        self.used_lines
+    }
+
+    pub(super) fn word(&self, place: u32) -> u32 {
+        word(&self.view, place)
+    }
+
+    /// One word, visible at once and whole; what was written before it is visible to who sees it.
+    pub(super) fn write(&self, place: u32, value: u32) {
+        if let Some(word) = self.place(place) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    fn place(&self, place: u32) -> Option<&AtomicU32> {
+        let segment = self.view.get((place >> SEGMENT_BITS) as usize)?;
+        Some(&segment.words()[place as usize % SEGMENT_WORDS])
+    }
+
+    /// A block for these words, filled with them, that no reader knows yet; its first line.
+    pub(super) fn put(&mut self, words: &[u32]) -> Result<u32, FibFull> {
+        let Some(size) = size_for(words.len()) else {
+            return Err(FibFull::Memory);
+        };
+        let line = self.take(size)?;
+        self.used_lines += SIZES[size] as usize;
+        for (place, value) in (line * LINE as u32..).zip(words) {
+            if let Some(word) = self.place(place) {
+                word.store(*value, Ordering::Relaxed);
+            }
+        }
+        Ok(line)
+    }
+
+    /// Gives back a block of so many words that no reader ever knew.
+    pub(super) fn discard(&mut self, line: u32, words: usize) {
+        if let Some(size) = size_for(words) {
+            self.used_lines -= SIZES[size] as usize;
+            self.free[size].push(line);
+        }
+    }
+
+    /// Gives back a block of so many words that is no longer linked.
+    pub(super) fn retire(&mut self, line: u32, words: usize) {
+        if let Some(size) = size_for(words) {
+            self.used_lines -= SIZES[size] as usize;
+            let size = size as u8;
+            self.retired.push(Block { line, size });
+            if self.older.is_empty() {
+                self.collect();
+            }
+        }
+    }
+
+    fn take(&mut self, size: usize) -> Result<u32, FibFull> {
+        if let Some(line) = self.free[size].pop() {
+            return Ok(line);
+        }
+        self.collect();
+        loop {
+            if let Some(line) = self.free[size].pop().or_else(|| self.take_fresh(size)) {
+                return Ok(line);
+            }
+            if let Err(full) = self.grow() {
+                return self.split(size).ok_or(full);
+            }
+        }
+    }
+
+    fn take_fresh(&mut self, size: usize) -> Option<u32> {
+        let lines = SIZES[size];
+        while self.fresh < self.end {
+            let left = SEGMENT_LINES - self.fresh % SEGMENT_LINES;
+            let line = self.fresh;
+            if lines <= left {
+                self.fresh += lines;
+                let ahead = self.end - self.fresh < SEGMENT_LINES / 4;
+                if ahead && self.end == self.all_lines() && self.is_shared() {
+                    // Ahead of the need: readers have time to change over.
+                    let _ = self.grow();
+                }
+                return Some(line);
+            }
+            self.fresh += left;
+            self.free_lines(line, left);
+        }
+        None
+    }
+
+    /// Takes a block from a larger one.
+    fn split(&mut self, size: usize) -> Option<u32> {
+        let larger = (size + 1..SIZES.len()).find(|it| !self.free[*it].is_empty())?;
+        let line = self.free[larger].pop()?;
+        self.free_lines(line + SIZES[size], SIZES[larger] - SIZES[size]);
+        Some(line)
+    }
+
+    fn free_lines(&mut self, mut line: u32, mut lines: u32) {
+        while let Some(size) = SIZES.iter().rposition(|size| *size <= lines) {
+            self.free[size].push(line);
+            line += SIZES[size];
+            lines -= SIZES[size];
+        }
+    }
+
+    fn all_lines(&self) -> u32 {
+        self.view.len() as u32 * SEGMENT_LINES
+    }
+
+    fn is_shared(&mut self) -> bool {
+        !self.older.is_empty() || Arc::get_mut(&mut self.view).is_none()
+    }
+
+    /// Adds segments: an eighth, not double, since a table's memory is to follow its routes.
+    fn grow(&mut self) -> Result<(), FibFull> {
+        if self.end < self.all_lines() {
+            return Err(FibFull::Readers);
+        }
+        let room = self.max_segments.saturating_sub(self.view.len());
+        let more = (self.view.len() / 8).max(1).min(room);
+        let mut view: Vec<M::Segment> = self.view.to_vec();
+        view.extend((0..more).map_while(|_| self.source.segment()));
+        if view.len() == self.view.len() {
+            let waits = self.waiting() > 0;
+            return Err(if waits {
+                FibFull::Readers
+            } else {
+                FibFull::Memory
+            });
+        }
+        let end = view.len() as u32 * SEGMENT_LINES;
+        self.turn(view.into(), end);
+        self.collect();
+        if self.end == end {
+            Ok(())
+        } else {
+            Err(FibFull::Readers)
+        }
+    }
+
+    /// From now on readers get `view`; when those of the old are gone, lines up to `end` are there.
+    fn turn(&mut self, view: Arc<[M::Segment]>, end: u32) {
+        self.older.push_back(Generation {
+            view: core::mem::replace(&mut self.view, view),
+            retired: core::mem::take(&mut self.retired),
+            end,
+        });
+    }
+
+    /// Frees what no reader can reach any more.
+    pub(super) fn collect(&mut self) {
+        while let Some(oldest) = self.older.front_mut() {
+            // The exclusive borrow shows that every reader's last look came before.
+            if Arc::get_mut(&mut oldest.view).is_none() {
+                return;
+            }
+            if let Some(oldest) = self.older.pop_front() {
+                self.end = self.end.max(oldest.end);
+                for block in oldest.retired {
+                    self.free[usize::from(block.size)].push(block.line);
+                }
+            }
+        }
+        if !self.retired.is_empty() && Arc::get_mut(&mut self.view).is_some() {
+            for block in self.retired.drain(..) {
+                self.free[usize::from(block.size)].push(block.line);
+            }
+        }
+    }
+}
+
+fn size_for(words: usize) -> Option<usize> {
+    SIZES
+        .iter()
+        .position(|lines| words <= *lines as usize * LINE)
+}

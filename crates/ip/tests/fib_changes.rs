@@ -1,0 +1,281 @@
+//! Both forwarding tables against a plain model, through random changes, whole and in slices, while
+//! readers of all ages look on.
+#![cfg(feature = "alloc")]
+
+mod bgp;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use proptest::prelude::*;
+use waypost_ip::fib::{Fib, FibAddr, FibFull, FibLimits, FibReader, NextHop};
+use waypost_wire::{Ip, Ipv6Prefix, Prefix};
+
+fn hop(index: u32) -> NextHop {
+    NextHop::new(index).unwrap()
+}
+
+/// All routes in a map; the answer is found by asking for each length from the longest down.
+struct Model<A: Ip>(BTreeMap<Prefix<A>, NextHop>);
+
+impl<A: Ip> Model<A> {
+    fn lookup(&self, addr: A) -> Option<NextHop> {
+        (0..=A::BITS).rev().find_map(|length| {
+            let prefix = Prefix::new_truncated(addr, length).unwrap();
+            self.0.get(&prefix).copied()
+        })
+    }
+}
+
+/// What happens to a table, one step.
+#[derive(Clone, Copy, Debug)]
+enum Step<A: Ip> {
+    Insert(Prefix<A>, u32),
+    /// Mostly one that is there, the one of this number.
+    Remove(Prefix<A>, usize),
+    /// A worker gets a new reader.
+    Renew(usize),
+    Drop(usize),
+}
+
+fn steps<A: FibAddr>(
+    prefix: impl Strategy<Value = Prefix<A>> + Clone,
+) -> impl Strategy<Value = Vec<Step<A>>> {
+    let step = prop_oneof![
+        6 => (prefix.clone(), 0u32..5).prop_map(|(prefix, hop)| Step::Insert(prefix, hop)),
+        4 => (prefix, 0usize..8).prop_map(|(prefix, n)| Step::Remove(prefix, n)),
+        1 => (0usize..3).prop_map(Step::Renew),
+        1 => (0usize..3).prop_map(Step::Drop),
+    ];
+    prop::collection::vec(step, 1..100)
+}
+
+/// Few octets, all lengths: prefixes under, over and beside one another.
+fn octets() -> impl Strategy<Value = [u8; 16]> + Clone {
+    let octet =
+        prop_oneof![4 => Just(0u8), 2 => Just(255), 1 => Just(1), 1 => Just(127), 1 => Just(128)];
+    prop::array::uniform16(octet)
+}
+
+fn crowded4() -> impl Strategy<Value = Prefix<Ipv4Addr>> + Clone {
+    (octets(), 0u8..=32).prop_map(|([a, b, c, d, ..], length)| {
+        Prefix::new_truncated(Ipv4Addr::new(a, b, c, d), length).unwrap()
+    })
+}
+
+fn crowded6() -> impl Strategy<Value = Ipv6Prefix> + Clone {
+    (octets(), 0u8..=128).prop_map(|(octets, length)| {
+        Prefix::new_truncated(Ipv6Addr::from_octets(octets), length).unwrap()
+    })
+}
+
+/// Each address is answered by the model of before or by that of after.
+fn between<A: FibAddr>(
+    fib: &Fib<A>,
+    readers: &[Option<FibReader<A>>],
+    addrs: &[A],
+    [before, after]: [&dyn Fn(A) -> Option<NextHop>; 2],
+) -> Result<(), TestCaseError> {
+    for addr in addrs {
+        let (old, new) = (before(*addr), after(*addr));
+        let found = fib.lookup(*addr);
+        prop_assert!(found == old || found == new, "{}: {:?}", addr, found);
+        for reader in readers.iter().flatten() {
+            prop_assert_eq!(reader.lookup(*addr), found, "reader, {}", addr);
+        }
+    }
+    let mut hops = vec![None; addrs.len()];
+    for reader in readers.iter().flatten() {
+        reader.lookup_batch(addrs, &mut hops);
+        for (addr, found) in addrs.iter().zip(&hops) {
+            prop_assert_eq!(fib.lookup(*addr), *found, "batch, {}", addr);
+        }
+    }
+    Ok(())
+}
+
+fn run<A: FibAddr>(steps: Vec<Step<A>>, slice: usize) -> Result<(), TestCaseError> {
+    let mut fib = Fib::<A>::new();
+    let mut model = Model(BTreeMap::new());
+    let mut readers: [Option<FibReader<A>>; 3] = [None, None, None];
+    let mut addrs = vec![A::UNSPECIFIED];
+    for step in steps {
+        let before = Model(model.0.clone());
+        match step {
+            Step::Insert(prefix, index) => {
+                addrs.extend([prefix.network(), prefix.last()]);
+                let old = model.0.insert(prefix, hop(index));
+                let mut done = fib.begin_insert(prefix, hop(index));
+                if done == Err(FibFull::Readers) {
+                    prop_assert_eq!(fib.route(prefix), old);
+                    readers = [const { None }; 3];
+                    done = fib.begin_insert(prefix, hop(index));
+                }
+                prop_assert_eq!(done, Ok(old));
+            }
+            Step::Remove(prefix, n) => {
+                let prefix = model.0.keys().nth(n).copied().unwrap_or(prefix);
+                let old = model.0.remove(&prefix);
+                prop_assert_eq!(fib.begin_remove(prefix), old);
+                prop_assert_eq!(fib.route(prefix), None);
+            }
+            Step::Renew(n) => readers[n] = Some(fib.reader()),
+            Step::Drop(n) => readers[n] = None,
+        }
+        prop_assert_eq!(fib.len(), model.0.len());
+        let recent = &addrs[addrs.len().saturating_sub(40)..];
+        let states: [&dyn Fn(A) -> Option<NextHop>; 2] =
+            [&|addr| before.lookup(addr), &|addr| model.lookup(addr)];
+        between(&fib, &readers, recent, states)?;
+        // A change in slices, sometimes cut short by the next.
+        if !fib.len().is_multiple_of(3) {
+            while !fib.work(slice) {
+                between(&fib, &readers, &recent[recent.len() / 2..], states)?;
+            }
+            between(&fib, &readers, recent, [states[1], states[1]])?;
+        } else {
+            fib.work(usize::MAX);
+        }
+    }
+    let now: &dyn Fn(A) -> Option<NextHop> = &|addr| model.lookup(addr);
+    between(&fib, &readers, &addrs, [now, now])?;
+    let mut listed = BTreeMap::new();
+    fib.for_each(|prefix, hop| {
+        listed.insert(prefix, hop);
+    });
+    prop_assert_eq!(&listed, &model.0);
+    for prefix in model.0.keys() {
+        fib.remove(*prefix);
+    }
+    prop_assert_eq!((fib.len(), fib.chunks(), fib.chunk_bytes()), (0, 0, 0));
+    readers = [None, None, None];
+    drop(readers);
+    prop_assert_eq!(fib.collect(), 0, "nothing waits when no reader is left");
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn ipv4_is_as_the_model_whoever_looks_on(steps in steps(crowded4()), slice in 1000usize..30_000) {
+        run(steps, slice)?;
+    }
+
+    #[test]
+    fn ipv6_is_as_the_model_whoever_looks_on(steps in steps(crowded6()), slice in 1000usize..30_000) {
+        run(steps, slice)?;
+    }
+}
+
+#[test]
+fn a_slash_eight_is_painted_in_slices() {
+    let mut fib = Fib::new();
+    for n in 0..=255 {
+        let inner = Prefix::new(Ipv4Addr::new(10, n, 0, 0), 24).unwrap();
+        fib.insert(inner, hop(1)).unwrap();
+    }
+    let all = Prefix::new(Ipv4Addr::new(10, 0, 0, 0), 8).unwrap();
+    assert_eq!(fib.begin_insert(all, hop(2)), Ok(None));
+    let mut slices = 0;
+    while !fib.work(1000) {
+        slices += 1;
+    }
+    // 256 entries of the top, 256 in each of the chunks that they link.
+    assert_eq!(slices, (256 + 256 * 256) / 1000);
+    assert_eq!(fib.lookup(Ipv4Addr::new(10, 255, 1, 0)), Some(hop(2)));
+    assert_eq!(fib.lookup(Ipv4Addr::new(10, 255, 0, 1)), Some(hop(1)));
+    assert!(fib.work(0));
+}
+
+#[test]
+fn what_readers_hold_is_not_used_again() {
+    let limits = FibLimits {
+        routes: 1000,
+        segments: 3,
+    };
+    let mut fib = Fib::with_limits(limits);
+    let one_chunk = |n: u8| Prefix::new(Ipv4Addr::new(10, n, 2, 0), 24).unwrap();
+    for n in 0..128 {
+        fib.insert(one_chunk(n), hop(n.into())).unwrap();
+    }
+    let old = fib.reader();
+    fib.remove(one_chunk(7)).unwrap();
+    assert_eq!(fib.collect(), 1);
+    assert_eq!(fib.insert(one_chunk(200), hop(1)), Err(FibFull::Readers));
+    let new = fib.reader();
+    assert_eq!(fib.insert(one_chunk(200), hop(1)), Err(FibFull::Readers));
+    drop(old);
+    assert_eq!(fib.insert(one_chunk(200), hop(1)), Ok(None));
+    assert_eq!(new.lookup(Ipv4Addr::new(10, 200, 2, 9)), Some(hop(1)));
+    assert_eq!(fib.refused(), 2);
+}
+
+#[test]
+fn a_table_grows_under_readers_that_change_over() {
+    let mut fib = Fib::new();
+    let mut reader = fib.reader();
+    let mut waited = 0;
+    let prefixes = bgp::prefixes6(20_000);
+    for (n, prefix) in prefixes.iter().enumerate() {
+        while let Err(full) = fib.insert(*prefix, hop(n as u32)) {
+            assert_eq!(full, FibFull::Readers);
+            waited += 1;
+            assert!(waited < 20_000);
+            reader = fib.reader();
+        }
+        if n % 64 == 0 {
+            reader = fib.reader();
+        }
+    }
+    for (n, prefix) in prefixes.iter().enumerate().rev() {
+        let found = reader.lookup(prefix.network()).unwrap();
+        assert!(found == hop(n as u32) || fib.route(*prefix) == Some(hop(n as u32)));
+        assert_eq!(fib.lookup(prefix.network()), Some(found));
+    }
+}
+
+#[test]
+fn ipv6_memory_follows_the_routes() {
+    let mut fib = Fib::new();
+    for (n, prefix) in bgp::prefixes6(10).into_iter().enumerate() {
+        fib.insert(prefix, hop(n as u32)).unwrap();
+    }
+    assert!(fib.bytes() < 512 * 1024, "{} bytes", fib.bytes());
+    for (n, prefix) in bgp::prefixes6(50_000).into_iter().enumerate() {
+        fib.insert(prefix, hop(n as u32)).unwrap();
+    }
+    assert!(fib.bytes() < 50_000 * 200, "{} bytes", fib.bytes());
+}
+
+#[test]
+fn a_hundred_thousand_routes_of_ipv6_come_and_go() {
+    let prefixes = bgp::prefixes6(100_000);
+    let mut fib = Fib::new();
+    let mut model = Model(BTreeMap::new());
+    let mut random = bgp::Random::new(5);
+    for (n, prefix) in (0..).zip(&prefixes) {
+        assert_eq!(fib.insert(*prefix, hop(n)), Ok(None));
+        model.0.insert(*prefix, hop(n));
+    }
+    let check = |fib: &Fib<Ipv6Addr>, model: &Model<Ipv6Addr>, random: &mut bgp::Random| {
+        let pick = |_| {
+            let some = prefixes[random.below(prefixes.len() as u64) as usize];
+            bgp::within6(some, random)
+        };
+        let addrs: Vec<Ipv6Addr> = (0..20_000).map(pick).collect();
+        let mut hops = vec![None; addrs.len()];
+        fib.lookup_batch(&addrs, &mut hops);
+        for (addr, found) in addrs.iter().zip(hops) {
+            assert_eq!(found, model.lookup(*addr), "{addr}");
+            assert_eq!(found, fib.lookup(*addr), "{addr}");
+        }
+    };
+    check(&fib, &model, &mut random);
+    for prefix in prefixes.iter().step_by(2) {
+        assert_eq!(fib.remove(*prefix), model.0.remove(prefix));
+    }
+    check(&fib, &model, &mut random);
+    for prefix in prefixes.iter().skip(1).step_by(2) {
+        assert_eq!(fib.remove(*prefix), model.0.remove(prefix));
+    }
+    assert_eq!((fib.len(), fib.chunks(), fib.chunk_bytes()), (0, 0, 0));
+}
