@@ -241,7 +241,8 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         self.index.ready(addr)
     }
 
-    /// Sends a packet to a neighbour: at once if its address is known, else when it has answered.
+    /// Sends a packet to a neighbour: at once if its address is known, else when it has answered
+    /// (RFC 826 §generation, RFC 4861 §7.2.2).
     pub fn send(&mut self, now: Instant, addr: A, packet: P) -> Sent<P> {
         let index = match self.index.entry(addr) {
             Some(index) => index,

@@ -1,5 +1,5 @@
-//! ARP over the neighbour table: RFC 826's reception, with the probes, announcements and conflicts of
-//! RFC 5227.
+//! ARP over the neighbour table: how packets are received (RFC 826 §reception), with the probes,
+//! announcements and conflicts of RFC 5227.
 
 use core::net::Ipv4Addr;
 
@@ -71,7 +71,7 @@ impl<P, S: NeighborStorage<Ipv4Addr, P>> NeighborTable<Ipv4Addr, P, S> {
         };
         match arp.operation() {
             // RFC 826: a request for us enters its sender, any other only updates. A probe has no sender
-            // address to learn (RFC 5227 §1.1), but is answered: that defends the address.
+            // address to learn (RFC 5227 §1.1), but is answered as any other (RFC 5227 §2.5): that defends the address.
             ArpOperation::REQUEST => {
                 let answers = target.is_some() && mac.is_unicast();
                 ArpOutcome {

@@ -32,7 +32,7 @@ pub struct NeighborConfig {
     /// Requests at once in total.
     pub requests_burst: u32,
     /// Requests a second for unknown neighbours of one prefix, a /24 or a /64: what a scan can cause
-    /// (RFC 6583 §6.2). Prefixes share a small number of such limits.
+    /// (RFC 6583 §7.2). Prefixes share a small number of such limits.
     pub prefix_requests_per_sec: u32,
     /// Requests at once for unknown neighbours of one prefix.
     pub prefix_requests_burst: u32,

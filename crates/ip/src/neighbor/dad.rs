@@ -144,7 +144,8 @@ impl<A: Ip> Dad<A> {
         }
     }
 
-    /// Begins with an address, in the place of one before. Not for anycast addresses, of which there are
+    /// Begins with an address, in the place of one before. It is checked once, and never again while it is
+    /// kept (RFC 5227 §2.1). Not for anycast addresses, of which there are
     /// several (RFC 4862 §5.4).
     pub fn start(&mut self, now: Instant, addr: A) {
         self.stop();
@@ -172,6 +173,7 @@ impl<A: Ip> Dad<A> {
             }
         }
         self.began = Some(begin);
+        // All who start together do not ask together (RFC 4862 §5.4.2, RFC 5227 §2.1.1).
         self.timer = Some(begin + self.random(self.config.first_delay));
     }
 
@@ -271,6 +273,7 @@ impl<A: Ip> Dad<A> {
         }
     }
 
+    /// RFC 5227 §2.3.
     fn announce(&mut self, now: Instant) {
         self.announced += 1;
         self.announce = true;
@@ -278,7 +281,8 @@ impl<A: Ip> Dad<A> {
             .then(|| now + self.config.announce_interval);
     }
 
-    /// Takes in that another uses or wants our address.
+    /// Takes in that another uses or wants our address, which is then not assigned
+    /// (RFC 4862 §5.4.5), or defended (RFC 5227 §2.4).
     fn conflict(&mut self, now: Instant, by: Option<MacAddr>) {
         self.total.conflicts += 1;
         let was_used = self.state != DadState::Tentative;

@@ -49,6 +49,7 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
     ) -> NdpOutcome {
         match message.body {
             NdpBody::Solicitation { target, mac, .. } => {
+                // RFC 4861 §7.2.3
                 let Some(kind) = own(target) else {
                     return NdpOutcome::IGNORED;
                 };
@@ -185,7 +186,7 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
     }
 }
 
-/// The answer to a solicitation (RFC 4861 §7.2.4; §7.2.7 and §7.2.8 for addresses that are not ours alone).
+/// The answer to a solicitation (RFC 4861 §7.2.4, §7.2.7, §7.2.8).
 fn answer(
     message: &NdpMessage,
     target: Ipv6Addr,

@@ -1,4 +1,4 @@
-//! How many requests leave: a scan of many addresses makes no more than these (RFC 6583 §4.2, §6.2).
+//! How many requests leave: a scan of many addresses makes no more than these (RFC 6583 §7.1, §7.2).
 //!
 //! One bucket for all requests, and a few for those about unknown neighbours, by the prefix that they
 //! belong to. Those about unknown neighbours leave half of the first bucket to the probes of known

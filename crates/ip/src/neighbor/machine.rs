@@ -158,7 +158,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
                 self.refused += 1;
                 return Err(DropReason::NeighborTableFull);
             }
-            // Not even a place is taken for what may not be asked for (RFC 6583 §6.2).
+            // Not even a place is taken for what may not be asked for (RFC 6583 §7.2).
             if !self.limits.unknown(now, addr) {
                 return Err(DropReason::NeighborRateLimit);
             }
@@ -239,7 +239,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
     }
 
     /// Asks for one more request. The next follows after the retransmission time at the earliest, which
-    /// is what keeps requests for one address at one a second (RFC 1122 §2.3.2.1).
+    /// is what keeps requests for one address at one a second (RFC 1122 §2.3.2.1, RFC 4861 §7.2.2, §7.3.3).
     ///
     /// Where the limit for all requests is reached, a known neighbour is asked later, with nothing lost; one
     /// in resolution has lost this request, so that it leaves in time.

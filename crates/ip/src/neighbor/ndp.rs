@@ -1,5 +1,6 @@
-//! Messages of neighbour discovery that passed the checks of RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1,
-//! as what they say to a neighbour table, a check for duplicates, or a list of routers.
+//! Messages of neighbour discovery that passed the checks of RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1
+//! (which RFC 4862 §5.4.1 asks for as well), as what they say to a neighbour table, a check for duplicates,
+//! or a list of routers.
 
 use core::fmt;
 use core::net::Ipv6Addr;
