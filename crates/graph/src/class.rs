@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waypost_graph_text::{ArgError, Args, ClassInfo, Classes, CodeError};
 use waypost_packet::Pool;
@@ -102,11 +102,7 @@ impl BuildCx<'_> {
         key: &str,
         make: impl FnOnce() -> Result<T, ConfigError>,
     ) -> Result<Arc<T>, ConfigError> {
-        let mut commons = self
-            .commons
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut commons = self.commons.map();
         if let Some(found) = commons.get(key) {
             let found = Arc::clone(found).downcast::<T>();
             return found.map_err(|_| {
@@ -122,6 +118,23 @@ impl BuildCx<'_> {
 /// What elements have in common, by the element's name or the key that they agree on.
 #[derive(Default)]
 pub(crate) struct Commons(Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>);
+
+impl Commons {
+    pub(crate) fn insert(&self, key: &str, value: Arc<dyn Any + Send + Sync>) {
+        self.map().insert(key.to_owned(), value);
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn Any + Send + Sync>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is in it now, without what comes to it later.
+impl Clone for Commons {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.map().clone()))
+    }
+}
 
 /// An element's configuration is refused, in words that say what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]

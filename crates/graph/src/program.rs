@@ -19,6 +19,7 @@ pub struct Program<'r> {
     registry: &'r Registry,
     checked: CheckedGraph,
     texts: Texts,
+    shared: Commons,
 }
 
 impl<'r> Program<'r> {
@@ -51,7 +52,15 @@ impl<'r> Program<'r> {
                 given: Arc::clone(&flat),
                 flat,
             },
+            shared: Commons::default(),
         })
+    }
+
+    /// Gives the elements something that they find by its key with [`BuildCx::shared`], such as a device that is there already.
+    #[must_use]
+    pub fn share<T: Send + Sync + 'static>(self, key: &str, value: T) -> Self {
+        self.shared.insert(key, Arc::new(value));
+        self
     }
 
     /// The checked graph.
@@ -64,7 +73,7 @@ impl<'r> Program<'r> {
     /// # Errors
     /// All elements whose configuration is refused, each with its place.
     pub fn instances(&self, workers: usize, pool: &Pool) -> Result<Vec<Instance>, Diagnostics> {
-        let commons = Commons::default();
+        let commons = self.shared.clone();
         let instances: Result<Vec<_>, _> = (0..workers.max(1))
             .map(|worker| self.instance(worker, workers.max(1), pool, &commons))
             .collect();

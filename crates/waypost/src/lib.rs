@@ -10,7 +10,10 @@
 //! | [`packet`] | pool, packets, batches, rings |
 //! | [`graph`], [`graph_text`] | the engine in which packets move; the Click language |
 //! | [`elements`] | Click's elements |
+//! | [`sim`], [`simulated`] | networks under virtual time, and graphs as nodes of them |
 #![forbid(unsafe_code)]
+
+pub mod simulated;
 
 pub use waypost_device as device;
 pub use waypost_elements as elements;
@@ -19,6 +22,7 @@ pub use waypost_graph_text as graph_text;
 pub use waypost_ip as ip;
 pub use waypost_netdev as netdev;
 pub use waypost_packet as packet;
+pub use waypost_sim as sim;
 pub use waypost_wire as wire;
 
 /// The README's example compiles and runs.

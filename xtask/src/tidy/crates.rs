@@ -109,6 +109,7 @@ const CRATES: &[Crate] = &[
             "graph-text",
             "graph",
             "elements",
+            "sim",
         ],
         outside: &[
             "clap",

@@ -1,0 +1,261 @@
+//! Graphs in simulated networks: a router's text, unchanged, under virtual time.
+//!
+//! ```
+//! use waypost::graph::Source;
+//! use waypost::sim::{LinkConfig, Simulation};
+//! use waypost::simulated::Graph;
+//! use waypost::wire::Instant;
+//!
+//! let mut net = Simulation::new(7);
+//! let pings = "InfiniteSource(LIMIT 3) -> q :: Queue -> ToDevice(eth0); FromDevice(eth0) -> came :: Counter -> Discard;";
+//! let a = net.add("a", Graph::new(Source::new("a", pings), ["eth0"]).node()?)?;
+//! let mirror = "FromDevice(eth0) -> ToDevice(eth0);";
+//! let b = net.add("b", Graph::new(Source::new("b", mirror), ["eth0"]).node()?)?;
+//! net.connect("wire", a, b, LinkConfig::ethernet())?;
+//! net.run_until(Instant::from_secs(1))?;
+//! let a = net.node::<waypost::simulated::GraphNode>(a).ok_or("no such node")?;
+//! assert_eq!(a.program().instance().read("came.count")?, "3");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::fmt;
+
+use waypost_elements::device::{Egress, Ingress, Port};
+use waypost_graph::{
+    Args, BuildCx, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant, Options,
+    Pool, Program, Registry, Source,
+};
+use waypost_netdev::Medium;
+use waypost_packet::PoolError;
+use waypost_sim::{Device, Driven, DrivenNode};
+use waypost_wire::MacAddr;
+
+/// A graph as a node of a simulation.
+pub type GraphNode = DrivenNode<Running>;
+
+/// A graph that is to be a node.
+#[derive(Clone, Debug)]
+pub struct Graph {
+    source: Source,
+    variables: Vec<(String, String)>,
+    ports: Vec<String>,
+    mtu: usize,
+    ring: usize,
+    packets: usize,
+}
+
+impl Graph {
+    /// A text, whose `FromDevice(NAME)` and `ToDevice(NAME)` are the node's ports: the first name is port 0, and so on. They are
+    /// Ethernet devices with an MTU of 1500 octets, rings of 256 frames each, and a pool of 1024 packets behind all of them.
+    pub fn new(source: Source, ports: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            source,
+            variables: Vec::new(),
+            ports: ports.into_iter().map(Into::into).collect(),
+            mtu: 1500,
+            ring: 256,
+            packets: 1024,
+        }
+    }
+
+    /// Gives the text a variable, as the command line does with `NAME=value`.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How long packets may be, in octets above the Ethernet header.
+    #[must_use]
+    pub fn mtu(mut self, octets: usize) -> Self {
+        self.mtu = octets;
+        self
+    }
+
+    /// How many frames each ring of a device holds.
+    #[must_use]
+    pub fn ring(mut self, frames: usize) -> Self {
+        self.ring = frames;
+        self
+    }
+
+    /// How many packets the graph has memory for.
+    #[must_use]
+    pub fn packets(mut self, packets: usize) -> Self {
+        self.packets = packets;
+        self
+    }
+
+    /// The node. When it is restarted in the simulation, the graph is built anew.
+    ///
+    /// # Errors
+    /// All that is wrong with the text, or there is no memory for so many packets.
+    pub fn node(self) -> Result<GraphNode, GraphError> {
+        // Texts say the addresses of their interfaces themselves.
+        let medium = Medium::Ethernet(MacAddr::ZERO);
+        let device = |_| Device::new(medium, self.mtu, self.ring);
+        let devices: Vec<Device> = self.ports.iter().map(device).collect();
+        let instance = self.build(&devices)?;
+        let running = Running {
+            graph: self,
+            devices: devices.clone(),
+            instance,
+        };
+        Ok(DrivenNode::new(running, devices).on_restart(Running::restart))
+    }
+
+    fn build(&self, devices: &[Device]) -> Result<Instance, GraphError> {
+        let registry = registry();
+        let mut options = Options {
+            variables: self.variables.clone(),
+            ..Options::default()
+        };
+        let mut program = Program::parse(&self.source, &registry, &mut options)?;
+        for (number, (name, device)) in self.ports.iter().zip(devices).enumerate() {
+            program = program.share(&key(name), Plug(device.clone(), number as u16 + 1));
+        }
+        let pool = Pool::builder()
+            .small(self.packets)
+            .clones(self.packets)
+            .build()?;
+        Ok(program.instances(1, &pool)?.swap_remove(0))
+    }
+}
+
+/// A graph could not be made a node.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GraphError {
+    /// The text is not well-formed, or what it says is refused.
+    Text(Diagnostics),
+    /// There is no memory for its packets.
+    Memory(PoolError),
+}
+
+impl fmt::Display for GraphError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for GraphError {}
+
+impl From<Diagnostics> for GraphError {
+    fn from(error: Diagnostics) -> Self {
+        Self::Text(error)
+    }
+}
+
+impl From<PoolError> for GraphError {
+    fn from(error: PoolError) -> Self {
+        Self::Memory(error)
+    }
+}
+
+/// A graph that runs in a simulation.
+pub struct Running {
+    graph: Graph,
+    devices: Vec<Device>,
+    instance: Instance,
+}
+
+impl Running {
+    /// The graph: its handlers, its statistics.
+    pub const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// The graph.
+    pub const fn instance_mut(&mut self) -> &mut Instance {
+        &mut self.instance
+    }
+
+    fn restart(&mut self, _: Instant) {
+        // It was built like this before.
+        if let Ok(instance) = self.graph.build(&self.devices) {
+            self.instance = instance;
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("graph", &self.graph)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Driven for Running {
+    fn step(&mut self, now: Instant) -> bool {
+        !self.instance.is_stopped() && self.instance.step(now)
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        self.instance
+            .next_timer()
+            .filter(|_| !self.instance.is_stopped())
+    }
+}
+
+/// A port's device, and the number that packets carry which came in there.
+struct Plug(Device, u16);
+
+fn key(name: &str) -> String {
+    format!("simulated device {name}")
+}
+
+/// All classes, with the node's ports in the place of interfaces. What says how an interface of the kernel is used is read and
+/// has no meaning here.
+fn registry() -> Registry {
+    let mut registry = waypost_elements::registry();
+    let classes: Vec<_> = registry.classes().cloned().collect();
+    for class in classes {
+        let build = match class.name {
+            "FromDevice" => from_device,
+            "ToDevice" => to_device,
+            _ => continue,
+        };
+        registry.add(ElementClass { build, ..class });
+    }
+    registry
+}
+
+fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let (device, number) = plug(args, cx)?;
+    Ok(Box::new(Port::<_, Ingress>::new(device).numbered(number)))
+}
+
+fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let (device, _) = plug(args, cx)?;
+    Ok(Box::new(Port::<_, Egress>::new(device)))
+}
+
+fn plug(args: &mut Args, cx: &BuildCx<'_>) -> Result<(Device, u16), ConfigError> {
+    const MEANINGLESS: &[&str] = &[
+        "BURST",
+        "BUSY_POLL",
+        "FANOUT",
+        "METHOD",
+        "MODE",
+        "OUTBOUND",
+        "PEER",
+        "PROMISC",
+        "QDISC_BYPASS",
+        "QUEUE",
+        "RING",
+        "SNIFFER",
+        "ZERO_COPY",
+    ];
+    let name = args.take_mandatory("DEVNAME")?;
+    for keyword in MEANINGLESS {
+        args.take(keyword);
+    }
+    let found = cx.shared::<Plug>(&key(&name), || {
+        Err(ConfigError::new(format!("this node has no port `{name}`")))
+    })?;
+    Ok((found.0.clone(), found.1))
+}

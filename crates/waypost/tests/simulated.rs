@@ -1,0 +1,117 @@
+//! Whole routers under virtual time: the router's text as it is, between hosts that are graphs too.
+
+use std::net::Ipv4Addr;
+
+use waypost::graph::Source;
+use waypost::sim::{LinkConfig, Loss, NodeId, Simulation};
+use waypost::simulated::{Graph, GraphNode};
+use waypost::wire::icmpv4::Icmpv4Header;
+use waypost::wire::{Duration, Instant, IpProtocol, Ipv4Header};
+
+/// A host: answers ARP and pings, sends `$PINGS` packets of its own, ten a second, and counts what is answered.
+const HOST: &str = "
+    FromDevice(eth0) -> kinds :: Classifier(12/0806 20/0001, 12/0806 20/0002, 12/0800 0/$MAC, -);
+    neighbors :: ARPQuerier($IP, $MAC);
+    kinds [0] -> ARPResponder($IP $MAC) -> out :: ToDevice(eth0);
+    kinds [1] -> [1] neighbors -> out;
+    kinds [2] -> Strip(14) -> CheckIPHeader -> came :: IPClassifier(icmp type echo, icmp type echo-reply, -);
+    came [0] -> ICMPPingResponder -> route :: LinearIPLookup(0.0.0.0/0 $GATEWAY 0) -> neighbors;
+    came [1] -> replies :: Counter -> Discard;
+    came [2] -> other :: Discard;
+    kinds [3] -> Discard;
+    RatedSource(DATA \\<$ECHO>, RATE 10, LIMIT $PINGS) -> CheckIPHeader -> route;
+";
+
+/// An echo request, as hexadecimal digits.
+fn echo(from: Ipv4Addr, to: Ipv4Addr) -> String {
+    let text = b"under virtual time";
+    let mut message = Icmpv4Header::echo_request(7, 1);
+    message.fill_checksum(text);
+    let message = [message.as_bytes(), &text[..]].concat();
+    let mut header = Ipv4Header::new(IpProtocol::ICMP, from, to, message.len() as u16);
+    header.fill_checksum();
+    let octets = [&header.as_bytes()[..], &message].concat();
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn host(net: &mut Simulation, name: &str, side: u8, pings: u32) -> NodeId {
+    let ip = |net: u8, host: u8| Ipv4Addr::new(10, net, 0, host);
+    let graph = Graph::new(Source::new("host.click", HOST), ["eth0"])
+        .variable("IP", &ip(side, 2).to_string())
+        .variable("MAC", &format!("02:00:00:00:{side:02x}:02"))
+        .variable("GATEWAY", &ip(side, 1).to_string())
+        .variable("ECHO", &echo(ip(side, 2), ip(3 - side, 2)))
+        .variable("PINGS", &pings.to_string());
+    net.add(name, graph.node().unwrap()).unwrap()
+}
+
+fn read(net: &Simulation, node: NodeId, handler: &str) -> String {
+    let node: &GraphNode = net.node(node).unwrap();
+    node.program().instance().read(handler).unwrap()
+}
+
+/// Two hosts and the router of the examples; the left one sends so many pings over wires with such a loss.
+fn routed(seed: u64, pings: u32, ppm: u32) -> (Simulation, [NodeId; 3]) {
+    let mut net = Simulation::new(seed);
+    let left = host(&mut net, "left", 1, pings);
+    let right = host(&mut net, "right", 2, 0);
+    let text = include_str!("../../../examples/router.click");
+    let router = Graph::new(Source::new("router.click", text), ["eth0", "eth1"]);
+    let router = net.add("router", router.node().unwrap()).unwrap();
+    let wire = LinkConfig {
+        delay: Duration::from_millis(5),
+        loss: Loss::Random { ppm },
+        ..LinkConfig::ethernet()
+    };
+    net.connect_ports("a", (left, 0), (router, 0), [wire.clone(), wire.clone()])
+        .unwrap();
+    net.connect_ports("b", (right, 0), (router, 1), [wire.clone(), wire])
+        .unwrap();
+    (net, [left, router, right])
+}
+
+#[test]
+fn pings_cross_a_router() {
+    let (mut net, [left, router, _]) = routed(1, 50, 0);
+    net.run_until(Instant::from_secs(10)).unwrap();
+    assert_eq!(read(&net, left, "replies.count"), "50");
+    assert_eq!(read(&net, left, "other.count"), "0");
+    assert_eq!(
+        read(&net, router, "from_a.count"),
+        "52",
+        "the pings, an ARP request, and an answer"
+    );
+}
+
+#[test]
+fn a_lossy_run_is_the_same_when_it_is_repeated() {
+    let run = |seed| -> (u32, u64) {
+        let (mut net, [left, ..]) = routed(seed, 200, 100_000);
+        net.run_until(Instant::from_secs(60)).unwrap();
+        let replies = read(&net, left, "replies.count").parse().unwrap();
+        (replies, net.log().digest())
+    };
+    let (replies, digest) = run(3);
+    // Each of four wires loses one in ten.
+    assert!((80..190).contains(&replies), "{replies}");
+    assert_eq!(run(3), (replies, digest));
+    assert_ne!(run(4).1, digest);
+}
+
+#[test]
+fn what_is_wrong_with_a_nodes_text_is_said() {
+    let node = |text: &str| {
+        Graph::new(Source::new("r.click", text), ["eth0"])
+            .node()
+            .map(drop)
+    };
+    let wrong = node("FromDevice(eth1) -> Discard;")
+        .unwrap_err()
+        .to_string();
+    assert!(wrong.contains("this node has no port `eth1`"), "{wrong}");
+    let wrong = node("FromDevice(eth0) -> Discrad;")
+        .unwrap_err()
+        .to_string();
+    assert!(wrong.contains("`Discrad`"), "{wrong}");
+    assert!(node("FromDevice(eth0, METHOD AF_XDP, PROMISC true) -> Discard;").is_ok());
+}
