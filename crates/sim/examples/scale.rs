@@ -1,7 +1,10 @@
 //! How the cost of a simulation grows with its nodes: `cargo run --release -p waypost-sim --example scale`.
 //!
-//! Hosts talk over a tree of switches, each a thousand times a second. Printed are events in a second of computing (of
-//! the clock, where the system does not tell), and what memory the process has.
+//! Hosts talk over a tree of switches, each a thousand times a second, for five million events, or as many millions as are
+//! asked for. Printed are events in a second of computing (of the clock, where the system does not tell), and what memory
+//! the process has. The first events are dear, since switches flood what they have not learned.
+//!
+//! `scale hour` lets a hundred hosts, which talk ten times a second, run for a virtual hour, twice.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)]
 
@@ -10,40 +13,55 @@ mod support;
 use std::error::Error;
 use std::time::Instant as Clock;
 
-use waypost_sim::Talker;
+use waypost_sim::{Simulation, Talker};
 use waypost_wire::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let millions: u64 = match std::env::args().nth(1) {
-        Some(word) => word.parse()?,
-        None => 5,
-    };
-    println!("hosts  virtual      events  events/s    resident  digest");
+    let word = std::env::args().nth(1);
+    println!("hosts   virtual      events    events/s    resident  digest            unanswered");
+    if word.as_deref() == Some("hour") {
+        let hour = Instant::from_secs(3600);
+        let runs = [
+            run(100, 100, |net| net.now() >= hour)?,
+            run(100, 100, |net| net.now() >= hour)?,
+        ];
+        println!("the same twice: {}", runs[0] == runs[1]);
+        return Ok(());
+    }
+    let millions: u64 = word.map_or(Ok(5), |word| word.parse())?;
     for hosts in [10, 100, 1000] {
-        let (mut net, talkers) = support::tree(1, hosts)?;
-        let (computed, clock) = (computed_secs(), Clock::now());
-        while net.events() < millions * 1_000_000 {
-            net.run_until(net.now() + Duration::from_millis(10))?;
-        }
-        let elapsed = match computed_secs().zip(computed) {
-            Some((now, before)) => now - before,
-            None => clock.elapsed().as_secs_f64(),
-        };
-        let rate = net.events() as f64 / elapsed / 1e6;
-        let virtual_time = (net.now() - Instant::ZERO).as_secs_f64();
-        let resident = resident_kib().map_or_else(|| "?".to_owned(), |it| format!("{} KiB", it));
-        println!(
-            "{hosts:5}  {virtual_time:6.2}s  {:10}  {rate:6.2} M  {resident:>10}  {:016x}",
-            net.events(),
-            net.log().digest()
-        );
-        let counters = talkers.iter().filter_map(|id| net.node::<Talker>(*id));
-        let lost: u64 = counters
-            .map(|talker| talker.counters().requests - talker.counters().replies)
-            .sum();
-        println!("       requests without a reply: {lost}");
+        run(hosts, 1, |net| net.events() >= millions * 1_000_000)?;
     }
     Ok(())
+}
+
+/// Runs hosts that ask at such intervals until it is enough, prints what that cost, and returns the digest.
+fn run(
+    hosts: usize,
+    interval_ms: u64,
+    is_enough: impl Fn(&Simulation) -> bool,
+) -> Result<u64, Box<dyn Error>> {
+    let (mut net, talkers) = support::tree(1, hosts, Duration::from_millis(interval_ms))?;
+    let (computed, clock) = (computed_secs(), Clock::now());
+    while !is_enough(&net) {
+        net.run_until(net.now() + Duration::from_millis(10))?;
+    }
+    let elapsed = match computed_secs().zip(computed) {
+        Some((now, before)) => now - before,
+        None => clock.elapsed().as_secs_f64(),
+    };
+    let counters = talkers.iter().filter_map(|id| net.node::<Talker>(*id));
+    let missing = |talker: &Talker| talker.counters().requests - talker.counters().replies;
+    println!(
+        "{hosts:5}  {:7.2}s  {:10}  {:8.2} M  {:>10}  {:016x}  {:10}",
+        (net.now() - Instant::ZERO).as_secs_f64(),
+        net.events(),
+        net.events() as f64 / elapsed / 1e6,
+        resident_kib().map_or_else(|| "?".to_owned(), |kib| format!("{kib} KiB")),
+        net.log().digest(),
+        counters.map(missing).sum::<u64>()
+    );
+    Ok(net.log().digest())
 }
 
 /// For how long the processor has worked for this process, as Linux says.

@@ -22,7 +22,8 @@ use waypost_wire::Instant;
 /// ```
 #[derive(Debug)]
 pub struct Schedule<T> {
-    /// Keys alone are moved about in the heap; events stay where they are.
+    /// Keys alone are moved about in the heap; events stay where they are. A heap with four children to a node was measured:
+    /// it is not faster.
     keys: BinaryHeap<Reverse<Key>>,
     events: Vec<Option<T>>,
     free: Vec<u32>,

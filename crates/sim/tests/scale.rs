@@ -5,11 +5,11 @@
 mod support;
 
 use waypost_sim::{FaultBounds, FaultSchedule, Side, Talker};
-use waypost_wire::Instant;
+use waypost_wire::{Duration, Instant};
 
 /// The digest of a run, and what its hosts have done.
 fn run(seed: u64) -> (u64, u64, u64) {
-    let (mut net, talkers) = support::tree(seed, 100).unwrap();
+    let (mut net, talkers) = support::tree(seed, 100, Duration::from_millis(1)).unwrap();
     let bounds = FaultBounds {
         faults_max: 50,
         until: Instant::from_secs(1),

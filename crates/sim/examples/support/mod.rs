@@ -6,8 +6,12 @@ use waypost_wire::{Duration, MacAddr};
 /// Hosts at one switch, and switches below another.
 const FAN_OUT: usize = 16;
 
-/// Builds so many hosts, sixteen at a switch, and as many switches as join them.
-pub(crate) fn tree(seed: u64, hosts: usize) -> Result<(Simulation, Vec<NodeId>), BuildError> {
+/// Builds so many hosts, which ask at such intervals, sixteen at a switch, and as many switches as join them.
+pub(crate) fn tree(
+    seed: u64,
+    hosts: usize,
+    interval: Duration,
+) -> Result<(Simulation, Vec<NodeId>), BuildError> {
     let mut net = Simulation::new(seed);
     let mac = |host: usize| {
         let [.., a, b] = host.to_be_bytes();
@@ -31,13 +35,7 @@ pub(crate) fn tree(seed: u64, hosts: usize) -> Result<(Simulation, Vec<NodeId>),
         // Everybody talks to eight others, near and far.
         let peers = (1..=8).map(|step| mac((host + step * step * step) % hosts));
         let rng = net.rng(&name);
-        let talker = Talker::new(
-            mac(host),
-            peers.collect(),
-            Duration::from_millis(1),
-            200,
-            rng,
-        );
+        let talker = Talker::new(mac(host), peers.collect(), interval, 200, rng);
         talkers.push(net.add(&name, talker)?);
     }
     let (mut below, mut level, mut config) = (talkers.clone(), 0, &access);
