@@ -57,6 +57,7 @@ mod chunks;
 mod dense;
 mod entry;
 mod family;
+mod group;
 mod limits;
 mod next_hop;
 mod path;
@@ -73,6 +74,7 @@ use core::net::Ipv4Addr;
 use waypost_wire::Prefix;
 
 pub use family::FibAddr;
+pub use group::{Adjacency, GroupCounters, GroupLimits, GroupReader, Groups, GroupsFull};
 pub use limits::{FibFull, FibLimits};
 pub use next_hop::NextHop;
 pub use reader::FibReader;

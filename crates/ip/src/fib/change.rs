@@ -216,22 +216,21 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// there.
     fn build(&mut self, path: &Path, chain: &Chain, painting: &Painting) -> Result<(), FibFull> {
         let inherited = self.entry(chain.chunks[chain.deepest], path.octet(chain.deepest));
-        let mut entries = [inherited.0; 256];
+        // What the chunk says other than the one above it: first the route, then where it is linked.
         let (first, count) = path.span();
-        painting.paint(&mut entries[first as usize..(first + count) as usize]);
+        let mut run = (first as usize, count as usize, painting.leaf);
         let mut made: [(u32, usize); 16] = [(0, 0); 16];
         let mut result = Ok(());
         for level in (chain.deepest + 1..=path.level).rev() {
-            match self.put(&entries) {
+            match self.put(inherited, run) {
                 Ok((line, words)) => made[level] = (line, words),
                 Err(full) => {
                     result = Err(full);
                     break;
                 }
             }
-            entries = [inherited.0; 256];
             let octet = path.octet(level - 1);
-            entries[usize::from(octet)] = Entry::link(made[level].0).0;
+            run = (octet.into(), 1, Entry::link(made[level].0));
         }
         if result.is_ok() {
             let link = Entry::link(made[chain.deepest + 1].0);

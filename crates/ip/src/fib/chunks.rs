@@ -63,14 +63,22 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         Ok(())
     }
 
-    /// A block for entries, in the form of this version; its line and its words.
-    pub(super) fn put(&mut self, entries: &Entries) -> Result<(u32, usize), FibFull> {
+    /// A chunk that says `around` but for one run, given by its first octet, how many it has and its
+    /// entry; the line and the words of its block, which has the form of this version.
+    pub(super) fn put(
+        &mut self,
+        around: Entry,
+        (first, count, entry): (usize, usize, Entry),
+    ) -> Result<(u32, usize), FibFull> {
         if A::RANKED {
-            let block = Block::new(entries);
-            Ok((self.store.put(block.words())?, block.words().len()))
-        } else {
-            Ok((self.store.put(entries)?, entries.len()))
+            let block = Block::of_one(around.0, first, count, entry.0);
+            return Ok((self.store.put(block.words())?, block.words().len()));
         }
+        let mut entries = [around.0; 256];
+        if let Some(run) = entries.get_mut(first..first + count) {
+            run.fill(entry.0);
+        }
+        Ok((self.store.put(&entries)?, entries.len()))
     }
 
     pub(super) fn add_node(&mut self, line: u32) -> u32 {
@@ -83,6 +91,9 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
                 chunk
             }
             None => {
+                if self.nodes.len() == self.nodes.capacity() {
+                    self.nodes.reserve_exact(self.nodes.len() / 8);
+                }
                 self.nodes.push(node);
                 (self.nodes.len() - 1) as u32
             }

@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-/// The number of a next hop, in a table that is the caller's.
+/// The number of a next hop, in a table that is the caller's, or a group in [`Groups`](super::Groups).
 ///
 /// `Option<NextHop>` takes 4 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -29,22 +29,54 @@ pub(super) struct Block {
 
 impl Block {
     pub(super) fn new(entries: &Entries) -> Self {
-        let mut words = [0; MAX_WORDS];
-        let mut len = HEADER;
-        let mut before = None;
+        let mut block = Self::empty();
+        let mut before = !entries[0];
         for (octet, entry) in entries.iter().enumerate() {
-            if octet % 32 == 0 {
-                let runs = (len - HEADER) as u32;
-                words[8 + octet / 128] |= runs << (octet / 32 % 4 * 8);
-            }
-            if before != Some(*entry) {
-                words[octet / 32] |= 1 << (octet % 32);
-                words[len] = *entry;
-                len += 1;
-                before = Some(*entry);
+            if *entry != before {
+                block.push(octet, *entry);
+                before = *entry;
             }
         }
-        Self { words, len }
+        block.count();
+        block
+    }
+
+    /// The block of a chunk that says `entry` for `count` octets from `first` on, and `around` for others.
+    pub(super) fn of_one(around: u32, first: usize, count: usize, entry: u32) -> Self {
+        let mut block = Self::empty();
+        if first > 0 {
+            block.push(0, around);
+        }
+        block.push(first, entry);
+        if first + count < 256 {
+            block.push(first + count, around);
+        }
+        block.count();
+        block
+    }
+
+    const fn empty() -> Self {
+        Self {
+            words: [0; MAX_WORDS],
+            len: HEADER,
+        }
+    }
+
+    fn push(&mut self, octet: usize, entry: u32) {
+        self.words[octet / 32 % 8] |= 1 << (octet % 32);
+        if let Some(word) = self.words.get_mut(self.len) {
+            *word = entry;
+            self.len += 1;
+        }
+    }
+
+    /// Counts the runs before each word.
+    fn count(&mut self) {
+        let mut before = 0;
+        for n in 0..8 {
+            self.words[8 + n / 4] |= before << (n % 4 * 8);
+            before += self.words[n].count_ones();
+        }
     }
 
     pub(super) fn words(&self) -> &[u32] {
@@ -74,9 +106,13 @@ pub(super) fn for_each_run<S: Segment>(view: &[S], line: u32, mut visit: impl Fn
 
 pub(super) fn entries<S: Segment>(view: &[S], line: u32) -> Entries {
     let mut entries = [0; 256];
+    let (mut begun, mut entry) = (0, 0);
     for_each_run(view, line, |octet, place| {
-        entries[usize::from(octet)..].fill(word(view, place));
+        let octet = usize::from(octet);
+        entries[begun..octet].fill(entry);
+        (begun, entry) = (octet, word(view, place));
     });
+    entries[begun..].fill(entry);
     entries
 }
 

@@ -57,6 +57,10 @@ impl Node {
         match self.find(branch) {
             Ok(place) => Some(core::mem::replace(&mut self.routes[place].1, hop)),
             Err(place) => {
+                if self.routes.len() == self.routes.capacity() {
+                    // Most nodes hold very few.
+                    self.routes.reserve_exact(self.routes.len() / 2 + 1);
+                }
                 self.routes.insert(place, (branch, hop));
                 None
             }
