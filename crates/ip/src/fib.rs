@@ -23,8 +23,9 @@
 //! has like the array, and the form of a quarter of the size has twice.
 //!
 //! For **IPv6** a chunk is a bitmap and ranks over its runs of equal entries, mostly one line of 64 octets:
-//! there are more levels and few routes in each chunk. The same machine, under load of others (so: ratios),
-//! addresses within prefixes of /20 to /64, mostly /48 and /32; ns an address batched, and MB:
+//! there are more levels and few routes in each chunk. Bare look-ups on the same machine, under load of
+//! others (so: ratios), compiled for a processor that counts bits (without, all ranks cost more), addresses
+//! within prefixes of /20 to /64, mostly /48 and /32; ns an address batched, and MB:
 //!
 //! | | 1000 routes | 100 000 | 250 000 |
 //! |---|---|---|---|
@@ -45,8 +46,9 @@
 //! as a message. Nothing is torn if they do not: the table then runs into [`FibFull::Readers`], and does so
 //! too when it has grown and older readers, which do not know the new segment, are about. An exclusive
 //! `Arc` is the proof that they are gone; a cell that is set once without `unsafe` needs `std`. The price of
-//! this is that a word is found by its segment, one more load a level: IPv4 batched takes 1.15 to 1.3 times
-//! what the same table took in one row that nobody shared (side by side, at 1000 to 900 000 routes).
+//! this is that a word is found by its segment, one more load a level: IPv4 batched takes mostly 1.1 to 1.3
+//! times what the same table took in one row that nobody shared (side by side on a busy machine, 1000 to
+//! 900 000 routes; single medians 0.9 to 1.4).
 //!
 //! # Changes
 //! A route touches the entries that it covers, in the chunk of its length and in all chunks below; /0 those
