@@ -372,6 +372,38 @@ fn a_router_that_is_none_any_more_is_told() {
 }
 
 #[test]
+fn a_router_that_does_not_answer_is_told() {
+    let config = NeighborConfig {
+        neighbors: 2,
+        ..NeighborConfig::default()
+    };
+    let mut table = Table::new(GrowingNeighbors, config);
+    let lose = |table: &mut Table, at: u64, peers: u16| {
+        for last in 2..2 + peers {
+            let asks = solicitation(link_local(last), OWN, OWN, PEER_MAC);
+            assert_eq!(hear(table, ms(at), &asks).heard, Heard::New);
+            table.set_router(link_local(last), last == 2);
+            table.send(ms(at), link_local(last), 1);
+        }
+        for second in 5..9 {
+            table.handle_timeout(ms(at + second * 1000));
+        }
+        drain(table);
+        assert!(table.is_empty() && table.iter().count() == 0);
+        assert_eq!((table.state(PEER), table.poll_timeout()), (None, None));
+    };
+    lose(&mut table, 0, 2);
+    assert_eq!(table.poll_gone_router(), Some(PEER), "the other is a host");
+    assert_eq!(table.poll_gone_router(), None);
+    // Not asked for, it does not stand in the way of others, its own next life neither.
+    lose(&mut table, 100_000, 1);
+    lose(&mut table, 200_000, 2);
+    assert_eq!(table.unanswered(), 5);
+    assert_eq!(table.poll_gone_router(), Some(PEER));
+    assert_eq!(table.poll_gone_router(), None);
+}
+
+#[test]
 fn routers_tell_of_themselves_and_are_asked() {
     let mut table = table();
     let head = RouterAdvertisement::new(Duration::from_secs(1800));

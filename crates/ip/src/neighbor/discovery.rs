@@ -17,7 +17,8 @@ pub struct NdpOutcome {
     /// The answer, if it asked for an address of ours.
     pub reply: Option<Advertisement>,
     /// A neighbour that was a router is none any more: it is to leave the list of default routers, and the
-    /// destinations behind it need another (RFC 4861 §7.2.5, §7.3.3).
+    /// destinations behind it need another (RFC 4861 §7.2.5). One that does not answer any more is told by
+    /// [`poll_gone_router`](NeighborTable::poll_gone_router).
     pub router_lost: Option<Ipv6Addr>,
 }
 

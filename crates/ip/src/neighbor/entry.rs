@@ -1,4 +1,4 @@
-//! One neighbour, and the two lists that neighbours can be in.
+//! One neighbour, and the lists that neighbours can be in.
 
 use waypost_wire::{Instant, Ip, MacAddr};
 
@@ -46,13 +46,15 @@ impl<A: Ip> Entry<A> {
     }
 }
 
-/// What a neighbour can be listed for. No state asks for both.
+/// What a neighbour can be listed for. No state asks for two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
     /// Stale, longest first: the first to go when room is needed.
     Stale,
     /// A request to it is to be sent.
     Request,
+    /// It was a router and answers no more. It is forgotten but for being told of.
+    Gone,
 }
 
 /// All neighbours, and the ends of the lists through them.
@@ -60,15 +62,35 @@ pub(super) enum List {
 pub(super) struct Entries<A, S> {
     pub(super) slab: Slab<Entry<A>, S>,
     /// Head and tail by list.
-    ends: [(u32, u32); 2],
+    ends: [(u32, u32); 3],
+    /// How many are listed as gone.
+    gone: usize,
 }
 
 impl<A: Ip, S: Store<Slot<Entry<A>>>> Entries<A, S> {
     pub(super) fn new(slots: S, limit: usize) -> Self {
         Self {
             slab: Slab::new(slots, limit),
-            ends: [(NIL, NIL); 2],
+            ends: [(NIL, NIL); 3],
+            gone: 0,
         }
+    }
+
+    /// Those that are not gone.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Entry<A>)> {
+        let all = self.slab.iter();
+        all.filter(|(_, entry)| entry.listed != Some(List::Gone))
+    }
+
+    /// Whether one is forgotten but for being told of.
+    pub(super) fn is_gone(&self, index: u32) -> bool {
+        let entry = self.slab.at(index);
+        entry.is_some_and(|entry| entry.listed == Some(List::Gone))
+    }
+
+    /// How many are not gone.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len() - self.gone
     }
 
     /// The first of a list.
@@ -90,6 +112,7 @@ impl<A: Ip, S: Store<Slot<Entry<A>>>> Entries<A, S> {
         }
         if let Some(entry) = self.slab.at_mut(index) {
             entry.listed = Some(list);
+            self.gone += usize::from(list == List::Gone);
             entry.prev = last;
             entry.next = NIL;
         }
@@ -103,6 +126,7 @@ impl<A: Ip, S: Store<Slot<Entry<A>>>> Entries<A, S> {
         let Some(list) = entry.listed.take() else {
             return;
         };
+        self.gone -= usize::from(list == List::Gone);
         let (prev, next) = (entry.prev, entry.next);
         match self.slab.at_mut(prev) {
             Some(before) => before.next = next,

@@ -130,7 +130,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
                 }
                 State::Incomplete | State::Probe => {
                     self.unanswered += 1;
-                    self.delete(index, DropReason::NeighborUnresolved);
+                    self.give_up(index);
                 }
                 State::Reachable => self.enter(now, index, State::Stale),
                 State::Delay => self.enter(now, index, State::Probe),
@@ -166,7 +166,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         let mut entry = Entry::new(addr, mac, state, now);
         let key = loop {
             if self.index.is_full() && self.index.double() {
-                for (key, entry) in self.entries.slab.iter() {
+                for (key, entry) in self.entries.iter() {
                     let ready = entry.state.is_ready();
                     self.index.insert(entry.addr, key.index(), entry.mac, ready);
                 }
@@ -176,6 +176,11 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
                     Ok(key) => break key,
                     Err(back) => entry = back,
                 }
+            }
+            // Nobody asked about the routers that are gone.
+            if let Some(gone) = self.entries.first(List::Gone) {
+                self.delete(gone, DropReason::NeighborRemoved);
+                continue;
             }
             // The longest stale is of least use: nobody has sent to it since.
             let Some(stale) = self.entries.first(List::Stale) else {
@@ -281,19 +286,36 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         }
     }
 
+    /// Removes a neighbour that does not answer; a router is to be told of first.
+    fn give_up(&mut self, index: u32) {
+        let reason = DropReason::NeighborUnresolved;
+        if self.entries.slab.at(index).is_some_and(|it| it.router) {
+            self.forget(index, reason);
+            self.entries.list(index, List::Gone);
+        } else {
+            self.delete(index, reason);
+        }
+    }
+
     /// Removes a neighbour; what waited for it is dropped.
     pub(super) fn delete(&mut self, index: u32, reason: DropReason) {
+        self.forget(index, reason);
+        if let Some(key) = self.entries.slab.key_at(index) {
+            self.entries.slab.remove(key);
+        }
+    }
+
+    /// Takes a neighbour out of everything but its place.
+    fn forget(&mut self, index: u32, reason: DropReason) {
+        let is_gone = self.entries.is_gone(index);
         self.entries.unlist(index);
-        let Some(key) = self.entries.slab.key_at(index) else {
-            return;
-        };
-        let Some(mut entry) = self.entries.slab.remove(key) else {
+        let Some(entry) = self.entries.slab.at_mut(index).filter(|_| !is_gone) else {
             return;
         };
         if entry.state == State::Incomplete {
             self.incomplete -= 1;
         }
-        if let Some(timer) = entry.timer {
+        if let Some(timer) = entry.timer.take() {
             self.timers.cancel(timer);
         }
         self.index.remove(entry.addr);

@@ -1,5 +1,6 @@
 //! For which addresses of others we answer: proxy ARP (RFC 925, RFC 1027) and proxy neighbour discovery (RFC
-//! 4861 §7.2.8, RFC 4389 §4.1).
+//! 4861 §7.2.8). A proxy after RFC 4389, which passes the messages of one link on to another with addresses
+//! changed, is a bridge, and not here.
 //!
 //! A [`ProxySet`] says yes or no by the longest of its prefixes that holds the address, so that a part of
 //! a prefix can be left out. With [`Own::Proxied`](super::Own::Proxied) the table then answers as a proxy
