@@ -125,6 +125,16 @@ fn what_a_script_says_and_asks_is_for_all_workers() {
     });
 }
 
+#[test]
+fn a_source_of_the_first_worker_alone_is_pulled_there_alone() {
+    let text = "InfiniteSource(LIMIT 100, STOP true) -> Unqueue -> c :: Counter -> Discard;
+        r :: RatedSource(RATE 1000000, LIMIT 50) -> Unqueue -> rated :: Counter -> Discard;";
+    run_by_each(text, 3, 4000, |ended| {
+        assert_eq!(each(ended, "c.count"), [100, 0, 0]);
+        assert_eq!(each(ended, "rated.count")[1..], [0, 0]);
+    });
+}
+
 /// Runs the steps of some workers until none does anything.
 fn step(workers: &mut [Instance]) {
     while workers.iter_mut().any(|it| it.step(Instant::ZERO)) {}

@@ -324,7 +324,7 @@ impl Engine {
 
     /// Calls an element's `pull`.
     fn fetch(&mut self, from: End, max: usize, batch: &mut Batch) {
-        let dry = self.finishing && self.is_source(from.slot);
+        let dry = self.slots[from.slot].is_dry || self.finishing && self.is_source(from.slot);
         if max == 0 || self.depth >= PULL_DEPTH_MAX || dry {
             return;
         }

@@ -2,7 +2,7 @@
 
 use waypost_wire::{Duration, Instant};
 
-use crate::element::{Progress, Readiness, Spread};
+use crate::element::{Element, Progress, Readiness, Spread};
 use crate::engine::Engine;
 use crate::finish::Member;
 use crate::ways::Ways;
@@ -52,13 +52,18 @@ impl std::fmt::Debug for Instance {
 
 impl Instance {
     /// Finds the tasks, and for each what its credit hangs on.
-    pub(crate) fn new(engine: Engine, worker: usize) -> Self {
+    pub(crate) fn new(mut engine: Engine, worker: usize) -> Self {
+        let belongs =
+            |element: &dyn Element| worker == 0 || element.spread() == Spread::EveryWorker;
+        for slot in 0..engine.slots.len() {
+            let elsewhere = !engine.slots[slot].element().is_some_and(belongs);
+            engine.slots[slot].is_dry = elsewhere && engine.is_source(slot);
+        }
         let slots = 0..engine.slots.len();
         let tasks = slots
             .filter(|&slot| {
-                engine.slots[slot].element().is_some_and(|element| {
-                    element.is_task() && (worker == 0 || element.spread() == Spread::EveryWorker)
-                })
+                let element = engine.slots[slot].element();
+                element.is_some_and(|element| element.is_task() && belongs(element))
             })
             .map(|slot| Task {
                 slot,

@@ -56,6 +56,8 @@ pub(crate) struct Slot {
     pub(crate) is_task: bool,
     /// Whether nothing that comes in goes out: what goes out begins here.
     pub(crate) makes: bool,
+    /// Whether another worker's copy alone makes what begins here: nobody pulls any of this one.
+    pub(crate) is_dry: bool,
     /// Whether some output has staged packets.
     pub(crate) has_staged: bool,
     pub(crate) stats: Stats,
@@ -86,6 +88,7 @@ impl Slot {
             element: Some(element),
             outputs,
             inputs,
+            is_dry: false,
             has_staged: false,
             stats: Stats::default(),
             timer: None,
