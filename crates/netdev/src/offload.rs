@@ -12,18 +12,28 @@ pub fn complete_checksum(octets: &mut [u8], start: usize, offset: usize) -> bool
     if offset.checked_add(2).is_none_or(|end| end > covered.len()) {
         return false;
     }
-    let sum = match Checksum::new().add_bytes(covered).finish() {
-        // Zero would say "no checksum" in UDP (RFC 768); in TCP both forms of zero are the same.
-        0 => 0xffff,
-        sum => sum,
-    };
+    let sum = stored_sum(Checksum::new().add_bytes(covered), offset);
     covered[offset..offset + 2].copy_from_slice(&sum.to_be_bytes());
     true
 }
 
+/// Where the checksum is in a UDP header (RFC 768).
+pub(crate) const UDP_CHECKSUM: usize = 6;
+
+/// What to store of a sum in the field `offset` octets into a transport header.
+///
+/// Zero would say "no checksum" in UDP (RFC 768): there its other form is stored. Elsewhere it stays, as RFC 9293 §3.1
+/// computes it; receivers accept both, but tools that look on find the other form wrong.
+pub(crate) fn stored_sum(sum: Checksum, offset: usize) -> u16 {
+    match sum.finish() {
+        0 if offset == UDP_CHECKSUM => 0xffff,
+        sum => sum,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::complete_checksum;
+    use super::{UDP_CHECKSUM, complete_checksum};
     use waypost_wire::Checksum;
 
     #[test]
@@ -37,6 +47,17 @@ mod tests {
                 .combine(Checksum::new().add_bytes(&octets[20..]))
                 .is_valid()
         );
+    }
+
+    #[test]
+    fn a_sum_of_zero_has_its_other_form_in_udp_alone() {
+        for (offset, stored) in [(UDP_CHECKSUM, [0xff, 0xff]), (16, [0, 0])] {
+            let mut octets = [0; 20];
+            octets[0] = 0xff;
+            octets[1] = 0xff;
+            assert!(complete_checksum(&mut octets, 0, offset));
+            assert_eq!(octets[offset..offset + 2], stored);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use core::fmt;
 
 use waypost_wire::Checksum;
 
+use crate::offload::stored_sum;
 use crate::{ChecksumState, FrameMeta, Medium, SegmentationKind};
 
 /// The pieces of a super-segment, written one after the other into room that the caller brings.
@@ -74,6 +75,8 @@ impl core::error::Error for SegmentError {}
 
 /// Offsets of fields in the headers of IPv4 (RFC 791 §3.1), IPv6 (RFC 8200 §3), TCP (RFC 9293 §3.1), UDP (RFC 768).
 mod field {
+    pub(super) use crate::offload::UDP_CHECKSUM;
+
     pub(super) const V4_LENGTH: usize = 2;
     pub(super) const V4_IDENTIFICATION: usize = 4;
     pub(super) const V4_CHECKSUM: usize = 10;
@@ -83,7 +86,6 @@ mod field {
     pub(super) const TCP_FLAGS: usize = 13;
     pub(super) const TCP_CHECKSUM: usize = 16;
     pub(super) const UDP_LENGTH: usize = 4;
-    pub(super) const UDP_CHECKSUM: usize = 6;
 }
 
 const V4_HEADER: usize = 20;
@@ -241,11 +243,7 @@ impl<'a> Segments<'a> {
             .add_u32(!whole)
             .add_u32(len);
         put16(segment, at, 0);
-        let sum = match pseudo.combine(Checksum::new().add_bytes(segment)).finish() {
-            // As in `complete_checksum`: zero would say "no checksum" in UDP.
-            0 => 0xffff,
-            sum => sum,
-        };
+        let sum = stored_sum(pseudo.combine(Checksum::new().add_bytes(segment)), at);
         put16(segment, at, sum);
     }
 }
