@@ -72,4 +72,5 @@ pub use limits::Limits;
 pub use parser::{parse, parse_within};
 pub use quote::{quote, unquote, unquote_text};
 pub use source::{Place, Position, Source, Span};
+pub use suggest::nearest;
 pub use svg::svg;

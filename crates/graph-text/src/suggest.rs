@@ -4,8 +4,16 @@
 const LONGEST_COMPARED: usize = 48;
 
 /// The candidate nearest to `written`, if one is near enough to be a likely slip: the same but for case, or at most a third
-/// of its letters away in insertions, deletions, substitutions and swaps of neighbours.
-pub(crate) fn nearest<'a>(
+/// of its letters away in insertions, deletions, substitutions and swaps of neighbours. For other texts that mean to suggest
+/// as this one does.
+///
+/// ```
+/// use waypost_graph_text::nearest;
+///
+/// assert_eq!(nearest("deley", ["rate", "delay", "loss"]), Some("delay"));
+/// assert_eq!(nearest("colour", ["rate", "delay", "loss"]), None);
+/// ```
+pub fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

@@ -169,6 +169,10 @@ impl Log {
         self.forget();
     }
 
+    pub(crate) fn forget_entries(&mut self) {
+        self.entries.clear();
+    }
+
     fn forget(&mut self) {
         let limit = match self.keep {
             Keep::All => return,

@@ -1,4 +1,4 @@
-//! Graphs in simulated networks: a router's text, unchanged, under virtual time.
+//! Graphs in simulated networks: a router's text, unchanged, under virtual time; captures of their links.
 //!
 //! ```
 //! use waypost::graph::Source;
@@ -18,8 +18,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod capture;
+
 use std::fmt;
 
+pub use capture::Capture;
 use waypost_elements::device::{Egress, Ingress, Port};
 use waypost_graph::{
     Args, BuildCx, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant, Options,

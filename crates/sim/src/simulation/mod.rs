@@ -232,6 +232,12 @@ impl Simulation {
         entries.map(move |entry| Line { entry, node, link }.to_string())
     }
 
+    /// Forgets the entries of the log that are kept, for whoever has written down the [`lines`](Self::lines) so far. Its
+    /// count and digest stay.
+    pub fn forget_lines(&mut self) {
+        self.network.world.log.forget_entries();
+    }
+
     /// A node, if it is of this kind.
     pub fn node<T: Node>(&self, id: NodeId) -> Option<&T> {
         let node: &dyn Any = &*self.nodes.get(id.index())?.node;
@@ -248,6 +254,13 @@ impl Simulation {
     pub fn observer<T: Observer>(&self, id: ObserverId) -> Option<&T> {
         let observer: &dyn Any = &**self.network.world.observers.get(id.0 as usize)?;
         observer.downcast_ref()
+    }
+
+    /// An observer, if it is of this kind: to take what it has gathered.
+    pub fn observer_mut<T: Observer>(&mut self, id: ObserverId) -> Option<&mut T> {
+        let observers = &mut self.network.world.observers;
+        let observer: &mut dyn Any = &mut **observers.get_mut(id.0 as usize)?;
+        observer.downcast_mut()
     }
 
     /// What a node is called; nothing if it is not there.

@@ -293,3 +293,37 @@ fn a_full_link_is_felt_by_whoever_uses_a_device() {
     let counters = net.counters(link, Side::A).unwrap();
     assert_eq!((counters.delivered, counters.dropped_all()), (2000, 0));
 }
+
+#[test]
+fn lines_that_were_written_down_are_forgotten_and_the_digest_stays() {
+    let whole = |net: &Simulation| (net.log().count(), net.log().digest());
+    let (mut kept, ..) = pair(3);
+    kept.run_until(Instant::from_millis(100)).unwrap();
+    let lines: Vec<String> = kept.lines().collect();
+    let (mut parts, ..) = pair(3);
+    let mut written = Vec::new();
+    for milli in 0..=100 {
+        parts.run_until(Instant::from_millis(milli)).unwrap();
+        written.extend(parts.lines());
+        parts.forget_lines();
+    }
+    assert_eq!(written, lines);
+    assert_eq!(whole(&parts), whole(&kept));
+    assert_eq!(parts.lines().count(), 0);
+}
+
+#[test]
+fn what_an_observer_has_gathered_can_be_taken() {
+    #[derive(Default)]
+    struct Lens(Vec<usize>);
+    impl Observer for Lens {
+        fn see(&mut self, seen: &Seen<'_>) {
+            self.0.push(seen.octets.len());
+        }
+    }
+    let (mut net, _, link) = pair(1);
+    let lens = net.observe(&[link], Lens::default()).unwrap();
+    net.run_until(Instant::from_millis(10)).unwrap();
+    let taken = std::mem::take(&mut net.observer_mut::<Lens>(lens).unwrap().0);
+    assert!(!taken.is_empty() && net.observer::<Lens>(lens).unwrap().0.is_empty());
+}
