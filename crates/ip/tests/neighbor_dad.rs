@@ -247,10 +247,38 @@ fn ten_conflicts_slow_down_to_one_address_a_minute() {
 }
 
 #[test]
+fn conflicts_over_an_address_that_is_ours_slow_down_as_well() {
+    let config = DadConfig {
+        defence: Defence::Always,
+        ..DadConfig::IPV4
+    };
+    let thief = ArpHeader::announcement(OTHER, V4);
+    for (defences, first) in [(9, 20_000), (10, 60_000)] {
+        // It was begun with at 0.
+        let mut dad = assigned_v4(config);
+        for n in 0..defences {
+            dad.handle_arp(ms(20_000 + n * 10_000), &thief, is_own);
+        }
+        assert_eq!(dad.counters().defences, defences);
+        dad.start(ms(20_000), Ipv4Addr::new(10, 0, 0, 2));
+        let next = dad.poll_timeout().unwrap();
+        assert!((ms(first)..ms(first + 1000)).contains(&next), "{next:?}");
+    }
+}
+
+#[test]
 fn ipv6_solicits_once_and_waits_a_second() {
     let mut dad = Dad::new(DadConfig::IPV6, MAC);
     dad.start(ms(0), V6);
+    // Nobody is answered for it meanwhile.
+    assert_eq!((dad.state(), dad.own()), (DadState::Tentative, None));
+    let first = dad.poll_timeout().unwrap();
+    dad.handle_timeout(first);
+    assert_eq!(dad.own(), None);
+    let mut dad = Dad::new(DadConfig::IPV6, MAC);
+    dad.start(ms(0), V6);
     let events = run(&mut dad, Instant::MAX);
+    assert_eq!(dad.own(), Some((V6, Own::Unicast)));
     assert_eq!(events.len(), 2);
     assert!(events[0].0 < 1000 && matches!(events[0].1, DadEvent::Probe { .. }));
     assert_eq!(events[1].1, DadEvent::Assigned { addr: V6 });
@@ -300,6 +328,18 @@ fn ipv6_objections() {
             })
         );
         assert_eq!(dad.own(), None);
+    }
+    // From the beginning, ahead of the first solicitation, until a second after the last.
+    for late in [false, true] {
+        let mut dad = start(false);
+        let mut now = dad.poll_timeout().unwrap();
+        if late {
+            dad.handle_timeout(now);
+            assert!(matches!(dad.poll_event(), Some(DadEvent::Probe { .. })));
+            now += waypost_wire::Duration::from_millis(999);
+        }
+        dad.handle_ndp(now, &probe_from(nobody, None), is_own);
+        assert!(matches!(dad.poll_event(), Some(DadEvent::Lost { .. })));
     }
     // Somebody who wants to send to the owner does not object, our own advertisement neither.
     let mut dad = start(true);

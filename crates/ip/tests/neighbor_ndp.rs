@@ -160,6 +160,119 @@ fn forged_and_malformed_messages_are_discarded() {
     assert_eq!(parse(&echo, 255), Err(NdpError::OtherType));
 }
 
+/// The head of each of the five messages, as the peer may send it.
+fn heads() -> [Vec<u8>; 5] {
+    [
+        RouterSolicitation::new().as_bytes().to_vec(),
+        RouterAdvertisement::new(Duration::from_secs(9))
+            .as_bytes()
+            .to_vec(),
+        NeighborSolicitation::new(OWN).as_bytes().to_vec(),
+        NeighborAdvertisement::new(PEER).as_bytes().to_vec(),
+        NdpRedirect::new(PEER, PEER).as_bytes().to_vec(),
+    ]
+}
+
+/// RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1: what they have in common.
+#[test]
+fn every_message_passes_the_checks_of_all() {
+    for (head, least) in heads().into_iter().zip([8, 16, 24, 24, 40]) {
+        assert_eq!(head.len(), least);
+        let parse = |octets: &[u8], hop_limit| {
+            NdpMessage::check(PEER, OWN, hop_limit, &Icmpv6Message::parse(octets).unwrap())
+        };
+        let good = seal(PEER, OWN, head.clone());
+        assert!(parse(&good, 255).is_ok());
+        for found in [0, 1, 64, 254] {
+            assert_eq!(parse(&good, found), Err(NdpError::HopLimit { found }));
+        }
+        let mut wrong = good.clone();
+        wrong[2] ^= 0x10;
+        assert_eq!(parse(&wrong, 255), Err(NdpError::Checksum));
+        for found in [1, 255] {
+            let mut code = good.clone();
+            code[1] = found;
+            let code = parse(&seal(PEER, OWN, code), 255);
+            assert_eq!(code, Err(NdpError::Code { found }));
+        }
+        for len in 8..least {
+            let short = parse(&seal(PEER, OWN, head[..len].to_vec()), 255);
+            assert!(matches!(short, Err(NdpError::Truncated(_))), "{short:?}");
+        }
+        // An option of length zero, or that does not end, wherever it stands.
+        for option in [
+            &[9, 0][..],
+            &[1, 0, 0, 0, 0, 0, 0, 0],
+            &[77, 2, 0, 0],
+            &[77],
+        ] {
+            for before in [&[][..], &[77, 1, 0, 0, 0, 0, 0, 0]] {
+                let broken = check(PEER, OWN, &head, &[before, option]);
+                assert!(matches!(broken, Err(NdpError::Option(_))), "{broken:?}");
+            }
+        }
+        // The reserved fields are not looked at: of most messages the octets behind the checksum.
+        if ![134, 136].contains(&head[0]) {
+            let mut reserved = head.clone();
+            reserved[4..8].fill(0xff);
+            assert_eq!(
+                check(PEER, OWN, &reserved, &[]),
+                check(PEER, OWN, &head, &[])
+            );
+        }
+    }
+    // In an advertisement they come after the flags.
+    let [_, _, _, head, _] = heads();
+    let mut reserved = head.clone();
+    reserved[4] |= 0x1f;
+    reserved[5..8].fill(0xff);
+    assert_eq!(
+        check(PEER, OWN, &reserved, &[]),
+        check(PEER, OWN, &head, &[])
+    );
+}
+
+/// RFC 4861 §4.6.1, §7.1.1, §9: what an option that does not belong there holds is of no matter.
+#[test]
+fn options_that_do_not_belong_to_a_message_are_passed_over() {
+    let foreign: [&[u8]; 5] = [
+        &[77, 1, 0, 0, 0, 0, 0, 0],
+        // Prefix, MTU and DNS servers in lengths that are none of theirs.
+        &[3, 1, 0, 0, 0, 0, 0, 0],
+        &[5, 2, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        &[25, 1, 0, 0, 0, 0, 0, 0],
+        &[4, 1, 0, 0, 0, 0, 0, 0],
+    ];
+    let [source, target] = [source_option(mac(7)), target_option(mac(8))];
+    for head in heads() {
+        for option in foreign {
+            let bare = check(PEER, OWN, &head, &[]).unwrap();
+            assert_eq!(check(PEER, OWN, &head, &[option]), Ok(bare));
+            // Those behind it and ahead of it count, in any order.
+            let plain = check(PEER, OWN, &head, &[&source, &target]);
+            let mixed = [option, &target, option, &source, option];
+            assert_eq!(check(PEER, OWN, &head, &mixed), plain);
+        }
+        // Of the two only the one that belongs there tells an address.
+        let expected = match head[0] {
+            136 | 137 => mac(8),
+            _ => mac(7),
+        };
+        let message = check(PEER, OWN, &head, &[&target, &source]).unwrap();
+        let (NdpBody::Solicitation { mac, .. }
+        | NdpBody::Advertisement { mac, .. }
+        | NdpBody::RouterSolicitation { mac }
+        | NdpBody::RouterAdvertisement { mac }
+        | NdpBody::Redirect { mac, .. }) = message.body;
+        assert_eq!(mac, Some(expected));
+    }
+    // From nobody, a source's address on the link is wrong in whatever length.
+    let head = *NeighborSolicitation::new(OWN).as_bytes();
+    let long = [1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let with = check(NOBODY, solicited_node(OWN), &head, &[foreign[1], &long]);
+    assert_eq!(with, Err(NdpError::Source));
+}
+
 #[test]
 fn solicitations_that_nobody_may_send_are_discarded() {
     let group = NeighborSolicitation::new(ALL_NODES);
@@ -232,6 +345,14 @@ fn a_solicitation_enters_who_asks_and_is_answered() {
     assert_eq!(reply, expected);
     let header = reply.header();
     assert!(header.is_solicited() && header.is_override() && !header.is_router());
+    assert_eq!(header.target(), OWN);
+    let by_router = table.handle_ndp(ms(0), &asked, OWN_MAC, true, own).reply;
+    let expected = Advertisement {
+        router: true,
+        ..expected
+    };
+    assert_eq!(by_router, Some(expected));
+    assert!(expected.header().is_router());
     // Another address on the link is taken, and doubted.
     table.confirm(ms(0), PEER);
     let moved = solicitation(PEER, OWN, OWN, mac(9));
@@ -263,6 +384,25 @@ fn who_checks_for_duplicates_is_told_before_all_nodes() {
     assert_eq!((reply.to, reply.mac), (ALL_NODES, None));
     assert!(!reply.solicited && reply.overrides);
     assert!(table.is_empty());
+}
+
+#[test]
+fn what_nobody_asked_for_says_so() {
+    for (router, overrides) in [(false, true), (true, false)] {
+        let told = Advertisement::unsolicited(OWN, router, overrides);
+        let header = told.header();
+        assert_eq!((told.to, header.target()), (ALL_NODES, OWN));
+        assert!(!header.is_solicited() && !told.delayed);
+        assert_eq!(
+            (header.is_router(), header.is_override()),
+            (router, overrides)
+        );
+        // Who hears it takes it for no answer.
+        let mut table = knowing(State::Stale);
+        let heard = advertisement(PEER, Some(PEER_MAC), "R");
+        hear(&mut table, ms(1), &heard);
+        assert_eq!(table.state(PEER), Some(State::Stale));
+    }
 }
 
 #[test]
@@ -431,6 +571,40 @@ fn routers_tell_of_themselves_and_are_asked() {
         (outcome.heard, outcome.router_lost),
         (Heard::Known, Some(PEER))
     );
+    // Without an address on the link, both tell what they are all the same, and enter nobody.
+    let tells = check(PEER, ALL_NODES, head.as_bytes(), &[]).unwrap();
+    let asks = RouterSolicitation::new();
+    let [asks, stranger, nobody] = [PEER, link_local(9), NOBODY]
+        .map(|source| check(source, ALL_NODES, asks.as_bytes(), &[]).unwrap());
+    assert_eq!(hear(&mut table, ms(0), &tells).router_lost, None);
+    assert!(table.iter().next().unwrap().router);
+    assert_eq!(
+        hear(&mut table, ms(0), &asks),
+        hear(&mut table, ms(0), &nobody)
+    );
+    assert!(table.iter().next().unwrap().router);
+    let outcome = table.handle_ndp(ms(0), &asks, OWN_MAC, true, own);
+    assert_eq!(
+        (outcome.heard, outcome.router_lost),
+        (Heard::Ignored, Some(PEER))
+    );
+    assert!(!table.iter().next().unwrap().router);
+    for message in [stranger, nobody] {
+        let outcome = table.handle_ndp(ms(0), &message, OWN_MAC, true, own);
+        assert_eq!((outcome.heard, outcome.router_lost), (Heard::Ignored, None));
+    }
+    assert_eq!(table.len(), 1);
+    // Another address on the link is taken, and doubted.
+    table.confirm(ms(0), PEER);
+    let moved = check(
+        PEER,
+        ALL_NODES,
+        RouterSolicitation::new().as_bytes(),
+        &[&source_option(mac(9))],
+    );
+    table.handle_ndp(ms(0), &moved.unwrap(), OWN_MAC, true, own);
+    let row = table.iter().next().unwrap();
+    assert_eq!((row.state, row.mac), (State::Stale, Some(mac(9))));
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub struct Dad<A> {
     timer: Option<Instant>,
     /// When this address was last defended.
     defended: Option<Instant>,
-    /// Addresses lost by conflict on this interface.
+    /// Conflicts on this interface by which an address was lost, or had to be defended.
     conflicts: u32,
     /// When the last address was begun with.
     began: Option<Instant>,
@@ -297,6 +297,7 @@ impl<A: Ip> Dad<A> {
                 Defence::Always if lately => return,
                 Defence::Once | Defence::Always => {
                     self.defended = Some(now);
+                    self.conflicts = self.conflicts.saturating_add(1);
                     self.total.defences += 1;
                     self.announce = true;
                     return;

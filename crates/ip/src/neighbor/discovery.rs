@@ -38,6 +38,8 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
     /// Takes in a checked message that came in on the interface whose link address is `own_mac`; `own` says
     /// in what way an address is ours, `is_router` whether we are a router here.
     ///
+    /// A message without an address on the link enters nobody and moves nobody (RFC 4861 §7.2).
+    ///
     /// An address that is still tentative is not ours yet: its [`Dad`](super::Dad) takes the message
     /// instead. Redirects need to know more: [`handle_redirect`](Self::handle_redirect).
     pub fn handle_ndp(
@@ -81,11 +83,15 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
                 }
             }
             NdpBody::RouterSolicitation { mac } => {
-                // RFC 4861 §6.2.6: a host discards it.
-                let Some(mac) = mac.filter(|mac| is_router && *mac != own_mac) else {
+                // RFC 4861 §6.2.6: a host discards it. To a router it says that the sender is none, with or
+                // without an address on the link.
+                if !is_router || mac == Some(own_mac) {
                     return NdpOutcome::IGNORED;
+                }
+                let heard = match mac {
+                    Some(mac) => self.handle_request(now, message.source, mac, true),
+                    None => Heard::Ignored,
                 };
-                let heard = self.handle_request(now, message.source, mac, true);
                 self.told(heard, message.source, false)
             }
             NdpBody::RouterAdvertisement { mac } => {

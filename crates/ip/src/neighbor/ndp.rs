@@ -268,7 +268,8 @@ fn neighbor(target: Ipv6Addr) -> Result<Ipv6Addr, NdpError> {
     Ok(target)
 }
 
-/// The options that matter here. Others are passed over (RFC 4861 §4.6), but all must be readable.
+/// The options that matter here, in any order. Others are passed over, whatever is in them (RFC 4861 §4.6,
+/// §4.6.1, §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1, §9); only where one ends must be known.
 #[derive(Default)]
 struct Options {
     /// Whether there is a source link-layer address of any length.
@@ -279,9 +280,22 @@ struct Options {
 }
 
 impl Options {
-    fn read(options: NdpOptions<'_>) -> Result<Self, NdpError> {
+    fn read(mut options: NdpOptions<'_>) -> Result<Self, NdpError> {
         let mut found = Self::default();
-        for option in options {
+        loop {
+            let before = options.remaining();
+            let Some(option) = options.next() else {
+                return Ok(found);
+            };
+            // A length that does not fit the type makes the option unreadable, and not the message.
+            if let Err(NdpOptionError::Length {
+                found: units @ 1.., ..
+            }) = option
+            {
+                let after = before.get(usize::from(units) * 8..);
+                options = NdpOptions::new(after.unwrap_or_default());
+                continue;
+            }
             match option.map_err(NdpError::Option)? {
                 option @ NdpOption::SourceLinkLayerAddress(_) => {
                     found.has_source = true;
@@ -296,7 +310,6 @@ impl Options {
                 _ => {}
             }
         }
-        Ok(found)
     }
 }
 
@@ -328,7 +341,7 @@ pub struct Advertisement {
 }
 
 impl Advertisement {
-    /// One that nobody asked for, to all nodes (RFC 4861 §7.2.6).
+    /// One that nobody asked for, to all nodes, and that says so (RFC 4861 §4.4, §7.2.6).
     pub const fn unsolicited(target: Ipv6Addr, router: bool, overrides: bool) -> Self {
         Self {
             target,

@@ -12,7 +12,8 @@ use crate::neighbor::{NdpBody, NdpMessage, Nonce};
 const REMEMBERED: u32 = 8;
 
 impl Dad<Ipv6Addr> {
-    /// Takes in a checked message of the interface. `is_own` says which addresses of the link are ours.
+    /// Takes in a checked message of the interface, from the moment when the check begins, ahead of the first
+    /// solicitation too (RFC 4862 §5.4.2). `is_own` says which addresses of the link are ours.
     pub fn handle_ndp(
         &mut self,
         now: Instant,
