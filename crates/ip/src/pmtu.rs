@@ -8,11 +8,14 @@
 //!   compares the quoted sequence number with what is in flight, and still doubts: the report waits until
 //!   something longer gets through ([`acknowledged`](PmtuCache::acknowledged)) or nothing does
 //!   ([`no_progress`](PmtuCache::no_progress); RFC 5927 §7.2).
+//! - No report raises an estimate (RFC 1191 §3, RFC 8201 §4), and each that an old router sends without an MTU
+//!   lowers it by a good step, so that there is an end to them (RFC 1191 §3).
 //! - Reports that are not proven are limited in number, do not push out paths that are, and none lowers an
 //!   estimate below the least that the version of IP allows.
 //!
-//! An estimate is forgotten 10 minutes after the last report ([`expire`](PmtuCache::expire)): what is sent then
-//! is as long as the first link carries, which tries again whether the path does.
+//! An estimate is forgotten 10 minutes after the last report, or as configured (RFC 1191 §6.3, RFC 8201 §5.3;
+//! [`expire`](PmtuCache::expire)): what is sent then is as long as the first link carries, which tries again whether
+//! the path does.
 
 mod claim;
 mod config;
@@ -65,7 +68,7 @@ pub enum Belief {
     Proven,
 }
 
-/// What became of a report.
+/// What became of a report: what the upper layers that use the path are to be told (RFC 1191 §6.2, RFC 8201 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reported {
     /// Packets may be this long now, in octets: shorter than before.
@@ -90,7 +93,7 @@ pub struct Aged<A> {
     pub mtu: u32,
 }
 
-/// How soon after a report a larger MTU may be tried (RFC 1191 §6.3, RFC 8201 §4).
+/// How soon after a report a larger MTU may be tried (RFC 1191 §3, RFC 8201 §4).
 const MIN_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// The MTUs of paths to addresses `A`, in storage `S`.

@@ -141,6 +141,11 @@ fn no_error_is_sent_where_none_may_be() {
         ..origin
     };
     assert_eq!(check(&udp(HOST, PEER), &link), Err(NotSent::LinkBroadcast));
+    let from_all = Origin {
+        broadcast_source: true,
+        ..origin
+    };
+    assert_eq!(check(&udp(HOST, PEER), &from_all), Err(NotSent::Source));
 
     for from in [
         [0, 0, 0, 0],

@@ -149,6 +149,10 @@ fn each_problem_has_its_message() {
         assert_eq!(problem.to_icmpv6().map(of6), v6, "{problem:?}");
     }
     assert_eq!(P::TooBig { mtu }.to_icmpv6().unwrap().word(), mtu);
+    assert_eq!(
+        P::TooBig { mtu }.to_icmpv4().unwrap().rest(),
+        [0, 0, 5, 0x78]
+    );
     let huge = P::TooBig { mtu: 70_000 }.to_icmpv4().unwrap();
     assert_eq!(huge.word_2(), 0xffff);
 }
@@ -162,7 +166,8 @@ fn echo(to: Ipv6Addr, data: &[u8]) -> Vec<u8> {
 
 #[test]
 fn an_echo_request_becomes_its_reply() {
-    for (to, own) in [(ROUTER, None), (GROUP, Some(ROUTER))] {
+    // Of one node, of a group, an anycast address.
+    for (to, own) in [(ROUTER, None), (GROUP, Some(ROUTER)), (PEER, Some(ROUTER))] {
         let mut bytes = echo(to, b"same data");
         reply_to_echo(&mut Ipv6PacketMut::parse(&mut bytes).unwrap(), 64, own).unwrap();
         let packet = Ipv6Packet::parse(&bytes).unwrap();

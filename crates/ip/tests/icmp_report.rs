@@ -77,6 +77,7 @@ fn an_error_leads_back_to_its_flow() {
     assert_eq!((flow.source, flow.destination), (A4, B4));
     assert_eq!((flow.protocol, flow.transport), (IpProtocol::TCP, TCP_FLOW));
     assert_eq!((flow.len, flow.fragment), (1440, None));
+    assert_eq!(flow.header_len, 20);
 
     let behind = [&[6, 0, 1, 4, 0, 0, 0, 0][..], &payload].concat();
     let error = error6(
@@ -156,6 +157,7 @@ fn hard_errors_are_those_that_stay() {
         (1, 3, Soft),
         (1, 4, Hard),
         (2, 0, TooBig),
+        (2, 7, TooBig),
         (3, 0, Soft),
         (4, 0, Soft),
         (4, 1, Hard),
@@ -165,6 +167,23 @@ fn hard_errors_are_those_that_stay() {
         assert_eq!(raw6(kind, code), Some(severity), "{kind} {code}");
     }
     assert_eq!(raw6(129, 0), Option::None);
+    // The code of "packet too big" says nothing; what is not known is an error all the same.
+    let error6 = |bytes: &[u8]| {
+        let bytes = [bytes, &about6].concat();
+        report6(&bytes).map(|report| (report.kind, report.flow.protocol))
+    };
+    let too_big = ErrorKind::TooBig { mtu: 1300 };
+    assert_eq!(
+        error6(&[2, 7, 0, 0, 0, 0, 5, 20]),
+        Some((too_big, IpProtocol::UDP))
+    );
+    let (message_type, code) = (100, 3);
+    let other = ErrorKind::Other { message_type, code };
+    assert_eq!(
+        error6(&[100, 3, 0, 0, 0, 0, 0, 0]),
+        Some((other, IpProtocol::UDP))
+    );
+    assert_eq!(error6(&[200, 0, 0, 0, 0, 0, 0, 0]), Option::None);
 }
 
 #[test]

@@ -26,8 +26,15 @@ fn cache<A: Ip>(config: PmtuConfig) -> VecPmtuCache<A> {
 }
 
 fn says(mtu: u32) -> TooBig {
-    let quoted_len = 0;
-    TooBig { mtu, quoted_len }
+    quotes(mtu, 0)
+}
+
+fn quotes(mtu: u32, quoted_len: u32) -> TooBig {
+    TooBig {
+        mtu,
+        quoted_len,
+        header_len: 20,
+    }
 }
 
 fn report<A: Ip>(
@@ -81,10 +88,9 @@ fn an_error_that_came_is_a_report() {
         let message = Icmpv4Message::parse(&buffer[20..len]).unwrap();
         TooBig::of(&ErrorReport::of_icmpv4(&message).unwrap())
     };
-    let (mtu, quoted_len) = (1300, 1420);
     assert_eq!(
-        error(Problem::TooBig { mtu }),
-        Some(TooBig { mtu, quoted_len })
+        error(Problem::TooBig { mtu: 1300 }),
+        Some(quotes(1300, 1420))
     );
     assert_eq!(error(Problem::Port), None);
 }
@@ -119,12 +125,8 @@ fn old_routers_are_met_by_plateaus() {
     let mut found = Vec::new();
     let mut len = LINK;
     loop {
-        let old = TooBig {
-            mtu: 0,
-            // Some say more than the packet had: its header is counted twice (RFC 1191 §5).
-            quoted_len: len + 20,
-        };
-        match cache.report(at(1), A4, old, LINK, |_| Belief::Proven) {
+        // Some count the header twice (RFC 1191 §5).
+        match cache.report(at(1), A4, quotes(0, len + 20), LINK, |_| Belief::Proven) {
             Reported::Lowered { mtu } => found.push(mtu),
             other => {
                 assert_eq!(other, Reported::Ignored(Ignored::BelowLeast));
@@ -137,10 +139,45 @@ fn old_routers_are_met_by_plateaus() {
 }
 
 #[test]
+fn the_length_that_an_old_router_quotes_is_corrected_where_it_may_be_wrong() {
+    let report = |quoted_len, header_len| {
+        let mut cache = cache(PmtuConfig::default());
+        let old = TooBig {
+            header_len,
+            ..quotes(0, quoted_len)
+        };
+        cache.report(at(1), A4, old, LINK, |_| Belief::Proven)
+    };
+    for (len, header_len, mtu) in [
+        // The router may have added 20 to 1480, or 60 to 1440.
+        (1500, 20, 1006),
+        (1500, 60, 1006),
+        (1513, 20, 1492),
+        (1520, 20, 1492),
+        // More than was sent even so.
+        (9000, 20, 1492),
+        // What is less than the estimate is right, or less than it was.
+        (1499, 20, 1492),
+        (1006, 20, 508),
+        // It does not say.
+        (0, 20, 1492),
+    ] {
+        assert_eq!(report(len, header_len), Reported::Lowered { mtu }, "{len}");
+    }
+    let nonsense = TooBig {
+        header_len: 9999,
+        ..quotes(0, 1600)
+    };
+    let mut cache = cache::<Ipv4Addr>(PmtuConfig::default());
+    let reported = cache.report(at(1), A4, nonsense, LINK, |_| Belief::Proven);
+    assert_eq!(reported, Reported::Ignored(Ignored::BelowLeast));
+}
+
+#[test]
 fn what_cannot_be_true_is_ignored_without_asking() {
     let mut cache = cache::<Ipv6Addr>(PmtuConfig::default());
     let mut judge = |mtu, quoted_len| {
-        cache.report(at(1), A6, TooBig { mtu, quoted_len }, LINK, |_| {
+        cache.report(at(1), A6, quotes(mtu, quoted_len), LINK, |_| {
             panic!("asked")
         })
     };
@@ -190,8 +227,17 @@ fn estimates_age_and_are_tried_again() {
     };
     let mut short = cache(config);
     report(&mut short, 10, A4, 1400, Belief::Proven);
-    // Not before 5 minutes, whatever is asked.
+    // Not before 5 minutes, whatever is asked; never, if that is.
     assert_eq!(short.next_deadline(), Some(at(310)));
+    assert_eq!(short.expire(at(310) - Duration::from_nanos(1)), None);
+    assert_eq!(short.mtu(A4), Some(1400));
+    let config = PmtuConfig {
+        max_age: Duration::MAX,
+        ..PmtuConfig::default()
+    };
+    let mut never = cache(config);
+    report(&mut never, 10, A4, 1400, Belief::Proven);
+    assert_eq!(never.expire(at(u32::MAX.into())), None);
 
     let mut cache = cache(PmtuConfig::default());
     let other = Ipv4Addr::LOCALHOST;
@@ -372,7 +418,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
     for op in ops {
         match *op {
             Op::Report(to, mtu, quoted_len, belief) => {
-                let reported = TooBig { mtu, quoted_len };
+                let reported = quotes(mtu, quoted_len);
                 cache.report(at(now), address(to), reported, LINK, |_| belief);
                 let known = model.get(&to).copied().unwrap_or_else(|| Known {
                     since: now,
@@ -385,8 +431,13 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                     quoted_len
                 };
                 let plateaus = [1492, 1006, 508, 296, 68];
+                let sure = match len {
+                    u32::MAX => len,
+                    _ if len >= current => len - 20,
+                    _ => len,
+                };
                 let claimed = match (A::VERSION, mtu) {
-                    (4, 0) => plateaus.into_iter().find(|it| *it < len.min(current)),
+                    (4, 0) => plateaus.into_iter().find(|it| *it < sure.min(current)),
                     (4, mtu) => Some(mtu.max(least)),
                     (_, mtu) => Some(mtu).filter(|mtu| *mtu >= least),
                 };

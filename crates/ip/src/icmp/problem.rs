@@ -52,7 +52,8 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// The message of ICMPv4, with the codes of RFC 1812 §5.2.7; `None` where none is sent for it.
+    /// The message of ICMPv4, with the codes of RFC 1812 §5.2.7, and the MTU of the next hop where a packet is
+    /// too long for it (RFC 1191 §4); `None` where none is sent for it.
     pub const fn to_icmpv4(self) -> Option<Icmpv4Header> {
         use icmpv4::DestinationUnreachable as Code;
         let code = match self {
@@ -87,7 +88,8 @@ impl Problem {
         Some(Icmpv4Header::destination_unreachable(code))
     }
 
-    /// The message of ICMPv6 (RFC 4443 §3); `None` where none is sent for it.
+    /// The message of ICMPv6 (RFC 4443 §3); `None` where none is sent for it. There is no problem for a packet
+    /// that congestion lost (RFC 4443 §3.1), and nobody is told to send less (RFC 6633 §3).
     pub const fn to_icmpv6(self) -> Option<Icmpv6Header> {
         use icmpv6::DestinationUnreachable as Code;
         let code = match self {

@@ -1,7 +1,9 @@
 //! An error that came, read back to the flow that it is about.
 //!
-//! Nothing here is to be believed as it is: anyone can send an error. The caller finds the flow by its addresses
-//! and ports, and, before it acts, looks whether the quoted sequence number is in flight (RFC 5927 §4).
+//! All errors go to the upper layer, by the protocol of the packet that they quote (RFC 1122 §3.2.2, §3.2.2.1,
+//! §3.2.2.4, §3.2.2.5; RFC 4443 §2.4, §3.1, §3.2, §3.3, §3.4). Nothing here is to be believed as it is: anyone can
+//! send an error. The caller finds the flow by its addresses and ports, and, before it acts, looks whether the
+//! quoted sequence number is in flight (RFC 5927 §4.1).
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -25,7 +27,7 @@ pub enum ErrorKind {
     },
     /// The packet was too long for a link.
     TooBig {
-        /// What would fit, in octets; 0 if an old router does not say it (RFC 1191 §5).
+        /// What would fit, in octets; 0 if an old router does not say it (RFC 1191 §3).
         mtu: u32,
     },
     /// The packet made too many hops.
@@ -39,7 +41,7 @@ pub enum ErrorKind {
         /// At which octet.
         pointer: u32,
     },
-    /// "Send less": ignored (RFC 6633 §3).
+    /// "Send less": ignored (RFC 6633 §3, §4; RFC 5927 §6.2).
     SourceQuench,
     /// There is a better way for the packet.
     Redirect {
@@ -64,7 +66,7 @@ pub enum Severity {
     None,
     /// Send shorter packets: the path's MTU is less than thought.
     TooBig,
-    /// Something that may pass: the user may be told, and the connection goes on (RFC 1122 §4.2.3.9).
+    /// Something that may pass: the user may be told, and the connection goes on (RFC 1122 §3.2.2.1, §4.2.3.9).
     Soft,
     /// Something that stays: a connection that is being set up may be given up (RFC 1122 §4.2.3.9); one that is
     /// set up should treat it as soft, since errors are easily forged (RFC 5461 §4.1, RFC 5927 §5.2).
@@ -108,6 +110,8 @@ pub struct Flow<A> {
     pub transport: Transport,
     /// How long it was when the error was made, in octets, header included.
     pub len: u32,
+    /// How long its header was, in octets: with options, without extension headers.
+    pub header_len: u32,
     /// Its fragment's identification and offset, if it is a fragment.
     pub fragment: Option<(u32, u16)>,
 }
@@ -227,6 +231,7 @@ fn flow4(quoted: &[u8]) -> Option<Flow<Ipv4Addr>> {
         protocol: header.protocol(),
         transport: transport::<Ipv4Addr>(header.protocol(), upper, offset == 0),
         len: len as u32,
+        header_len: header.header_len() as u32,
         fragment: header
             .is_fragment()
             .then(|| (u32::from(header.identification()), offset)),
@@ -259,6 +264,7 @@ fn flow6(quoted: &[u8]) -> Option<Flow<Ipv6Addr>> {
         protocol,
         transport: transport::<Ipv6Addr>(protocol, walk.remaining(), begins),
         len: (Ipv6Header::LEN + len) as u32,
+        header_len: Ipv6Header::LEN as u32,
         fragment,
     })
 }

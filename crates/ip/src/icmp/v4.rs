@@ -27,7 +27,7 @@ pub struct Origin {
     /// The sender: an address of the interface that the packet came in on, or that the error leaves by
     /// (RFC 1812 §4.3.2.4).
     pub source: Ipv4Addr,
-    /// Hops that the error may make.
+    /// Hops that the error may make; nothing that the packet's own tell (RFC 1812 §4.3.2.2).
     pub ttl: u8,
     /// The identification of the error: needs to be unlike that of others only as far as errors may be
     /// fragmented, which at their length they hardly are.
@@ -36,6 +36,8 @@ pub struct Origin {
     pub link_broadcast: bool,
     /// Whether the packet's destination is a broadcast address of a network, as only routes tell.
     pub directed_broadcast: bool,
+    /// Whether the packet's source is one.
+    pub broadcast_source: bool,
 }
 
 impl Origin {
@@ -47,6 +49,7 @@ impl Origin {
             identification: 0,
             link_broadcast: false,
             directed_broadcast: false,
+            broadcast_source: false,
         }
     }
 }
@@ -81,7 +84,7 @@ pub fn may_send(packet: &Ipv4Packet<'_>, origin: &Origin) -> Result<(), NotSent>
     if origin.link_broadcast {
         return Err(NotSent::LinkBroadcast);
     }
-    if !is_one_host(header.source()) {
+    if !is_one_host(header.source()) || origin.broadcast_source {
         return Err(NotSent::Source);
     }
     Ok(())
@@ -132,8 +135,8 @@ pub fn write_error(
     Ok(len)
 }
 
-/// Makes an echo request the reply to it, in place (RFC 1122 §3.2.2.6): same data, options and type of
-/// service, from the address that was asked.
+/// Makes an echo request the reply to it, in place (RFC 1122 §3.2.2.6): same data, options, precedence and
+/// type of service (RFC 1812 §4.3.2.5), from the address that was asked, with a TTL of its own.
 ///
 /// Checksums are corrected, not computed anew, so that a request that was damaged becomes a reply that is.
 ///

@@ -116,7 +116,8 @@ pub fn write_error(
 }
 
 /// Makes an echo request the reply to it, in place (RFC 4443 §4.2): same data and extension headers, from the
-/// address that was asked, or, if that is a group, from `own`.
+/// address that was asked, or from `own`, which is to be given where that is a group's or an anycast address:
+/// a unicast address of the interface by which the request came.
 ///
 /// The checksum is corrected, not computed anew, so that a request that was damaged becomes a reply that is.
 ///
@@ -141,9 +142,10 @@ pub fn reply_to_echo(
         return Err(NotAnswered::NotEcho);
     }
     let (source, asked) = (packet.header().source(), packet.header().destination());
-    let own = match asked.is_multicast() {
-        true => own.ok_or(NotAnswered::Address)?,
-        false => asked,
+    let own = match own {
+        Some(own) => own,
+        None if asked.is_multicast() => return Err(NotAnswered::Address),
+        None => asked,
     };
     if source.is_unspecified() || source.is_multicast() {
         return Err(NotAnswered::Address);

@@ -13,6 +13,8 @@ pub struct TooBig {
     pub mtu: u32,
     /// How long the quoted packet was, in octets; 0 if that is not known.
     pub quoted_len: u32,
+    /// How long its header was, in octets; 0 if that is not known.
+    pub header_len: u32,
 }
 
 impl TooBig {
@@ -22,6 +24,7 @@ impl TooBig {
             ErrorKind::TooBig { mtu } => Some(Self {
                 mtu,
                 quoted_len: report.flow.len,
+                header_len: report.flow.header_len,
             }),
             _ => None,
         }
@@ -32,15 +35,17 @@ impl TooBig {
         let least = least::<A>(config);
         let mtu = match (A::VERSION, self.mtu) {
             (4, 0) => {
-                // RFC 1191 §5: some old routers say more than the packet's length; the estimate bounds it.
+                // Some old routers count the header twice, and which do is not known: where the length is one
+                // that was not to be sent, or barely, they are thought to (RFC 1191 §5).
                 let len = match self.quoted_len {
                     0 => current,
-                    len => len.min(current),
+                    len if len >= current => len.saturating_sub(self.header_len).min(current),
+                    len => len,
                 };
                 plateau_below(len).ok_or(Ignored::BelowLeast)?
             }
             (4, mtu) => mtu,
-            // RFC 8201 §4: discarded. Nor is a fragment header added to what is sent (RFC 8021 §3).
+            // RFC 8201 §4: discarded. Nor is a fragment header added to what is sent (RFC 8021 §4).
             (_, mtu) if mtu < MIN_IPV6_MTU as u32 => return Err(Ignored::BelowLeast),
             (_, mtu) => mtu,
         };
@@ -64,7 +69,7 @@ fn least<A: Ip>(config: &PmtuConfig) -> u32 {
     config.least.max(least as u32)
 }
 
-/// MTUs that links have (RFC 1191 §7.1), for routers that do not say theirs.
+/// MTUs that links have (RFC 1191 §7), for routers that do not say theirs (RFC 1191 §3).
 const PLATEAUS: [u32; 11] = [
     65535, 32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68,
 ];

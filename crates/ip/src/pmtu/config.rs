@@ -10,7 +10,7 @@ pub struct PmtuConfig {
     /// Most paths.
     pub paths: usize,
     /// How long after the last report a larger MTU is tried again: better 10 minutes, and taken as 5 if
-    /// less (RFC 1191 §6.3, RFC 8201 §4).
+    /// less (RFC 1191 §3, RFC 8201 §4).
     pub max_age: Duration,
     /// What no report lowers an estimate below, in octets; taken as the least that the version of IP allows
     /// if that is more: 68 (RFC 1191 §3), 1280 (RFC 8201 §4).
