@@ -5,7 +5,7 @@
 //! whatever buffers it has. What puts fragments together again is [`reassembly`](crate::reassembly).
 //!
 //! Deliberately absent: fragments that are the whole packet ("atomic", RFC 6946). A packet that fits is
-//! never given a fragment header, whatever MTU was reported (RFC 8021 §3).
+//! never given a fragment header, whatever MTU was reported (RFC 8021 §4).
 
 mod v4;
 mod v6;

@@ -8,10 +8,10 @@
 //!   one win, as only attackers need (RFC 1858, RFC 3128). A copy that is equal octet by octet harms nothing.
 //! - A datagram is abandoned too if its fragments contradict each other about its length, if they are too
 //!   many, or if one met congestion and another cannot say so (RFC 3168 §5.3).
-//! - A fragment that is all of its datagram is whole at once, whatever else is held (RFC 6946 §4).
+//! - A fragment that is all of its datagram is whole at once, whatever else is held (RFC 6946 §4, RFC 8200 §4.5).
 //! - All is bounded: datagrams, fragments, fragments of one datagram, octets, time. Where one more needs room,
 //!   the oldest datagram goes of that source which uses most (an address of IPv4, a /64 of IPv6): a flood from
-//!   one source pushes out itself.
+//!   one source pushes out itself (RFC 4787 §11, REQ-14a).
 //!
 //! One table serves one zone: link-local addresses of several links need a table for each. The header of a
 //! packet of IPv4 is to be checked before (RFC 1812 §5.2.2).
@@ -106,7 +106,7 @@ pub struct TimedOut<A, P> {
     /// Its identification.
     pub identification: u32,
     /// The fragment with the beginning of the datagram, if that came: its source is to be told "time exceeded,
-    /// reassembly" about it, and without it nothing (RFC 792, RFC 4443 §3.3).
+    /// reassembly" about it, and without it nothing (RFC 1122 §3.3.2, RFC 8200 §4.5).
     pub first: Option<P>,
 }
 

@@ -75,6 +75,61 @@ fn overlaps_discard_the_whole_datagram() {
     });
 }
 
+/// RFC 8200 §4.5: of an overlap nobody is told.
+#[test]
+fn overlaps_are_silent() {
+    fn run<A: Version>() {
+        let mut table = table::<A>(ReassemblyConfig::default());
+        let all = data(32, 0);
+        table.input(at(1), A::fragment(told(1, 0, true), &all[..16]));
+        for (offset, end) in [(8, 24), (24, 32), (0, 16)] {
+            let fragment = A::fragment(told(1, offset, end < 32), &all[offset..end]);
+            match table.input(at(1), fragment) {
+                Outcome::Dropped { problem, .. } => assert_eq!(problem, None),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(table.fragments(), 0);
+        assert_eq!(table.expire(at(100)), None);
+    }
+    run::<Ipv4Addr>();
+    run::<Ipv6Addr>();
+}
+
+/// RFC 1122 §3.3.2, RFC 8200 §5: as long as a packet may be, in fragments as short as those of any link.
+#[test]
+fn a_packet_of_any_length_is_put_together() {
+    fn run<A: Version>(longest: usize, mtu: usize) {
+        let mut table = table::<A>(ReassemblyConfig::default());
+        for (id, len) in (1..).zip([576, 1500, 9000, longest]) {
+            let all = data(len, 0);
+            let part = (mtu - 60) / 8 * 8;
+            let mut became = Became::Held;
+            for offset in (0..len).step_by(part) {
+                assert_eq!(became, Became::Held);
+                let end = (offset + part).min(len);
+                let fragment = A::fragment(told(id, offset, end < len), &all[offset..end]);
+                // Whole fragments come out, too long to be looked at by parts.
+                became = match table.input(at(1), fragment) {
+                    Outcome::Held => Became::Held,
+                    Outcome::Whole(whole) => {
+                        let mut copy = vec![0; whole.len()];
+                        whole.write(&mut copy).unwrap();
+                        Became::Whole(copy)
+                    }
+                    other => panic!("{other:?}"),
+                };
+            }
+            if len > part {
+                expect_whole(became, &all);
+            }
+        }
+        conserved(&table);
+    }
+    run::<Ipv4Addr>(65_515, 576);
+    run::<Ipv6Addr>(65_535, 1280);
+}
+
 #[test]
 fn exact_copies_harm_nothing() {
     both(|give| {
@@ -190,7 +245,7 @@ fn atomic_fragments_are_whole_at_once() {
     let mut table = table::<Ipv6Addr>(ReassemblyConfig::default());
     let held = Ipv6Addr::fragment(told(1, 8, false), &data(8, 0));
     assert_eq!(input(&mut table, at(1), held), Became::Held);
-    // The same identification: neither is harmed (RFC 6946 §4).
+    // The same identification: neither is harmed (RFC 6946 §4, RFC 8200 §4.5).
     let atomic = Ipv6Addr::fragment(told(1, 0, false), &data(30, 5));
     expect_whole(input(&mut table, at(1), atomic), &data(30, 5));
     let first = Ipv6Addr::fragment(told(1, 0, true), &data(8, 1));

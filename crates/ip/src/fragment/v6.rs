@@ -167,7 +167,8 @@ impl<'a> Ipv6Fragments<'a> {
     }
 
     /// How much of the fragmentable part goes into a fragment other than the last: all lengths but the
-    /// last's are multiples of 8 octets, since offsets count in those (RFC 8200 §4.5).
+    /// last's are multiples of 8 octets, since offsets count in those (RFC 8200 §4.5). Each begins where the one
+    /// before it ends: none overlaps another (RFC 5722 §4).
     fn room(&self) -> usize {
         let headers = Ipv6Header::LEN + self.start + Ipv6FragmentHeader::LEN;
         self.mtu.saturating_sub(headers) & !7

@@ -14,7 +14,9 @@ pub struct ReassemblyConfig {
     /// Most fragments of one datagram: a bound on the work that one more causes. 65535 octets come in 45
     /// fragments of 1500 octets, in 119 of 576.
     pub fragments_each: usize,
-    /// Most octets held, as [`FragmentPacket::memory`](super::FragmentPacket::memory) counts them.
+    /// Most octets held, as [`FragmentPacket::memory`](super::FragmentPacket::memory) counts them. Enough for one
+    /// datagram as long as IP allows; 576 octets of IPv4 and 1500 of IPv6 there must be (RFC 791 §3.2,
+    /// RFC 1122 §3.3.2, RFC 8200 §5).
     pub octets: usize,
     /// How long after its first fragment came a datagram is given up: 60 s (RFC 8200 §4.5), which is also
     /// the least of what RFC 1122 §3.3.2 allows for IPv4 (60 to 120 s).

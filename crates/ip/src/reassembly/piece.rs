@@ -185,7 +185,7 @@ impl ReassembleIp for Ipv6Addr {
             let code = ParameterProblem::ERRONEOUS_FIELD;
             Some(FragmentProblem { code, pointer })
         };
-        // RFC 8200 §4.5: each of the three errors with what the source is to be told.
+        // RFC 8200 §4.5, RFC 7112 §5: each of the three errors with what the source is to be told.
         if more && len % 8 != 0 {
             return Parsed::Bad(FragmentDrop::Unaligned, erroneous(4));
         }
