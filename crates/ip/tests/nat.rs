@@ -1,22 +1,19 @@
-//! What a NAT keeps, through its public interface: mappings, filtering, ports and errors as RFC 4787, 5382,
-//! 5508 and 6056 have them, and random operations against a plain model.
+//! What a NAT keeps, through its public interface: mappings, filtering and ports as RFC 4787, 5382, 5508 and
+//! 6056 have them, and random operations against a plain model. Errors are in `nat_errors.rs`.
 #![cfg(feature = "alloc")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 use waypost_ip::flow::nat::{
     Endpoint, Filtering, FixedNat, GrowingNat, Mapping, NatConfig, NatTable, Pooling, Translated,
 };
 use waypost_ip::flow::{
-    Direction, ErrorMatch, FixedFlows, FlowConfig, FlowId, FlowKey, FlowRefusal, FlowState,
-    FlowTimeouts, GrowingFlows, NoErrorMatch, NoKey,
+    Direction, FixedFlows, FlowConfig, FlowId, FlowKey, FlowRefusal, FlowState, FlowTimeouts,
+    GrowingFlows,
 };
-use waypost_wire::{
-    Duration, Icmpv4Header, Instant, IpProtocol, Ipv4Header, SeqNumber, TcpFlags, TcpHeader,
-    UdpHeader,
-};
+use waypost_wire::{Duration, Instant, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
 
 type Key = FlowKey<Ipv4Addr>;
 type Nat = NatTable<Ipv4Addr, u32, GrowingFlows, GrowingNat>;
@@ -212,6 +209,35 @@ fn exhausted_ports_are_a_refusal_and_come_back() {
     assert_eq!(refused.unwrap_err(), FlowRefusal::NoAddress);
 }
 
+/// The packet of a host's protocol, from its port 100 or, of queries, with that identifier.
+fn from_100(protocol: IpProtocol, last: u32, peer: (Ipv4Addr, u16)) -> Key {
+    match protocol {
+        IpProtocol::ICMP => FlowKey::echo_request(host(last), peer.0, 100),
+        _ => FlowKey::new(protocol, (host(last), 100), peer),
+    }
+}
+
+#[test]
+fn no_port_stands_for_two_endpoints() {
+    for protocol in [UDP, IpProtocol::TCP, IpProtocol::SCTP, IpProtocol::ICMP] {
+        let mut nat = nat(NatConfig::default());
+        let mut taken = BTreeSet::new();
+        for last in 0..511 {
+            // Not even where the peers differ.
+            let peer = (Ipv4Addr::from_bits(0xc000_0200 + last), 53);
+            let packet = from_100(protocol, last, peer);
+            let (_, external) = open(&mut nat, secs(0), packet).unwrap();
+            assert!(taken.insert(external), "{packet} as {external:?}");
+        }
+        // Identifiers have no range of their own.
+        if protocol != IpProtocol::ICMP {
+            let one_more = from_100(protocol, 600, OTHER);
+            let refused = open(&mut nat, secs(0), one_more);
+            assert_eq!(refused.unwrap_err(), FlowRefusal::PortsExhausted);
+        }
+    }
+}
+
 #[test]
 fn ports_are_shared_only_where_that_is_asked_for() {
     let overload = |mapping| NatConfig {
@@ -242,28 +268,36 @@ fn ports_are_shared_only_where_that_is_asked_for() {
 fn filtering_lets_in_whom_it_says() {
     use Filtering::{AddressAndPortDependent, AddressDependent, EndpointIndependent};
     let other_port = (PEER.0, 9999);
-    for (filtering, from_peer, from_other) in [
-        (EndpointIndependent, true, true),
-        (AddressDependent, true, false),
-        (AddressAndPortDependent, false, false),
-    ] {
+    for (protocol, (filtering, from_peer, from_other)) in
+        [UDP, IpProtocol::TCP].into_iter().flat_map(|protocol| {
+            let cases = [
+                (EndpointIndependent, true, true),
+                (AddressDependent, true, false),
+                (AddressAndPortDependent, false, false),
+            ];
+            cases.map(|case| (protocol, case))
+        })
+    {
+        let inside = (host(1), 4000);
         let config = NatConfig {
             filtering,
             ..NatConfig::default()
         };
         let mut nat = nat(config);
-        let (id, external) = open(&mut nat, secs(0), udp(1, 4000, PEER)).unwrap();
+        let first = FlowKey::new(protocol, inside, PEER);
+        let (id, external) = open(&mut nat, secs(0), first).unwrap();
         for (from, allowed) in [(other_port, from_peer), (OTHER, from_other)] {
-            let packet = FlowKey::new(UDP, from, external);
+            let packet = FlowKey::new(protocol, from, external);
             let result = nat
                 .inbound(secs(0), packet, None, 0)
                 .map(|inserted| inserted.id);
             match result {
                 Ok(id) => {
                     let flow = nat.flows().flow(id).unwrap();
-                    let inside = flow.rewritten(Direction::Original);
-                    assert_eq!(inside, FlowKey::new(UDP, from, (host(1), 4000)));
-                    let answer = nat.flows().lookup(&udp(1, 4000, from)).unwrap();
+                    let seen = flow.rewritten(Direction::Original);
+                    assert_eq!(seen, FlowKey::new(protocol, from, inside));
+                    let answer = FlowKey::new(protocol, inside, from);
+                    let answer = nat.flows().lookup(&answer).unwrap();
                     assert_eq!((answer.id, answer.direction), (id, Direction::Reply));
                     // Nobody is let in for having been let in.
                     nat.remove(id).unwrap();
@@ -273,7 +307,7 @@ fn filtering_lets_in_whom_it_says() {
             assert_eq!(result.is_ok(), allowed, "{filtering:?}");
         }
         nat.remove(id).unwrap();
-        let packet = FlowKey::new(UDP, other_port, external);
+        let packet = FlowKey::new(protocol, other_port, external);
         let refused = nat.inbound(secs(0), packet, None, 0);
         assert_eq!(refused.unwrap_err(), FlowRefusal::NoMapping);
     }
@@ -315,15 +349,41 @@ fn two_hosts_inside_meet_by_their_external_endpoints() {
 
 #[test]
 fn times_are_never_shorter_than_a_nat_may_have_them() {
-    let flows = FlowConfig {
-        timeouts: FlowTimeouts {
-            udp: Duration::from_secs(1),
-            ..FlowTimeouts::default()
-        },
-        ..FlowConfig::default()
+    let short = Duration::from_secs(1);
+    let long = Duration::from_secs(100_000);
+    let all = |time| FlowTimeouts {
+        tcp_established: time,
+        tcp_opening: time,
+        tcp_closing: time,
+        udp: time,
+        udp_unreplied: time,
+        icmp: time,
+        other: time,
     };
-    let nat = nat_with(flows, NatConfig::default());
-    assert_eq!(nat.flows().config().timeouts.udp, Duration::from_secs(120));
+    let of = |timeouts| {
+        let flows = FlowConfig {
+            timeouts,
+            ..FlowConfig::default()
+        };
+        nat_with(flows, NatConfig::default())
+            .flows()
+            .config()
+            .timeouts
+    };
+    assert_eq!(of(all(long)), all(long));
+    let found = of(all(short));
+    assert_eq!(found, FlowTimeouts::LEAST);
+    // RFC 4787 §4.3, RFC 5382 §5, RFC 5508 §3.2
+    assert_eq!(
+        [found.udp, found.udp_unreplied],
+        [Duration::from_secs(120); 2]
+    );
+    assert_eq!(found.tcp_established, Duration::from_secs(7440));
+    assert_eq!(
+        [found.tcp_opening, found.tcp_closing],
+        [Duration::from_secs(240); 2]
+    );
+    assert_eq!(found.icmp, Duration::from_secs(60));
 }
 
 #[test]
@@ -351,120 +411,54 @@ fn both_sides_of_a_connection_may_open_it_through_the_nat() {
     );
 }
 
-/// A packet's header and the first 8 octets behind it, which is all that has to be quoted.
-fn quote(packet: &Key, payload: &[u8; 8]) -> Vec<u8> {
-    let header = Ipv4Header::new(packet.protocol, packet.source, packet.destination, 1000);
-    [&header.as_bytes()[..], payload].concat()
-}
-
 #[test]
-fn errors_find_their_flow_by_what_they_quote() {
-    let mut nat = nat(NatConfig::default());
-    let packet = udp(1, 4000, PEER);
-    let (id, external) = open(&mut nat, secs(0), packet).unwrap();
-    let sent = FlowKey::new(UDP, external, PEER);
-    let octets = quote(&sent, UdpHeader::new(external.1, PEER.1, 8).as_bytes());
-    let quoted = FlowKey::of_quoted_ipv4(&octets).unwrap();
-    assert_eq!(quoted, sent);
-    // From the peer, from a router on the way.
-    let router = Ipv4Addr::new(203, 0, 113, 9);
-    for (source, expected) in [(PEER.0, Some(PEER.0)), (router, None)] {
-        let error = nat.flows().lookup_error(source, EXTERNAL, &quoted).unwrap();
-        let found = error.found;
-        assert_eq!((found.id, found.direction), (id, Direction::Reply));
-        let ErrorMatch {
-            quoted,
-            destination,
-            source,
-            ..
-        } = error;
-        assert_eq!((quoted, destination, source), (packet, host(1), expected));
-    }
-    // From inside, about a packet that came back: its sender is hidden as its packets are.
-    let delivered = FlowKey::new(UDP, PEER, (host(1), 4000));
-    let error = nat
-        .flows()
-        .lookup_error(host(1), PEER.0, &delivered)
-        .unwrap();
-    assert_eq!(error.found.direction, Direction::Original);
-    assert_eq!(error.quoted, FlowKey::new(UDP, PEER, external));
-    assert_eq!((error.destination, error.source), (PEER.0, Some(EXTERNAL)));
-
-    let misdirected = nat.flows().lookup_error(PEER.0, router, &quoted);
-    assert_eq!(misdirected, Err(NoErrorMatch::Misdirected));
-    let mut wrong_port = quoted;
-    wrong_port.source_port ^= 1;
-    let unknown = nat.flows().lookup_error(PEER.0, EXTERNAL, &wrong_port);
-    assert_eq!(unknown, Err(NoErrorMatch::Unknown));
-    let mut octets = octets;
-    assert_eq!(
-        FlowKey::of_quoted_ipv4(&octets[..27]),
-        Err(NoKey::Truncated(7))
-    );
-    octets[7] = 1;
-    assert_eq!(FlowKey::of_quoted_ipv4(&octets), Err(NoKey::LaterFragment));
-    octets[0] = 0x65;
-    assert_eq!(FlowKey::of_quoted_ipv4(&octets), Err(NoKey::Version(6)));
-}
-
-#[test]
-fn errors_about_queries_are_found_too() {
-    let mut nat = nat(NatConfig::default());
-    let echo = FlowKey::echo_request(host(1), PEER.0, 77);
-    let (id, (_, identifier)) = open(&mut nat, secs(0), echo).unwrap();
-    let sent = FlowKey::echo_request(EXTERNAL, PEER.0, identifier);
-    let octets = quote(&sent, Icmpv4Header::echo_request(identifier, 1).as_bytes());
-    let quoted = FlowKey::of_quoted_ipv4(&octets).unwrap();
-    let error = nat.flows().lookup_error(PEER.0, EXTERNAL, &quoted).unwrap();
-    assert_eq!((error.found.id, error.quoted), (id, echo));
-}
-
-#[test]
-fn errors_between_two_hosts_inside_are_translated() {
+fn connections_from_outside_are_followed_as_those_from_inside() {
     let config = NatConfig {
         filtering: Filtering::EndpointIndependent,
         ..NatConfig::default()
     };
     let mut nat = nat(config);
-    let (_, far) = open(&mut nat, secs(0), udp(2, 5000, PEER)).unwrap();
-    let packet = udp(1, 4000, far);
-    let (id, near) = open(&mut nat, secs(0), packet).unwrap();
-    // The far host complains about what it got, then the near one about an answer.
-    let got = FlowKey::new(UDP, near, (host(2), 5000));
-    let error = nat.flows().lookup_error(host(2), near.0, &got).unwrap();
-    assert_eq!((error.found.id, error.quoted), (id, packet));
-    assert_eq!((error.destination, error.source), (host(1), Some(far.0)));
-    let answered = packet.reversed();
-    let error = nat.flows().lookup_error(host(1), far.0, &answered).unwrap();
-    assert_eq!((error.found.id, error.quoted), (id, got.reversed()));
-    assert_eq!((error.destination, error.source), (host(2), Some(near.0)));
-}
-
-#[test]
-fn errors_neither_refresh_nor_end_a_flow() {
-    let mut nat = nat(NatConfig::default());
-    let (_, external) = open(&mut nat, secs(0), udp(1, 4000, PEER)).unwrap();
-    let quoted = FlowKey::new(UDP, external, PEER);
-    for second in 0..120 {
-        assert!(nat.expire(secs(second)).is_none());
-        assert!(nat.flows().lookup_error(PEER.0, EXTERNAL, &quoted).is_ok());
-    }
-    assert!(nat.expire(secs(120)).is_some());
-    assert_eq!(nat.ports_in_use(EXTERNAL, &quoted), 0);
-}
-
-#[test]
-fn quotes_of_ipv6_are_read_through_their_extension_headers() {
-    let (from, to) = (Ipv6Addr::from_bits(1), Ipv6Addr::from_bits(2));
-    let mut octets = vec![0x60, 0, 0, 0, 3, 232, 60, 64];
-    octets.extend(from.octets());
-    octets.extend(to.octets());
-    octets.extend([17, 0, 1, 4, 0, 0, 0, 0]);
-    octets.extend(UdpHeader::new(4000, 53, 984).as_bytes());
-    let key = FlowKey::of_quoted_ipv6(&octets).unwrap();
-    assert_eq!(key, FlowKey::new(UDP, (from, 4000), (to, 53)));
-    for len in 0..octets.len() {
-        assert!(FlowKey::of_quoted_ipv6(&octets[..len]).is_err());
+    let inside = (host(1), 4000);
+    let first = FlowKey::new(IpProtocol::TCP, inside, PEER);
+    let (_, external) = open(&mut nat, secs(0), first).unwrap();
+    let [inbound, answer] = [
+        FlowKey::new(IpProtocol::TCP, OTHER, external),
+        FlowKey::new(IpProtocol::TCP, inside, OTHER),
+    ];
+    let segment = |flags, sequence, acknowledgment| {
+        let [sequence, acknowledgment] = [sequence, acknowledgment].map(SeqNumber::new);
+        TcpHeader::new(1, 2, sequence, acknowledgment, flags, 0)
+    };
+    let (syn, ack, fin) = (TcpFlags::SYN, TcpFlags::ACK, TcpFlags::FIN | TcpFlags::ACK);
+    let id = nat
+        .inbound(secs(0), inbound, Some(&segment(syn, 100, 0)), 0)
+        .unwrap()
+        .id;
+    for (key, segment, state) in [
+        (answer, segment(syn | ack, 900, 101), FlowState::SynReceived),
+        (inbound, segment(ack, 101, 901), FlowState::Established),
+        (answer, segment(ack, 901, 101), FlowState::Established),
+        (
+            inbound,
+            segment(fin, 101, 901),
+            FlowState::HalfClosed {
+                by: Direction::Original,
+            },
+        ),
+        (answer, segment(fin, 901, 102), FlowState::Closing),
+        (inbound, segment(ack, 102, 902), FlowState::Closing),
+        // The host inside connects with the same ports.
+        (answer, segment(syn, 5000, 0), FlowState::SynReceived),
+        (
+            inbound,
+            segment(syn | ack, 7000, 5001),
+            FlowState::Established,
+        ),
+        (answer, segment(ack, 5001, 7001), FlowState::Established),
+    ] {
+        let found = nat.flows().lookup(&key).unwrap();
+        assert_eq!(found.id, id);
+        assert_eq!(nat.packet(secs(0), found, Some(&segment)), Some(state));
     }
 }
 
@@ -650,16 +644,6 @@ proptest! {
         prop_assert_eq!(nat.mappings().count(), 0);
         for last in 1..=2 {
             prop_assert_eq!(nat.ports_in_use(Ipv4Addr::new(198, 51, 100, last), &udp(0, 0, PEER)), 0);
-        }
-    }
-
-    /// No octets make the reading of quotes panic.
-    #[test]
-    fn quotes_of_any_octets_are_read_or_refused(octets in prop::collection::vec(any::<u8>(), 0..80)) {
-        let _ = FlowKey::of_quoted_ipv4(&octets);
-        let _ = FlowKey::of_quoted_ipv6(&octets);
-        for protocol in 0..=255 {
-            let _ = FlowKey::of_payload(IpProtocol(protocol), host(1), host(2), &octets);
         }
     }
 }

@@ -14,8 +14,9 @@ use super::key::{FlowKey, NoKey};
 use super::{FlowStorage, FlowTable, Found};
 
 impl FlowKey<Ipv4Addr> {
-    /// The key of the packet whose beginning an error quotes: its header and 8 octets are enough, and all
-    /// that has to be there (RFC 792).
+    /// The key of the packet whose beginning an error quotes: its header with its options and 8 octets are
+    /// enough, and all that has to be there (RFC 792). No checksum of what follows is looked at
+    /// (RFC 5508 §4.1, REQ-3).
     ///
     /// # Errors
     /// Says why the quote belongs to no flow.
@@ -94,8 +95,9 @@ impl fmt::Display for NoErrorMatch {
 impl core::error::Error for NoErrorMatch {}
 
 impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
-    /// The flow of an ICMP error, of one between two hosts inside too (RFC 5508 §5), from `source` to `destination` about a packet with the key `quoted`, which
-    /// it quotes.
+    /// The flow of an ICMP error of any type, of one between two hosts inside too (RFC 5508 §5, §7.1.2), from
+    /// `source`, whoever that is (RFC 4787 §9, REQ-12a), to `destination` about a packet with the key `quoted`,
+    /// which it quotes.
     ///
     /// # Errors
     /// Says why it belongs to none; such an error is to be dropped (RFC 5508 §4.2.1).

