@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use tokio::sync::watch;
 use waypost_elements::registry;
 use waypost_graph::{
-    AsyncProcessor, ElementClass, Handle, Instance, Instant, Options, Packet, Pool, Program,
-    Runtime, Source, Verdict, async_processor,
+    AsyncProcessor, Batch, Cx, Element, ElementClass, Handle, Instance, Instant, Options, Packet,
+    Pool, Program, Progress, Runtime, Source, Verdict, async_processor,
 };
 
 /// The gates at which `Late(KEY)` waits, by key: true is open.
@@ -34,6 +34,28 @@ impl AsyncProcessor for Late {
     }
 }
 
+/// A source that makes a packet whenever its timer is due, which it is at once again.
+struct Clockwork;
+
+impl Element for Clockwork {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn is_task(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, _: usize, cx: &mut Cx<'_>) -> Progress {
+        cx.set_timer(Some(cx.now()));
+        Progress::Finished
+    }
+
+    fn timer(&mut self, cx: &mut Cx<'_>) {
+        cx.set_timer(Some(cx.now()));
+        let packet = cx.frames().packet().unwrap();
+        cx.emit(0, packet);
+    }
+}
+
 fn gate(key: &str) -> watch::Receiver<bool> {
     let mut gates = GATES.lock().unwrap();
     let gate = gates
@@ -49,6 +71,15 @@ fn open(key: &str) {
 
 fn instances(text: &str, workers: usize) -> Vec<Instance> {
     let mut registry = registry();
+    registry.add(ElementClass {
+        name: "Clockwork",
+        ports: "0/1",
+        processing: "h",
+        flow: "x/x",
+        doc: "Makes packets by its timer.",
+        handlers: &[],
+        build: |_, _| Ok(Box::new(Clockwork)),
+    });
     registry.add(ElementClass {
         name: "Late",
         ports: "1",
@@ -257,17 +288,31 @@ fn a_graph_that_is_told_to_stop_waits_for_nothing() {
 
 #[test]
 fn a_graph_can_be_told_to_finish() {
-    let text = "InfiniteSource -> Late(finish) -> c :: Counter -> d :: Discard;";
+    let text = "s :: InfiniteSource -> l :: Late(finish) -> c :: Counter -> Discard;";
     let running = Runtime::workers().start(instances(text, 2)).unwrap();
+    wait_for(running.handle(), |graph| {
+        graph.read("l.waiting").unwrap() != "0"
+    });
     running.handle().finish();
     open("finish");
     for graph in running.wait() {
-        assert_eq!(
-            graph.read("c.count").unwrap(),
-            graph.read("d.count").unwrap()
-        );
+        let [made, came] = ["s.count", "c.count"].map(|it| graph.read(it).unwrap());
+        assert_eq!(made, came);
+        assert_ne!(made, "0");
+        assert!(graph.statistics().iter().all(|it| it.drops.is_empty()));
         assert!(graph.is_finishing());
     }
+}
+
+#[test]
+fn a_source_that_works_by_its_timer_is_silent_when_the_graph_finishes() {
+    let mut graph = graph("Clockwork -> c :: Counter -> Discard;");
+    assert_eq!(graph.run_until_idle(Instant::ZERO, 100), 100);
+    let before = graph.read("c.count").unwrap();
+    assert_ne!(before, "0");
+    graph.finish();
+    assert!(stops(&mut graph));
+    assert_eq!(graph.read("c.count").unwrap(), before);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 
 use waypost_graph::{Duration, Instance, Instant, Options, Pool, Program, Runtime, Source};
 
-use support::{FLOWS, classes, instances};
+use support::{FLOWS, beside, classes, instances};
 
 /// What the workers answer, one by one.
 fn each(instances: &[Instance], handler: &str) -> Vec<u64> {
@@ -113,6 +113,22 @@ fn a_graph_finishes_once_nothing_is_between_its_workers_either() {
         assert_eq!(lost(ended), []);
         assert_eq!(each(ended, "c.count"), [0, 20_000 * FLOWS]);
     });
+}
+
+#[test]
+fn who_waits_for_room_does_not_end_when_there_is_some_in_the_middle_of_a_step() {
+    let text = "InfiniteSource(LIMIT 12, STOP true) -> q :: Queue(64) -> Unqueue -> Pipeliner(1, CAPACITY 8) -> c :: Counter
+        -> Discard; Beside;";
+    let mut workers = instances(text, 2, 4000);
+    beside(workers.pop());
+    for _ in 0..20 {
+        workers[0].step(Instant::ZERO);
+    }
+    workers.extend(beside(None));
+    workers[1].step(Instant::ZERO);
+    assert!(workers.iter().all(Instance::is_stopped));
+    assert_eq!(each(&workers, "c.count"), [0, 12]);
+    assert_eq!(lost(&workers), []);
 }
 
 #[test]

@@ -17,12 +17,12 @@ const EVERY: &[Handler] = &[
     Handler::read("ports", "the ports and what they are connected to"),
     Handler::sum(
         "calls",
-        "batches that were handed to the element, or pulled from it",
+        "batches that the element was handed, has pulled, or has made",
     ),
     Handler::sum("packets", "packets in those batches"),
     Handler::sum(
         "nanoseconds",
-        "time spent in it and in what it called, if the graph is profiled",
+        "time spent in it, without the elements that it called, if the graph is profiled",
     ),
     Handler::sum("drops", "packets lost in it, for all reasons"),
     Handler {

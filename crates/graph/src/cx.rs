@@ -223,8 +223,11 @@ impl Cx<'_> {
     /// others a little later.
     ///
     /// # Errors
-    /// There is no such handler, or it refused.
+    /// There is no such handler, it refused, or another worker has not kept up with earlier writes: then nothing is written.
     pub fn write(&mut self, handler: &str, value: &str) -> Result<(), HandlerError> {
+        if let Some(peers) = &self.engine.peers {
+            peers.check_room()?;
+        }
         self.engine.write(handler, value)?;
         if let Some(peers) = &self.engine.peers {
             peers.write(handler, value);

@@ -1,5 +1,8 @@
 //! The other workers of a graph, as an element of one sees them: what a script says, it says to all.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::handle::Handle;
 use crate::handler::{HandlerError, Merge};
 
@@ -14,24 +17,48 @@ pub(crate) enum Wait {
     Never,
 }
 
+/// How many writes of one worker another may still have to do.
+const WRITES_MAX: usize = 1024;
+
 /// The other workers.
 pub(crate) struct Peers {
     handle: Handle,
     own: usize,
     wait: Wait,
+    /// How many writes each worker has still to do.
+    writes: Box<[Arc<AtomicUsize>]>,
 }
 
 impl Peers {
     /// Those of worker `own`; `None` if there are none.
     pub(crate) fn new(handle: Handle, own: usize, wait: Wait) -> Option<Self> {
-        (handle.workers() > 1).then_some(Self { handle, own, wait })
+        (handle.workers() > 1).then(|| Self {
+            writes: (0..handle.workers()).map(|_| Arc::default()).collect(),
+            handle,
+            own,
+            wait,
+        })
+    }
+
+    /// Refuses a write that another worker could not be asked for, since it does not keep up with those before.
+    pub(crate) fn check_room(&self) -> Result<(), HandlerError> {
+        let full = |worker: &usize| self.writes[*worker].load(Ordering::Relaxed) >= WRITES_MAX;
+        match self.others().find(full) {
+            None => Ok(()),
+            Some(worker) => Err(HandlerError::new(format!(
+                "worker {worker} has not yet done {WRITES_MAX} writes before this one"
+            ))),
+        }
     }
 
     /// Writes a handler at all others; does not wait for it.
     pub(crate) fn write(&self, handler: &str, value: &str) {
         for worker in self.others() {
             let (handler, value) = (handler.to_owned(), value.to_owned());
+            let writes = Arc::clone(&self.writes[worker]);
+            writes.fetch_add(1, Ordering::Relaxed);
             self.handle.send(worker, move |instance| {
+                writes.fetch_sub(1, Ordering::Relaxed);
                 // What this worker's copy did not refuse, the others do not.
                 let _ = instance.write(&handler, &value);
             });
@@ -69,5 +96,33 @@ impl Peers {
 
     fn others(&self) -> impl Iterator<Item = usize> {
         (0..self.handle.workers()).filter(|&worker| worker != self.own)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_does_not_keep_up_is_asked_for_no_more() {
+        let (senders, mut receivers): (Vec<_>, Vec<_>) = (0..2)
+            .map(|_| tokio::sync::mpsc::unbounded_channel())
+            .unzip();
+        let peers = Peers::new(Handle::new(senders), 0, Wait::Never).unwrap();
+        for _ in 0..WRITES_MAX {
+            peers.check_room().unwrap();
+            peers.write("c.reset", "");
+        }
+        assert!(receivers[0].try_recv().is_err(), "it does its own");
+        let wrong = peers.check_room().unwrap_err().to_string();
+        assert!(wrong.contains("worker 1"), "{wrong}");
+        let text = crate::Source::new("test", "");
+        let registry = crate::Registry::default();
+        let program =
+            crate::Program::parse(&text, &registry, &mut crate::Options::default()).unwrap();
+        let pool = crate::Pool::builder().small(8).build().unwrap();
+        let mut instance = program.instances(1, &pool).unwrap().remove(0);
+        receivers[1].try_recv().unwrap()(&mut instance);
+        peers.check_room().unwrap();
     }
 }

@@ -24,6 +24,8 @@ use crate::schedule::Instance;
 
 /// Steps between two looks at what else there is: commands, readiness, other tasks.
 const STEPS: usize = 64;
+/// Commands that are done before steps have their turn again.
+const COMMANDS: usize = 64;
 
 /// How graphs are driven.
 #[derive(Clone)]
@@ -212,7 +214,10 @@ async fn drive(
     let mut files = Files::default();
     let mut timer = pin!(tokio::time::sleep(time::Duration::ZERO));
     loop {
-        while let Ok(command) = commands.try_recv() {
+        for _ in 0..COMMANDS {
+            let Ok(command) = commands.try_recv() else {
+                break;
+            };
             command(&mut instance);
         }
         if instance.is_stopped() {
@@ -236,6 +241,7 @@ async fn drive(
             tokio::task::yield_now().await;
             continue;
         }
+        instance.engine.frames.give_back();
         match sleep(&mut instance, &mut files, &mut commands, timer.as_mut()).await {
             Wakeup::Command(command) => command(&mut instance),
             Wakeup::Event => {}

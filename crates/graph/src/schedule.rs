@@ -144,6 +144,9 @@ impl Instance {
             engine.tracer.end_if_quiet(now);
         }
         worked |= engine.moved != before;
+        if !worked {
+            engine.frames.share();
+        }
         let starved = engine.frames.take_starved();
         self.retry_at = (starved && !worked).then(|| now + MEMORY_PATIENCE);
         if self.engine.finishing && !worked && !self.has_in_flight() {
@@ -258,6 +261,9 @@ fn run_timers(engine: &mut Engine, now: Instant) -> bool {
             continue;
         }
         engine.slots[slot].timer = None;
+        if engine.finishing && engine.is_source(slot) {
+            continue;
+        }
         let begun = engine.profile.begin();
         engine.call(slot, |element, cx| element.timer(cx));
         engine.slots[slot].stats.nanos += engine.profile.end(begun);

@@ -10,7 +10,8 @@ use crate::packet::Packet;
 use crate::pool::{Class, Pool, give_back};
 
 /// The most frames of a class that a worker's free list holds before it gives half to the pool: a
-/// sixteenth of the pool, so that no worker starves the others, within these bounds.
+/// sixteenth of the pool, within these bounds. Who finds the pool empty gets what lies in the lists of others: see
+/// [`Allocator::share`].
 const LIMIT_MIN: usize = 8;
 const LIMIT_MAX: usize = 1024;
 
@@ -24,6 +25,8 @@ pub struct Allocator {
     small: (usize, usize),
     /// Whether an allocation has found nothing since somebody asked.
     starved: bool,
+    /// How many allocations had found nothing, of all workers, when this one shared the last time, its own apart.
+    wanted: usize,
     pool: Pool,
 }
 
@@ -36,6 +39,7 @@ impl Allocator {
             limits,
             small: pool.core().small_descriptors(),
             starved: false,
+            wanted: pool.core().exhausted(),
             pool,
         }
     }
@@ -49,6 +53,26 @@ impl Allocator {
     /// again.
     pub fn take_starved(&mut self) -> bool {
         core::mem::take(&mut self.starved)
+    }
+
+    /// Gives all free frames to the pool if another worker has found none since this was called last. Freeing does so too; whoever
+    /// frees nothing calls this now and then, and [`give_back`](Self::give_back) before it sleeps.
+    #[inline(always)]
+    pub fn share(&mut self) {
+        if self.pool.core().exhausted() != self.wanted {
+            self.give_back();
+        }
+    }
+
+    /// Gives all free frames to the pool, for others to find.
+    #[cold]
+    pub fn give_back(&mut self) {
+        self.wanted = self.pool.core().exhausted();
+        for class in Class::POOLED {
+            if !self.lists[class as usize].is_empty() {
+                self.spill(class, 0);
+            }
+        }
     }
 
     /// An empty packet of the small class; `None` if the pool is exhausted.
@@ -245,7 +269,10 @@ impl Allocator {
     #[cold]
     fn exhausted<T>(&mut self) -> Option<T> {
         self.starved = true;
-        self.pool.core().count_exhausted();
+        let before = self.pool.core().count_exhausted();
+        if before == self.wanted {
+            self.wanted += 1;
+        }
         None
     }
 
@@ -273,6 +300,7 @@ impl Allocator {
 
     #[inline(always)]
     fn trim(&mut self) {
+        self.share();
         for class in 0..self.lists.len() {
             if self.lists[class].len() > self.limits[class] {
                 self.spill(Class::POOLED[class], self.limits[class] / 2);
@@ -294,9 +322,7 @@ impl Allocator {
 
 impl Drop for Allocator {
     fn drop(&mut self) {
-        for class in Class::POOLED {
-            self.spill(class, 0);
-        }
+        self.give_back();
     }
 }
 

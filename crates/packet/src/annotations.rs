@@ -383,7 +383,7 @@ impl Packet {
 }
 
 /// A mark `offset` octets after the packet's first: one more than the place, from the frame's first octet on, since 0 is none; and
-/// none for what no frame is long enough for.
+/// none for what lies beyond the first 65534 octets of a frame, where no header begins.
 #[inline(always)]
 fn mark_at(first: u32, offset: usize) -> u16 {
     let mark = (first as usize).saturating_add(offset).saturating_add(1);

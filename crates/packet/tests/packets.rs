@@ -314,3 +314,23 @@ fn memory_that_is_too_small_is_refused() {
         PoolError::TooManyFrames
     );
 }
+
+#[test]
+fn no_free_list_starves_another() {
+    // No more frames than a list may hold.
+    let pool = Pool::builder().small(64).large(8).build().unwrap();
+    let (mut taker, mut freer) = (pool.allocator(), pool.allocator());
+    for _ in 0..100 {
+        let packet = taker.packet_for(60_000).or_else(|| {
+            assert!(taker.take_starved());
+            // It frees nothing, but goes on.
+            freer.share();
+            taker.packet_for(60_000)
+        });
+        freer.free_packet(packet.unwrap());
+    }
+    // Who sleeps keeps nothing.
+    taker.give_back();
+    freer.give_back();
+    assert_eq!(pool.statistics().free, pool.statistics().total);
+}

@@ -1,5 +1,6 @@
 //! Pipeliner: packets go on at another worker.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -71,6 +72,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         target: worker,
         waker: Waker::noop().clone(),
         blocks,
+        refused: Cell::new(false),
         outrun: false,
         drops: 0,
     }))
@@ -138,6 +140,8 @@ struct Pipeliner {
     /// What wakes this worker, as the others know it.
     waker: Waker,
     blocks: bool,
+    /// Whoever feeds it here has found no room, and has not been asked again since there is some.
+    refused: Cell<bool>,
     /// The room that there was, another worker has taken first: to be tried again.
     outrun: bool,
     drops: u64,
@@ -147,6 +151,22 @@ impl Pipeliner {
     /// How many packets are between the workers.
     fn between(&self) -> usize {
         self.producer.capacity() - self.producer.room()
+    }
+
+    /// How many packets there is room for; when there is none, whoever takes the next packet wakes this worker.
+    fn room(&self) -> usize {
+        let room = self.producer.room();
+        if room > 0 {
+            return room;
+        }
+        let blocked = &self.crossing.workers[self.own].is_blocked;
+        blocked.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let room = self.producer.room();
+        if room > 0 {
+            blocked.store(false, Ordering::Relaxed);
+        }
+        room
     }
 
     /// Says how this worker is woken, and whether that is news: what was to wake it before has woken nobody.
@@ -214,16 +234,9 @@ impl Element for Pipeliner {
         if !self.blocks {
             return Credit::Packets(usize::MAX);
         }
-        let mut room = self.producer.room();
+        let room = self.room();
         if room == 0 {
-            let blocked = &self.crossing.workers[self.own].is_blocked;
-            blocked.store(true, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
-            room = self.producer.room();
-            // Otherwise whoever takes the next packet says so.
-            if room > 0 {
-                blocked.store(false, Ordering::Relaxed);
-            }
+            self.refused.set(true);
         }
         Credit::Packets(room)
     }
@@ -235,7 +248,12 @@ impl Element for Pipeliner {
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         let news = self.listen(cx.waker());
         let count = self.take_over(budget, cx);
-        let again = news | std::mem::take(&mut self.outrun);
+        let has_room = self.refused.get() && self.room() > 0;
+        if has_room {
+            // One more step at least, in which whoever waits is asked, comes before this worker has nothing to do.
+            self.refused.set(false);
+        }
+        let again = news | has_room | std::mem::take(&mut self.outrun);
         if again || count > 0 || budget > 0 && self.is_ready() {
             Progress::Worked
         } else {
@@ -244,11 +262,9 @@ impl Element for Pipeliner {
     }
 
     fn in_flight(&self) -> usize {
-        // Who is told of room has something to do still.
-        let blocked = self.crossing.workers[self.own]
-            .is_blocked
-            .load(Ordering::Relaxed);
-        self.held() + usize::from(blocked)
+        // Who waits for room has something to do still. Not told by what the other worker sees, which it takes back in the
+        // middle of a step of this one.
+        self.held() + usize::from(self.refused.get())
     }
 
     fn held(&self) -> usize {

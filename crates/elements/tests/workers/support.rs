@@ -1,12 +1,13 @@
 //! Classes that make numbered packets, keep some waiting, and look at what comes.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use waypost_elements::registry;
 use waypost_graph::{
     AsyncProcessor, Batch, Cx, DropReason, Element, ElementClass, Handler, HandlerError, Instance,
-    Options, Packet, Pool, Processor, Program, Progress, Registry, Source, Verdict,
+    Instant, Options, Packet, Pool, Processor, Program, Progress, Registry, Source, Verdict,
     async_processor, processor,
 };
 
@@ -122,6 +123,35 @@ impl Processor for Collect {
     }
 }
 
+thread_local! {
+    static OTHER: RefCell<Option<Instance>> = const { RefCell::new(None) };
+}
+
+/// Makes this the worker that [`Beside`] runs, and gives the one before.
+pub(crate) fn beside(worker: Option<Instance>) -> Option<Instance> {
+    OTHER.replace(worker)
+}
+
+/// `Beside`: runs another worker's steps in the middle of this worker's, from the second on.
+struct Beside(bool);
+
+impl Element for Beside {
+    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
+
+    fn is_task(&self) -> bool {
+        true
+    }
+
+    fn run(&mut self, _: usize, _: &mut Cx<'_>) -> Progress {
+        let second = std::mem::replace(&mut self.0, true);
+        if second && let Some(mut other) = beside(None) {
+            while other.step(Instant::ZERO) {}
+            beside(Some(other));
+        }
+        Progress::Idle
+    }
+}
+
 /// All classes, and those of this file.
 pub(crate) fn classes() -> Registry {
     let mut registry = registry();
@@ -145,6 +175,12 @@ pub(crate) fn classes() -> Registry {
         },
     };
     registry.add(numbers.clone());
+    registry.add(ElementClass {
+        name: "Beside",
+        ports: "0/0",
+        build: |_, _| Ok(Box::new(Beside(false))),
+        ..numbers.clone()
+    });
     let through = ElementClass {
         ports: "1",
         processing: "a/a",

@@ -100,8 +100,7 @@ impl PoolCore {
         Ok(this)
     }
 
-    /// The depot of a class.
-    #[inline(always)]
+    /// What there is, and what there was too little of.
     pub(super) fn statistics(&self) -> PoolStatistics {
         self.collect_dropped();
         PoolStatistics {
@@ -112,6 +111,8 @@ impl PoolCore {
         }
     }
 
+    /// The depot of a class.
+    #[inline(always)]
     pub(crate) fn depot(&self, class: Class) -> &Depot {
         &self.depots[class as usize]
     }
@@ -127,10 +128,16 @@ impl PoolCore {
         (self.descriptors.as_ptr().addr(), octets)
     }
 
-    /// Counts an allocation that found nothing.
+    /// Counts an allocation that found nothing, and says how many did before.
     #[cold]
-    pub(crate) fn count_exhausted(&self) {
-        self.exhausted.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_exhausted(&self) -> usize {
+        self.exhausted.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many allocations found nothing.
+    #[inline(always)]
+    pub(crate) fn exhausted(&self) -> usize {
+        self.exhausted.load(Ordering::Relaxed)
     }
 
     /// Counts a copy that had to take memory from the heap.
