@@ -3,6 +3,7 @@
 
 mod graph;
 mod out;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -21,18 +22,21 @@ enum Command {
     /// Packet graphs in the Click language: run them, check them, look at them
     #[command(subcommand)]
     Graph(graph::Command),
+    /// Simulated networks: run a topology text under virtual time, with captures, drawings and a report
+    Sim(sim::Arguments),
 }
 
 fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let result = match command {
         Command::Graph(command) => graph::execute(command),
+        Command::Sim(arguments) => sim::execute(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             out::failure(&failure);
-            ExitCode::FAILURE
+            failure.status()
         }
     }
 }

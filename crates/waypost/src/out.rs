@@ -3,14 +3,22 @@
 use std::fmt::{self, Display};
 use std::io::{self, IsTerminal, Write};
 
+use std::process::ExitCode;
+
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use waypost_graph_text::{Diagnostic, Diagnostics};
+
+use crate::sim::Mistake;
 
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// Mistakes in a text, each with its place.
     Text(Diagnostics),
+    /// Mistakes in a topology text.
+    Topology(Vec<Mistake>),
+    /// A signal ended it; what was is said already.
+    Signal(u8),
     /// Anything else, in words that say what to do.
     Plain(String),
 }
@@ -19,6 +27,14 @@ impl Failure {
     /// A failure in words.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self::Plain(message.into())
+    }
+
+    /// What the command ends with. Shells know ends by a signal as 128 and its number.
+    pub(crate) fn status(&self) -> ExitCode {
+        match self {
+            Self::Signal(number) => ExitCode::from(128_u8.saturating_add(*number)),
+            _ => ExitCode::FAILURE,
+        }
     }
 }
 
@@ -49,19 +65,35 @@ pub(crate) fn note(text: impl Display) {
 pub(crate) fn failure(failure: &Failure) {
     match failure {
         Failure::Plain(message) => note(format_args!("error: {message}")),
+        Failure::Signal(_) => {}
         Failure::Text(diagnostics) => {
             diagnostics.iter().for_each(diagnostic);
-            let count = diagnostics.iter().count();
-            note(format_args!(
-                "{count} mistake{}: nothing was run",
-                if count == 1 { "" } else { "s" }
-            ));
+            nothing_was_run(diagnostics.iter().count());
+        }
+        Failure::Topology(mistakes) => {
+            mistakes.iter().for_each(|it| draw(it));
+            nothing_was_run(mistakes.len());
         }
     }
 }
 
-/// Prints a mistake with the text underlined, in colours where there is a terminal.
+fn nothing_was_run(count: usize) {
+    let plural = if count == 1 { "" } else { "s" };
+    note(format_args!("{count} mistake{plural}: nothing was run"));
+}
+
+/// Prints a mistake of a graph's text.
 pub(crate) fn diagnostic(diagnostic: &Diagnostic) {
+    draw(diagnostic);
+}
+
+/// Prints a mistake with the text underlined, in colours where there is a terminal.
+fn draw(diagnostic: &dyn miette::Diagnostic) {
+    note(drawn(diagnostic));
+}
+
+/// A mistake with the text underlined.
+pub(crate) fn drawn(diagnostic: &dyn miette::Diagnostic) -> String {
     let theme = if io::stderr().is_terminal() {
         GraphicalTheme::unicode()
     } else {
@@ -72,7 +104,7 @@ pub(crate) fn diagnostic(diagnostic: &Diagnostic) {
         .with_width(100)
         .render_report(&mut report, diagnostic);
     match drawn {
-        Ok(()) => note(report.trim_end()),
-        Err(fmt::Error) => note(format_args!("{diagnostic:#}")),
+        Ok(()) => report.trim_end().to_owned(),
+        Err(fmt::Error) => diagnostic.to_string(),
     }
 }

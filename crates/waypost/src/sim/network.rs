@@ -1,0 +1,282 @@
+//! The network that a topology text describes, built, and run to its end.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use waypost::simulated::{Capture, GraphNode};
+use waypost_sim::{
+    FaultSchedule, Keep, LinkId, LinkMeter, ObserverId, Plot, Side, Simulation, Stuck,
+};
+use waypost_wire::Instant;
+
+use super::figure::Judgement;
+use super::files::{NewFile, cannot};
+use super::output::{self, Line};
+use super::topology::{Topology, Write};
+
+/// Events between two looks at what is not of the network: signals, the log's file, full disks.
+const EVENTS_AT_A_TIME: usize = 1024;
+
+type FileCapture = Capture<BufWriter<File>>;
+
+/// A network that runs.
+pub(crate) struct Network {
+    pub(crate) net: Simulation,
+    captures: Vec<(ObserverId, NewFile)>,
+    /// For each plot, its meters by link.
+    meters: Vec<Vec<(usize, ObserverId)>>,
+}
+
+/// How a run came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The time is over.
+    Time,
+    /// The user did not want to wait, and sent this signal.
+    Signal(u8),
+    /// Time stands still.
+    Stuck(Stuck),
+}
+
+/// Where the lines of the log go.
+pub(crate) type Lines<'a> = &'a mut dyn FnMut(&str) -> Result<(), String>;
+
+/// A file that was written, and what is in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) file: String,
+    pub(crate) what: String,
+}
+
+impl Network {
+    /// Builds a network. Captures are written below `out`, or not at all.
+    pub(crate) fn build(
+        topology: &Topology,
+        seed: u64,
+        faults: &FaultSchedule,
+        keep: Keep,
+        out: Option<&Path>,
+    ) -> Result<Self, String> {
+        let mut net = Simulation::new(seed).keep(keep);
+        for node in &topology.nodes {
+            node.add(&mut net)
+                .map_err(|error| format!("`{}`: {error}", node.name))?;
+        }
+        let ids: Vec<_> = net.nodes().collect();
+        for link in &topology.links {
+            let [a, b] = link.ends.map(|(node, port)| (ids[node], port));
+            net.connect_ports(&link.name, a, b, link.configs.clone())
+                .map_err(|error| format!("`{}`: {error}", link.name))?;
+        }
+        net.set_faults(topology.all_faults(faults))
+            .map_err(|error| error.to_string())?;
+        let mut network = Self {
+            net,
+            captures: Vec::new(),
+            meters: Vec::new(),
+        };
+        if let Some(out) = out {
+            network.observe(topology, out)?;
+        }
+        Ok(network)
+    }
+
+    fn observe(&mut self, topology: &Topology, out: &Path) -> Result<(), String> {
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let links: Vec<LinkId> = self.net.links().collect();
+        for capture in &topology.captures {
+            let path = out.join(&capture.file);
+            let (file, stream) = NewFile::create(&path)?;
+            let framing = topology.links[capture.link].configs[0].framing;
+            let observer = Capture::new(stream, framing, capture.side)
+                .map_err(|error| cannot(&path, &error))?;
+            let observer = self.net.observe(&[links[capture.link]], observer);
+            self.captures
+                .push((observer.map_err(|error| failed(&error))?, file));
+        }
+        for plot in &topology.plots {
+            let mut meters: Vec<(usize, ObserverId)> = Vec::new();
+            for line in &plot.lines {
+                let (Line::Rate(link, _) | Line::Queue(link, _)) = *line else {
+                    continue;
+                };
+                if meters.iter().any(|(known, _)| *known == link) {
+                    continue;
+                }
+                let meter = LinkMeter::new(plot.every);
+                let meter = self.net.observe(&[links[link]], meter);
+                meters.push((link, meter.map_err(|error| failed(&error))?));
+            }
+            self.meters.push(meters);
+        }
+        Ok(())
+    }
+
+    /// Runs to the end, unless `signal` becomes that of a signal before.
+    pub(crate) fn run(
+        &mut self,
+        topology: &Topology,
+        signal: &AtomicU8,
+        lines: Lines<'_>,
+    ) -> Result<End, String> {
+        let until = Instant::ZERO + topology.until;
+        for write in &topology.writes {
+            if write.at > until {
+                break;
+            }
+            let end = self.advance(write.at, signal, lines)?;
+            if end != End::Time {
+                return Ok(end);
+            }
+            self.write(write)?;
+        }
+        self.advance(until, signal, lines)
+    }
+
+    fn advance(&mut self, to: Instant, signal: &AtomicU8, lines: Lines<'_>) -> Result<End, String> {
+        let mut more = true;
+        while more {
+            for _ in 0..EVENTS_AT_A_TIME {
+                more = self.net.next_time().is_some_and(|at| at <= to);
+                if !more {
+                    break;
+                }
+                if let Err(stuck) = self.net.step() {
+                    self.tell(lines)?;
+                    return Ok(End::Stuck(stuck));
+                }
+            }
+            self.tell(lines)?;
+            self.check_captures()?;
+            match signal.load(Ordering::Relaxed) {
+                0 => {}
+                number => return Ok(End::Signal(number)),
+            }
+        }
+        match self.net.run_until(to) {
+            Ok(_) => Ok(End::Time),
+            Err(stuck) => Ok(End::Stuck(stuck)),
+        }
+    }
+
+    fn tell(&mut self, lines: Lines<'_>) -> Result<(), String> {
+        self.net.lines().try_for_each(|line| lines(&line))?;
+        self.net.forget_lines();
+        Ok(())
+    }
+
+    /// Nothing is computed for hours for a file that cannot be written.
+    fn check_captures(&self) -> Result<(), String> {
+        let observed = |(id, file): &(ObserverId, NewFile)| {
+            let error = self.net.observer::<FileCapture>(*id)?.error()?;
+            Some(cannot(file.path(), error))
+        };
+        self.captures.iter().find_map(observed).map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), String> {
+        let Write {
+            at,
+            node,
+            handler,
+            value,
+        } = write;
+        let failed = |what: String| format!("write to {node}/{handler} at {at}: {what}");
+        let id = self.net.node_named(node);
+        let id = id.ok_or_else(|| failed("no such node".to_owned()))?;
+        let graph = self.net.node_mut::<GraphNode>(id);
+        let graph = graph.ok_or_else(|| failed("not a graph".to_owned()))?;
+        let instance = graph.program_mut().instance_mut();
+        instance
+            .write(handler, value)
+            .map_err(|error| failed(error.to_string()))?;
+        self.net.wake(id).map_err(|error| error.to_string())
+    }
+
+    /// What holds at the end, and what does not.
+    pub(crate) fn judge(&self, topology: &Topology) -> Result<Vec<Judgement>, String> {
+        let all = topology.expectations.iter();
+        all.map(|it| it.judge(&self.net)).collect()
+    }
+
+    /// Writes what was captured and measured, and gives all files their names once each is whole.
+    pub(crate) fn finish(
+        &mut self,
+        topology: &Topology,
+        out: &Path,
+    ) -> Result<Vec<Written>, String> {
+        let mut whole = Vec::new();
+        for ((id, file), capture) in self.captures.drain(..).zip(&topology.captures) {
+            let Some(observer) = self.net.observer_mut::<FileCapture>(id) else {
+                continue;
+            };
+            let frames = observer.written();
+            let finished = observer.finish();
+            finished.map_err(|error| cannot(file.path(), &error))?;
+            let what = format!("{frames} frames");
+            whole.push((file, capture.file.clone(), what));
+        }
+        for (plot, meters) in topology.plots.iter().zip(&self.meters) {
+            let path = out.join(&plot.file);
+            let (file, mut stream) = NewFile::create(&path)?;
+            let (svg, lines) = self.draw(topology, plot, meters);
+            let written = stream.write_all(svg.as_bytes());
+            let written = written.and_then(|()| stream.flush());
+            written.map_err(|error: io::Error| cannot(&path, &error))?;
+            whole.push((file, plot.file.clone(), format!("{lines} lines")));
+        }
+        let keep = |(file, name, what): (NewFile, String, String)| {
+            file.keep()?;
+            Ok(Written { file: name, what })
+        };
+        whole.into_iter().map(keep).collect()
+    }
+
+    /// A drawing, and how many lines it has.
+    fn draw(
+        &self,
+        topology: &Topology,
+        plot: &output::Plot,
+        meters: &[(usize, ObserverId)],
+    ) -> (String, usize) {
+        let mut drawing = Plot::new(&plot.title);
+        let mut count = 0;
+        let nodes: Vec<_> = self.net.nodes().collect();
+        for line in &plot.lines {
+            let (link, only, is_rate) = match line {
+                Line::Rate(link, only) => (*link, *only, true),
+                Line::Queue(link, only) => (*link, *only, false),
+                Line::Series { node, name } => {
+                    let series = self.net.series(nodes[*node]).iter();
+                    for series in series.filter(|it| it.name() == name) {
+                        let called = format!("{name} {}", topology.nodes[*node].name);
+                        drawing = drawing.with_named(called, series);
+                        count += 1;
+                    }
+                    continue;
+                }
+            };
+            let meter = meters.iter().find(|(known, _)| *known == link);
+            let meter = meter.and_then(|(_, id)| self.net.observer::<LinkMeter>(*id));
+            let Some(meter) = meter else { continue };
+            let link = &topology.links[link];
+            for side in Side::ALL {
+                if only.is_some_and(|only| only != side) {
+                    continue;
+                }
+                let from = &topology.nodes[link.ends[side as usize].0].name;
+                let (what, series) = if is_rate {
+                    ("rate", meter.rate(side))
+                } else {
+                    ("queue", meter.queue(side))
+                };
+                let called = format!("{what} {} from {from}", link.name);
+                drawing = drawing.with_named(called, series);
+                count += 1;
+            }
+        }
+        (drawing.svg(), count)
+    }
+}
