@@ -4,10 +4,8 @@ use waypost_graph::{Batch, Cx, DropReason};
 use waypost_netdev::{Capabilities, DeviceError, Medium, NetDev};
 use waypost_packet::{Packet, SendPacket};
 
-use super::{DEVICE_FAILED, Port, Sides, TOO_LONG, UNFINISHED};
+use super::{DEVICE_FAILED, Port, ROOM_OF_NONE, Sides, TOO_LONG, UNFINISHED};
 
-/// Packets that are taken at a time for a device that is gone, to be lost.
-const ROOM_OF_NONE: usize = 64;
 /// Octets of a VLAN tag, and where the first is (IEEE 802.1Q §9.3); two, at most, make a frame longer than the MTU says.
 const TAG: usize = 4;
 const FIRST_TAG: usize = 12;
@@ -219,7 +217,7 @@ where
 
     fn fail_to_send(&mut self, error: DeviceError, cx: &mut Cx<'_>) {
         self.fail(error, cx);
-        self.resting = true;
+        self.resting = !self.is_removed();
     }
 
     /// Asks the device again, after a while.

@@ -41,6 +41,8 @@ pub const TRUNCATED: DropReason = DropReason::new("truncated by the device");
 const LOOK_PERIOD: Duration = Duration::from_millis(10);
 /// After so long a device is asked again that had no room, or no memory, and may tell nobody when it has.
 const PATIENCE: Duration = Duration::from_millis(1);
+/// Packets that are taken at a time for a device that is gone, to be lost.
+const ROOM_OF_NONE: usize = 64;
 /// After so long a device is asked again that was down.
 const DOWN_PERIOD: Duration = Duration::from_millis(100);
 
@@ -186,6 +188,8 @@ impl<D: NetDev, W: Sides> Port<D, W> {
         self.failed = Some(error);
         if error == DeviceError::Removed {
             self.retry_at = None;
+            // Nobody asks it again, so that whoever feeds it must not wait: what it is given is lost.
+            (self.resting, self.room) = (false, ROOM_OF_NONE);
             if self.sink {
                 cx.count_drops(self.device.unsent() as u64, DEVICE_FAILED);
                 self.lose_pieces(cx);
@@ -266,13 +270,15 @@ where
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         self.register(cx);
-        let mut worked = false;
+        let (mut worked, was_removed) = (false, self.is_removed());
         if self.sink {
             worked |= self.run_sink(cx);
         }
         if self.source && budget > 0 && !cx.is_finishing() && !self.is_removed() {
             worked |= self.receive(budget, cx);
         }
+        // Who has waited for room may go on.
+        worked |= self.is_removed() && !was_removed;
         self.arm(cx);
         if worked {
             Progress::Worked

@@ -21,6 +21,8 @@ struct Far {
     /// Whether asking for room makes the device try what it has.
     tries_for_room: bool,
     error: Option<DeviceError>,
+    /// What receiving alone finds.
+    receive_error: Option<DeviceError>,
     pending: VecDeque<Vec<u8>>,
     sent: Vec<Vec<u8>>,
     incoming: VecDeque<(Vec<u8>, FrameMeta)>,
@@ -57,6 +59,7 @@ impl Fake {
             open: true,
             tries_for_room: true,
             error: None,
+            receive_error: None,
             pending: VecDeque::new(),
             sent: Vec::new(),
             incoming: VecDeque::new(),
@@ -92,7 +95,7 @@ impl NetDev for Fake {
     ) -> Result<usize, DeviceError> {
         let mut far = self.far();
         far.calls += 1;
-        if let Some(error) = far.error {
+        if let Some(error) = far.error.or(far.receive_error) {
             return Err(error);
         }
         let mut count = 0;
@@ -229,6 +232,17 @@ fn receiving(device: &Fake, pool: &Pool) -> (Instance, Shelf) {
     let (input, ()) = builder.add("keep", Keep(Arc::clone(&shelf)));
     builder.connect(packets, input);
     (builder.build(pool.allocator()).unwrap(), shelf)
+}
+
+/// Packets are sent by the device, and what comes in at it is kept.
+fn both(device: &Fake) -> (Instance, Shelf, Shelf) {
+    let (mut builder, give, keep) = (Builder::new(), Shelf::default(), Shelf::default());
+    let ((), packets) = builder.add("give", Give(Arc::clone(&give)));
+    let (to_device, from_device) = builder.add("port", Port::<_, Both>::new(device.clone()));
+    builder.connect(packets, to_device);
+    let (input, ()) = builder.add("keep", Keep(Arc::clone(&keep)));
+    builder.connect(from_device, input);
+    (builder.build(pool().allocator()).unwrap(), give, keep)
 }
 
 fn packet(octets: &[u8]) -> Packet {

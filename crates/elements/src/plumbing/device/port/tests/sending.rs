@@ -210,6 +210,31 @@ fn a_full_device_is_heard_when_it_goes_down_or_away() {
 }
 
 #[test]
+fn an_interface_whose_end_only_receiving_finds_takes_packets_to_lose_them() {
+    // Down before it is gone, and full before.
+    for error in [Some(DeviceError::Down), None] {
+        let device = Fake::new();
+        let (mut graph, give, _keep) = both(&device);
+        device.far().open = false;
+        device.far().error = error;
+        put(&give, 0..20);
+        run(&mut graph, 0);
+        assert_eq!(drops(&graph, DEVICE_FAILED), 0);
+        (device.far().error, device.far().receive_error) = (None, Some(DeviceError::Removed));
+        run(&mut graph, 1);
+        assert_eq!(graph.read("port.state").unwrap(), "removed");
+        assert!(give.lock().unwrap().is_empty(), "its feeder goes on");
+        assert_eq!(drops(&graph, DEVICE_FAILED), 20);
+        put(&give, 20..120);
+        run(&mut graph, 2);
+        assert_eq!(drops(&graph, DEVICE_FAILED), 120);
+        let calls = device.far().calls;
+        run(&mut graph, 1000);
+        assert_eq!((device.far().calls, graph.next_timer()), (calls, None));
+    }
+}
+
+#[test]
 fn what_a_device_with_room_has_not_sent_it_is_made_to_try() {
     let device = Fake::new();
     device.far().tries_for_room = false;
