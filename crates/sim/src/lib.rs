@@ -83,6 +83,7 @@ mod series;
 mod simulation;
 mod switch;
 mod talker;
+pub mod units;
 
 pub use device::Device;
 pub use driven::{Driven, DrivenNode};

@@ -411,6 +411,7 @@ fn a_text_comes_from_standard_input_and_its_log_goes_to_standard_output() {
         .command(&["-", "--log", "-", "--until", "1s"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut input = child.stdin.take().unwrap();
@@ -495,6 +496,7 @@ fn a_signal_stops_it_and_what_was_is_reported() {
     let mut child = folder
         .command(&words)
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let mut output = BufReader::new(child.stdout.take().unwrap());

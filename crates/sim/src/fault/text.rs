@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use waypost_wire::{Duration, Instant};
+use waypost_wire::Instant;
 
 use super::{Change, Disturbance, Fault, FaultSchedule};
+use crate::units::{self, UnitError};
 
 /// A text is no schedule of faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,15 +104,15 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
         "partition" => Disturbance::Partition(whom.split(',').map(str::to_owned).collect()),
         _ => {
             let change = match *kind {
-                "rate" => Change::Rate(number(value()?, "bit/s")?),
-                "delay" => Change::Delay(duration(value()?)?),
-                "jitter" => Change::Jitter(duration(value()?)?),
-                "loss" => Change::Loss(ppm(value()?)?),
-                "duplication" => Change::Duplication(ppm(value()?)?),
-                "corruption" => Change::Corruption(ppm(value()?)?),
-                "reordering" => Change::Reordering(ppm(value()?)?),
-                "queue" => Change::Queue(number(value()?, "")?),
-                "mtu" => Change::Mtu(number(value()?, "")?),
+                "rate" => Change::Rate(in_unit(units::rate(value()?))?),
+                "delay" => Change::Delay(in_unit(units::duration(value()?))?),
+                "jitter" => Change::Jitter(in_unit(units::duration(value()?))?),
+                "loss" => Change::Loss(in_unit(units::share(value()?))?),
+                "duplication" => Change::Duplication(in_unit(units::share(value()?))?),
+                "corruption" => Change::Corruption(in_unit(units::share(value()?))?),
+                "reordering" => Change::Reordering(in_unit(units::share(value()?))?),
+                "queue" => Change::Queue(number(value()?)?),
+                "mtu" => Change::Mtu(number(value()?)?),
                 _ => {
                     return Err(format!(
                         "no fault is called `{kind}`: expected down, partition, pause, restart, rate, delay, jitter, \
@@ -126,59 +127,19 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
         return Err(format!("`{more}` is one word too much for `{kind}`"));
     }
     Ok(Fault {
-        at: Instant::ZERO + duration(at)?,
-        lasts: duration(lasts)?,
+        at: Instant::ZERO + in_unit(units::duration(at))?,
+        lasts: in_unit(units::duration(lasts))?,
         what,
     })
 }
 
-fn number<T: FromStr>(word: &str, unit: &str) -> Result<T, String> {
-    let digits = word.strip_suffix(unit).and_then(|it| it.parse().ok());
-    digits.ok_or_else(|| format!("expected a number{}, found `{word}`", in_unit(unit)))
+fn number(word: &str) -> Result<usize, String> {
+    let number = word.parse();
+    number.map_err(|_| format!("expected a whole number, found `{word}`"))
 }
 
-fn in_unit(unit: &str) -> String {
-    if unit.is_empty() {
-        String::new()
-    } else {
-        format!(" followed by `{unit}`")
-    }
-}
-
-fn ppm(word: &str) -> Result<u32, String> {
-    let ppm = number(word, "ppm")?;
-    if ppm > 1_000_000 {
-        return Err(format!("expected at most 1000000ppm, found `{word}`"));
-    }
-    Ok(ppm)
-}
-
-/// `1.5s`, `20ms`, `3µs`, `3us`, `7ns`: exact, up to nine decimals.
-fn duration(word: &str) -> Result<Duration, String> {
-    let units = [
-        ("ns", 1),
-        ("µs", 1_000),
-        ("us", 1_000),
-        ("ms", 1_000_000),
-        ("s", 1_000_000_000),
-    ];
-    let parse = || {
-        let found = |(unit, nanos)| word.strip_suffix(unit).map(|digits| (digits, nanos));
-        let (digits, nanos): (&str, u64) = units.into_iter().find_map(found)?;
-        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
-        let whole = whole.parse::<u64>().ok()?.checked_mul(nanos)?;
-        let is_number = decimals.chars().all(|digit| digit.is_ascii_digit());
-        if !is_number || decimals.len() > 9 {
-            return None;
-        }
-        let scale = 10_u64.pow(decimals.len() as u32);
-        let decimals = decimals.parse().unwrap_or(0_u64);
-        let part = u128::from(decimals) * u128::from(nanos) / u128::from(scale);
-        whole.checked_add(part as u64)
-    };
-    parse().map(Duration::from_nanos).ok_or_else(|| {
-        format!("expected a time such as `1.5s`, `20ms`, `3us` or `7ns`, found `{word}`")
-    })
+fn in_unit<T>(value: Result<T, UnitError>) -> Result<T, String> {
+    value.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -199,6 +160,13 @@ mod tests {
             let schedule = FaultSchedule::random(&mut Rng::new(seed), &bounds);
             assert_eq!(schedule.to_string().parse(), Ok(schedule));
         }
+        let people: FaultSchedule = "at 1min for 1h loss l 0.1%\nat 1s for 1s rate l 1.5Mbps"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            people.to_string(),
+            "at 60s for 3600s loss l 1000ppm\nat 1s for 1s rate l 1500000bit/s\n"
+        );
         let odd =
             "  # nothing\n\nat 0.000000001s for 1.5us mtu l 9 # short\n at 3ns for 2µs queue l 0\n";
         let schedule: FaultSchedule = odd.parse().unwrap();
@@ -220,14 +188,13 @@ mod tests {
             ("at 99999999999s for 1s down l", "expected a time such as"),
             ("at 1s for 2s melt l", "no fault is called `melt`"),
             ("at 1s for 2s loss l", "`loss` expects a value"),
-            (
-                "at 1s for 2s loss l 5",
-                "expected a number followed by `ppm`",
-            ),
+            ("at 1s for 2s loss l 5", "expected a share such as `0.1%`"),
             (
                 "at 1s for 2s loss l 1000001ppm",
-                "expected at most 1000000ppm",
+                "and up to 100%, found `1000001ppm`",
             ),
+            ("at 1s for 2s queue l 1%", "expected a whole number"),
+            ("at 1s for 2s rate l 1MBps", "expected a rate such as"),
             (
                 "at 1s for 2s down l m",
                 "`m` is one word too much for `down`",

@@ -10,7 +10,7 @@ use super::link::Link;
 use super::mistake::Reading;
 use super::node::Node;
 use super::table::{Table, Value};
-use super::units;
+use super::values;
 
 /// What goes wrong, as it is to be.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +107,7 @@ fn script_of(reading: &Reading, value: &Value<'_>, names: &Names<'_>) -> Option<
             },
         );
         offset += line.len();
-        match units::fault(line) {
+        match values::fault(line) {
             Ok(schedule) => {
                 for fault in schedule.faults() {
                     let well = match &fault.what {

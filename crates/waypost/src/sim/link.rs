@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use waypost_sim::{Framing, Jitter, LinkConfig, Loss};
+use waypost_sim::{Framing, Jitter, LinkConfig, Loss, units};
 use waypost_wire::{Duration, Instant};
 
 use super::keys;
 use super::mistake::Reading;
 use super::node::Node;
 use super::table::{Table, Value};
-use super::units;
+use super::values;
 
 /// A link, as it is to be.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ fn down(table: &Table<'_>) -> Vec<(Instant, Duration)> {
     let Some(list) = table.find("down") else {
         return Vec::new();
     };
-    let span = |it: Value<'_>| match units::span(&it.text()?) {
+    let span = |it: Value<'_>| match values::span(&it.text()?) {
         Ok(span) => Some(span),
         Err(message) => {
             it.wrong(message);
@@ -244,8 +244,8 @@ fn jitter(value: &Value<'_>) -> Option<Jitter> {
     };
     match units::duration(width) {
         Ok(width) => Some(model(width)),
-        Err(message) => {
-            value.wrong(format!("{message}; or `normal TIME`"));
+        Err(error) => {
+            value.wrong(format!("{error}; or `normal TIME`"));
             None
         }
     }

@@ -16,7 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod topology;
-mod units;
+mod values;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use clap::Args;
 use waypost_graph_text::Source;
-use waypost_sim::Keep;
+use waypost_sim::{Keep, units};
 use waypost_wire::Duration;
 
 use crate::out::{self, Failure};
@@ -77,7 +77,7 @@ fn seed(text: &str) -> Result<u64, String> {
 }
 
 fn positive(text: &str) -> Result<Duration, String> {
-    let span = units::duration(text)?;
+    let span = units::duration(text).map_err(|error| error.to_string())?;
     let some = Some(span).filter(|it| !it.is_zero());
     some.ok_or_else(|| "expected more than no time".to_owned())
 }

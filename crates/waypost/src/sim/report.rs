@@ -96,7 +96,7 @@ impl Report {
                 counters.extend(all.filter(|(name, count)| *count > 0 || name == "forwarded"));
             }
             if let Some(graph) = net.node::<GraphNode>(id) {
-                counters.extend(losses(graph));
+                counters.extend(of_graph(graph));
             }
             NodeLine {
                 node: node.name.clone(),
@@ -164,7 +164,12 @@ impl Report {
             all.iter().map(one).collect::<Vec<_>>()
         });
         let reads = self.reads.iter();
-        let reads = reads.map(|(name, value)| json!({ "figure": name, "value": value }));
+        let reads = reads.map(|(name, value)| {
+            // Most are counters, and programs count.
+            let number = value.parse::<u64>().ok().map(Value::from);
+            let value = number.unwrap_or_else(|| value.as_str().into());
+            json!({ "figure": name, "value": value })
+        });
         let files = self
             .files
             .iter()
@@ -189,20 +194,28 @@ impl Report {
     }
 }
 
-/// Packets that elements of a graph have lost, by reason.
-fn losses(graph: &GraphNode) -> Vec<(String, u64)> {
-    let mut losses: Vec<(String, u64)> = Vec::new();
-    for element in graph.program().instance().statistics() {
-        for (reason, count) in element.drops {
-            let reason = format!("lost: {reason}");
-            match losses.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, sum)) => *sum += count,
-                None => losses.push((reason, count)),
-            }
+/// What a graph has received and sent through its ports, and what its elements have lost, by reason.
+fn of_graph(graph: &GraphNode) -> Vec<(String, u64)> {
+    let elements = graph.program().instance().statistics();
+    let through = |class: &str| {
+        let ports = elements.iter().filter(|it| &*it.class == class);
+        ports.map(|it| it.packets).sum::<u64>()
+    };
+    let mut counters = vec![
+        ("received".to_owned(), through("FromDevice")),
+        ("sent".to_owned(), through("ToDevice")),
+    ];
+    let lost_from = counters.len();
+    for (reason, count) in elements.iter().flat_map(|it| &it.drops) {
+        let reason = format!("lost: {reason}");
+        let known = counters[lost_from..].iter_mut();
+        match known.into_iter().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += count,
+            None => counters.push((reason, *count)),
         }
     }
-    losses.retain(|(_, count)| *count > 0);
-    losses
+    counters.retain(|(name, count)| *count > 0 || !name.starts_with("lost"));
+    counters
 }
 
 fn ended(end: &End) -> String {

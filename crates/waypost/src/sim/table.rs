@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
+use waypost_sim::units::{self, UnitError};
 use waypost_wire::Duration;
 
 use super::keys::{Key, Section};
 use super::mistake::Reading;
-use super::units;
 
 /// A value with its place.
 pub(crate) type Placed<T> = (T, Range<usize>);
@@ -172,8 +172,8 @@ impl<'a> Value<'a> {
     }
 
     /// What of this text is wrong.
-    fn ok<T>(&self, result: Result<T, String>) -> Option<T> {
-        result.map_err(|message| self.wrong(message)).ok()
+    fn ok<T>(&self, result: Result<T, impl ToString>) -> Option<T> {
+        result.map_err(|error| self.wrong(error.to_string())).ok()
     }
 
     fn any_table(&self) -> Option<&'a DeTable<'a>> {
@@ -273,7 +273,11 @@ impl<'a> Value<'a> {
     }
 
     /// What means nothing without a unit.
-    fn with_unit<T>(&self, what: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    fn with_unit<T>(
+        &self,
+        what: &str,
+        read: impl FnOnce(&str) -> Result<T, UnitError>,
+    ) -> Option<T> {
         if !matches!(self.value, DeValue::String(_)) {
             self.expected(&format!("{what}, with a unit"));
             return None;

@@ -1,7 +1,7 @@
 //! Texts, well-formed and not.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU8;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use proptest::prelude::*;
 use waypost_graph_text::Source;
@@ -340,8 +340,16 @@ proptest! {
         match read(&text) {
             Ok(topology) => {
                 let faults = topology.faults.schedule(1);
-                let network = Network::build(&topology, 1, &faults, Keep::Nothing, None);
+                let network = Network::build(&topology, 1, &faults, Keep::All, None);
                 prop_assert!(network.is_ok(), "{:?}", network.err());
+                // A talker may have become one that sends each nanosecond.
+                let (signal, mut lines) = (AtomicU8::new(0), 0);
+                let mut count = |_: &str| {
+                    lines += 1;
+                    signal.store(u8::from(lines > 20_000), Ordering::Relaxed);
+                    Ok(())
+                };
+                let _ = network.unwrap().run(&topology, &signal, &mut count);
             }
             Err(TopologyError::Text(mistakes)) => {
                 prop_assert!(!mistakes.is_empty());

@@ -165,15 +165,12 @@ fn topology(reading: &Reading, document: &DeTable<'_>, folder: &Path, given: &Gi
     // What is missing in the text as a whole is missing at its beginning.
     let text = Table::new(reading, document, 0..0, &keys::TEXT);
     let seed = text.find("seed").and_then(|it| it.seed());
-    let until = text.find("until").map(|it| it.some_time());
-    let until = match (given.until, until) {
-        (Some(until), _) => until,
-        (None, Some(until)) => until.unwrap_or(Duration::from_secs(1)),
-        (None, None) => {
-            text.require(&keys::TEXT, "until");
-            Duration::from_secs(1)
-        }
+    let until = match given.until {
+        Some(_) => text.find("until"),
+        None => text.require(&keys::TEXT, "until"),
     };
+    let own_until = until.and_then(|it| it.some_time());
+    let until = given.until.or(own_until).unwrap_or(Duration::from_secs(1));
     let nodes = node::nodes(reading, &text, folder);
     let links = link::links(reading, &text, &nodes);
     check_names(reading, &nodes, &links);
@@ -210,7 +207,7 @@ fn topology(reading: &Reading, document: &DeTable<'_>, folder: &Path, given: &Gi
         until,
         down: faults::down(&links),
         faults,
-        writes: writes(reading, &text, &nodes),
+        writes: writes(reading, &text, &nodes, own_until),
         captures,
         plots,
         reads: reads.collect(),
@@ -241,12 +238,22 @@ fn check_names(reading: &Reading, nodes: &[Node], links: &[Link]) {
 }
 
 /// What is written to handlers, in the order of time.
-fn writes(reading: &Reading, text: &Table<'_>, nodes: &[Node]) -> Vec<Write> {
+fn writes(
+    reading: &Reading,
+    text: &Table<'_>,
+    nodes: &[Node],
+    until: Option<Duration>,
+) -> Vec<Write> {
     let mut writes = Vec::new();
     for table in text.listed("write", &keys::WRITE) {
-        let at = table
-            .require(&keys::WRITE, "at")
-            .and_then(|it| it.duration());
+        let at = table.require(&keys::WRITE, "at").and_then(|value| {
+            let at = value.duration()?;
+            // The command line may end a run earlier than its text.
+            if let Some(until) = until.filter(|until| at > *until) {
+                value.wrong(format!("{at} is after the end, which is at {until}"));
+            }
+            Some(at)
+        });
         let handler = table.require(&keys::WRITE, "handler");
         let value = table.find("value").map(|it| it.word());
         let Some(handler) = handler else { continue };

@@ -1,9 +1,46 @@
-//! Values as people write them: `10Mbps`, `5ms`, `0.1%`, `64KiB`.
+//! Values as people write them: `10Mbps`, `5ms`, `0.1%`, `64KiB`. Schedules of faults are read with these, and whatever else
+//! describes networks as text should be.
+//!
+//! A number has decimals if it needs them, and a unit always, with or without a blank between them. Units are case-sensitive:
+//! `10MBps` would be another rate, and is refused.
+//!
+//! ```
+//! use waypost_sim::units;
+//! use waypost_wire::Duration;
+//!
+//! assert_eq!(units::duration("1.5ms")?, Duration::from_micros(1500));
+//! assert_eq!(units::rate("10 Mbps")?, 10_000_000);
+//! assert_eq!(units::share("0.1%")?, 1000);
+//! assert_eq!(units::octets("64KiB")?, 65536);
+//! assert!(units::duration("5").unwrap_err().to_string().contains("in ns, us, ms, s, min or h"));
+//! # Ok::<(), units::UnitError>(())
+//! ```
 
-use std::str::FromStr;
+use std::fmt;
 
-use waypost_sim::FaultSchedule;
-use waypost_wire::{Duration, Instant};
+use waypost_wire::Duration;
+
+/// A text is no such value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitError {
+    expected: &'static str,
+    found: String,
+}
+
+impl fmt::Display for UnitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, found `{}`", self.expected, self.found)
+    }
+}
+
+impl std::error::Error for UnitError {}
+
+fn error(expected: &'static str, text: &str) -> UnitError {
+    UnitError {
+        expected,
+        found: text.trim().to_owned(),
+    }
+}
 
 /// What a number may be followed by, and how much that is.
 type Units = &'static [(&'static str, u64)];
@@ -41,63 +78,53 @@ const SIZES: Units = &[
 
 const SHARES: Units = &[("%", 10_000), ("ppm", 1)];
 
-/// A span of time.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+/// A span of time, in `ns`, `us` or `µs`, `ms`, `s`, `min` or `h`. What is finer than a nanosecond is left out.
+///
+/// # Errors
+/// It is none, or longer than five hundred years.
+pub fn duration(text: &str) -> Result<Duration, UnitError> {
     let nanos = measure(text, TIMES, Exact::Down);
     let nanos = nanos.ok_or_else(|| {
-        format!("expected a time such as `5ms`, in ns, us, ms, s, min or h, found `{text}`")
+        let expected = "a time such as `5ms`, in ns, us, ms, s, min or h";
+        error(expected, text)
     })?;
     Ok(Duration::from_nanos(nanos))
 }
 
-/// Bits a second.
-pub(crate) fn rate(text: &str) -> Result<u64, String> {
-    measure(text, RATES, Exact::Yes).ok_or_else(|| {
-        format!(
-            "expected a rate such as `10Mbps`, in bps, kbps, Mbps or Gbps, or in bit/s, kbit/s, Mbit/s or Gbit/s, \
-             found `{text}`"
-        )
+/// Bits a second, in `bps`, `kbps`, `Mbps` or `Gbps`, or in `bit/s` and so on.
+///
+/// # Errors
+/// It is none, or not of whole bits.
+pub fn rate(text: &str) -> Result<u64, UnitError> {
+    let bits = measure(text, RATES, Exact::Yes);
+    bits.ok_or_else(|| {
+        let expected = "a rate such as `10Mbps`, in bps, kbps, Mbps or Gbps, or in bit/s, kbit/s, Mbit/s or Gbit/s";
+        error(expected, text)
     })
 }
 
-/// A part of a whole, in millionths.
-pub(crate) fn share(text: &str) -> Result<u32, String> {
+/// A part of a whole in parts per million, written in `%` or `ppm`.
+///
+/// # Errors
+/// It is none, finer than a part per million, or more than the whole.
+pub fn share(text: &str) -> Result<u32, UnitError> {
     let ppm = measure(text, SHARES, Exact::Yes).and_then(|ppm| u32::try_from(ppm).ok());
     ppm.filter(|ppm| *ppm <= 1_000_000).ok_or_else(|| {
-        format!(
-            "expected a share such as `0.1%` or `1000ppm`, of whole ppm and up to 100%, found `{text}`"
-        )
+        let expected = "a share such as `0.1%` or `1000ppm`, of whole ppm and up to 100%";
+        error(expected, text)
     })
 }
 
-/// Octets, with a unit.
-pub(crate) fn octets(text: &str) -> Result<usize, String> {
+/// Octets, in `B`, `kB`, `KiB`, `MB` or `MiB`.
+///
+/// # Errors
+/// It is none, or not of whole octets.
+pub fn octets(text: &str) -> Result<usize, UnitError> {
     let octets = measure(text, SIZES, Exact::Yes).and_then(|it| usize::try_from(it).ok());
     octets.ok_or_else(|| {
-        format!("expected octets such as `64KiB`, in B, kB, KiB, MB or MiB, found `{text}`")
+        let expected = "octets such as `64KiB`, in B, kB, KiB, MB or MiB";
+        error(expected, text)
     })
-}
-
-/// `2s..3s`, or `2s..` for all that is left of a run.
-pub(crate) fn span(text: &str) -> Result<(Instant, Duration), String> {
-    let wrong = || {
-        format!("expected a span of time such as `2s..3s`, or `2s..` to the end, found `{text}`")
-    };
-    let (from, to) = text.split_once("..").ok_or_else(wrong)?;
-    let from = duration(from.trim())?;
-    let lasts = match to.trim() {
-        "" => Duration::MAX,
-        to => duration(to)?
-            .checked_sub(from)
-            .filter(|it| !it.is_zero())
-            .ok_or_else(wrong)?,
-    };
-    Ok((Instant::ZERO + from, lasts))
-}
-
-/// One line of a schedule of faults, in the simulator's own words.
-pub(crate) fn fault(line: &str) -> Result<FaultSchedule, String> {
-    FaultSchedule::from_str(line).map_err(|error| error.what)
 }
 
 /// Whether what is finer than the smallest unit is left out or refused.
@@ -179,15 +206,5 @@ mod tests {
         assert_eq!(octets("64KiB"), Ok(65536));
         assert_eq!(octets("1.5 kB"), Ok(1500));
         assert!(octets("1KB").is_err());
-    }
-
-    #[test]
-    fn spans_have_a_beginning() {
-        let (at, lasts) = span("2s..3.5s").unwrap();
-        assert_eq!((at.as_millis(), lasts.as_millis()), (2000, 1500));
-        assert_eq!(span("2s ..").unwrap().1, Duration::MAX);
-        for wrong in ["2s", "3s..2s", "2s..2s", "..2s", "2..3s"] {
-            assert!(span(wrong).is_err(), "{wrong}");
-        }
     }
 }
