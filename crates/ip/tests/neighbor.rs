@@ -185,6 +185,15 @@ fn arp_teaches_what_rfc_826_says_and_no_more() {
     let unasked = ArpHeader::reply(PEER_MAC, PEER, OWN_MAC, OWN);
     assert_eq!(hear(&mut table, ms(0), &unasked).0, Heard::Ignored);
     assert!(table.is_empty());
+    // A request for us enters who asks, and is answered.
+    let (heard, reply) = hear(&mut table, ms(0), &ArpHeader::request(PEER_MAC, PEER, OWN));
+    assert_eq!(heard, Heard::New);
+    let reply = reply.unwrap();
+    assert_eq!(reply.operation(), ArpOperation::REPLY);
+    assert_eq!((reply.sender_mac(), reply.sender_ip()), (OWN_MAC, OWN));
+    assert_eq!((reply.target_mac(), reply.target_ip()), (PEER_MAC, PEER));
+    assert_eq!(table.state(PEER), Some(State::Stale));
+    assert!(table.remove(PEER));
     // Once it is known, an announcement from another station moves it.
     table.send(ms(0), PEER, 0);
     answered(&mut table, ms(0));
@@ -211,7 +220,16 @@ fn probes_conflicts_and_nonsense() {
     // A probe for our address is answered, and its sender not entered (RFC 5227 §2.1.1).
     let (heard, reply) = hear(&mut table, ms(0), &ArpHeader::probe(PEER_MAC, OWN));
     assert_eq!(heard, Heard::Ignored);
-    assert_eq!(reply.unwrap().target_mac(), PEER_MAC);
+    let reply = reply.unwrap();
+    assert_eq!((reply.sender_mac(), reply.sender_ip()), (OWN_MAC, OWN));
+    assert_eq!(
+        (reply.target_mac(), reply.target_ip()),
+        (PEER_MAC, Ipv4Addr::UNSPECIFIED)
+    );
+    // So is a request of somebody with an address.
+    let (heard, reply) = hear(&mut table, ms(0), &ArpHeader::request(PEER_MAC, PEER, OWN));
+    assert_eq!((heard, reply.unwrap().target_ip()), (Heard::New, PEER));
+    assert!(table.remove(PEER));
     // Our own packets that come back say nothing.
     let echo = ArpHeader::announcement(OWN_MAC, OWN);
     assert_eq!(hear(&mut table, ms(0), &echo), (Heard::Ignored, None));
