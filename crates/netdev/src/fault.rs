@@ -19,8 +19,8 @@ const UNSEEN_MAX: usize = 256;
 /// same faults.
 ///
 /// In each direction up to `SLOTS` frames wait, of up to `OCTETS` octets each: frames to send until the
-/// device within takes them, copies of received frames until they are asked for, and those that are held
-/// back. The last free slot is for frames that are not, so `SLOTS` is at least 1, and 2 for reordering.
+/// device within takes them, copies of received frames until they are asked for, those that are held
+/// back, and one that whoever receives has left though it is owned. The last free slot is for frames that are not, so `SLOTS` is at least 1, and 2 for reordering.
 ///
 /// Frames that wait move only when the device is called: it wants to be at
 /// [`next_deadline`](Self::next_deadline) as well, or the last ones stay.
@@ -151,11 +151,15 @@ impl<D: NetDev, const SLOTS: usize, const OCTETS: usize> NetDev for Fault<D, SLO
                 if crossed == Crossed::Left {
                     frame.leave();
                 }
-            })?;
-            match crossed {
-                _ if came == 0 => break,
-                Crossed::Taken => count += 1,
-                Crossed::Unseen | Crossed::Left => unseen += 1,
+            });
+            if crossed == Crossed::Left {
+                // One that is owned is gone from the device all the same, and so is what came before a failure.
+                receive.left(came == Ok(0));
+            }
+            match (came?, crossed) {
+                (0, _) | (_, Crossed::Left) => break,
+                (_, Crossed::Taken) => count += 1,
+                (_, Crossed::Unseen) => unseen += 1,
             }
         }
         Ok(count)

@@ -154,6 +154,33 @@ fn wrappers_compose_around_owned_frames() {
     );
 }
 
+#[test]
+fn owned_frames_that_are_left_wait_among_faults_or_are_counted() {
+    let frames = [
+        vec![1; 40],
+        vec![2; 10],
+        vec![3; 64],
+        vec![4; 65],
+        vec![5; 50],
+    ];
+    let mut inner = Owned::default();
+    assert_eq!(send(&mut inner, NOW, &frames), 5);
+    let mut device = Fault::<_, 2, 64>::new(inner, 1);
+    for frame in &frames[..3] {
+        for _ in 0..3 {
+            assert_eq!(device.receive(NOW, 9, |it| it.leave()), Ok(0));
+            assert_eq!(device.waiting(Direction::Receive), 1);
+        }
+        assert_eq!(receive(&mut device, NOW, 1), std::slice::from_ref(frame));
+    }
+    // One that no slot holds is lost.
+    assert_eq!(device.receive(NOW, 9, |it| it.leave()), Ok(0));
+    assert_eq!(receive(&mut device, NOW, 9), [frames[4].clone()]);
+    let counters = device.counters(Direction::Receive);
+    assert_eq!((counters.frames, counters.lost), (5, 1));
+    assert_eq!(device.waiting(Direction::Receive), 0);
+}
+
 proptest! {
     #[test]
     fn a_rate_limit_sends_what_its_rate_allows_and_no_more(

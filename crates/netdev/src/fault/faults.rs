@@ -46,7 +46,7 @@ impl Default for Faults {
 pub struct FaultCounters {
     /// Frames that came.
     pub frames: u64,
-    /// Frames that vanished.
+    /// Frames that vanished, and owned ones that were left while no slot was free that holds them.
     pub lost: u64,
     /// Copies that were made.
     pub duplicated: u64,

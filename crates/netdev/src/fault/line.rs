@@ -13,8 +13,17 @@ pub(super) struct Line<const SLOTS: usize, const OCTETS: usize> {
     slots: [(Slot<OCTETS>, Option<Waiting>); SLOTS],
     /// How many frames have come.
     sequence: u64,
-    /// What was decided about a received frame that was left in the device: how long it is now, and its description.
-    left: Option<(usize, FrameMeta)>,
+    left: Option<Left>,
+}
+
+/// What was decided about a received frame that was left in the device.
+#[derive(Debug)]
+struct Left {
+    /// How long it is now.
+    len: usize,
+    meta: FrameMeta,
+    /// The slot of its copy, until it is known whether the device keeps it.
+    copy: Option<usize>,
 }
 
 /// What became of a frame that was received.
@@ -150,7 +159,8 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         mut meta: FrameMeta,
         each: impl FnOnce(LentRx<'_>),
     ) -> Crossed {
-        if let Some((len, meta)) = self.left.take() {
+        if let Some(Left { len, meta, .. }) = self.left.take() {
+            let len = len.min(octets.len());
             return self.offer(&mut octets[..len], meta, each);
         }
         self.sequence += 1;
@@ -161,8 +171,9 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         let octets = &mut octets[..fate.len];
         let (gap, hold) = (self.dice.faults.gap, self.dice.faults.hold);
         // As when sending: a slot stays free of frames that wait for others.
-        let held = fate.held && self.free() > 1 && self.keep(octets, meta, gap, now + hold);
-        let duplicated = fate.duplicated && (held || self.keep(octets, meta, 0, now));
+        let held =
+            fate.held && self.free() > 1 && self.keep(octets, meta, gap, now + hold).is_some();
+        let duplicated = fate.duplicated && (held || self.keep(octets, meta, 0, now).is_some());
         let counters = &mut self.dice.counters;
         counters.reordered += u64::from(held);
         counters.duplicated += u64::from(duplicated);
@@ -181,21 +192,44 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
         meta: FrameMeta,
         each: impl FnOnce(LentRx<'_>),
     ) -> Crossed {
-        let (len, mut left) = (octets.len(), false);
+        let mut left = false;
         each(LentRx::new(octets, meta, &mut left));
         if left {
-            self.left = Some((len, meta));
+            // It is not known yet whether it can be left.
+            let copy = self.keep(octets, meta, 0, Instant::MAX);
+            let len = octets.len();
+            self.left = Some(Left { len, meta, copy });
             return Crossed::Left;
         }
         self.overtake(self.sequence);
         Crossed::Taken
     }
 
-    /// Copies the frame that came last into a slot, if there is one that it fits.
-    fn keep(&mut self, octets: &[u8], meta: FrameMeta, behind: u32, until: Instant) -> bool {
-        let Some((slot, waiting)) = self.slots.iter_mut().find(|(_, frame)| frame.is_none()) else {
-            return false;
+    /// The frame that was left just now is still in the device, or is not.
+    pub(super) fn left(&mut self, stays: bool) {
+        let Some(copy) = self.left.as_mut().map(|it| it.copy.take()) else {
+            return;
         };
+        match copy {
+            Some(index) if stays => self.slots[index].1 = None,
+            None if !stays => self.dice.counters.lost += 1,
+            _ => {}
+        }
+        if !stays {
+            self.left = None;
+        }
+    }
+
+    /// Copies the frame that came last into a slot, if there is one that it fits, and says into which.
+    fn keep(
+        &mut self,
+        octets: &[u8],
+        meta: FrameMeta,
+        behind: u32,
+        until: Instant,
+    ) -> Option<usize> {
+        let index = self.slots.iter().position(|(_, frame)| frame.is_none())?;
+        let (slot, waiting) = &mut self.slots[index];
         let kept = slot.store(octets, meta);
         *waiting = kept.then_some(Waiting {
             sequence: self.sequence,
@@ -203,7 +237,7 @@ impl<const SLOTS: usize, const OCTETS: usize> Line<SLOTS, OCTETS> {
             until,
             again: None,
         });
-        kept
+        kept.then_some(index)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Waiting> {
