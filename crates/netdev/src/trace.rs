@@ -3,7 +3,7 @@
 use waypost_wire::Instant;
 
 use crate::observed::{ObservedTx, Watch};
-use crate::{DeviceError, FrameMeta, NetDev, RxFrame};
+use crate::{DeviceError, FrameMeta, NetDev, RxFrame, Seen};
 
 /// The way of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,8 +20,7 @@ pub enum Direction {
 pub struct Trace<D, F> {
     device: D,
     show: F,
-    /// The next frame was offered before, and left.
-    left: bool,
+    seen: Seen,
 }
 
 impl<D, F> Trace<D, F>
@@ -34,7 +33,7 @@ where
         Self {
             device,
             show,
-            left: false,
+            seen: Seen::new(),
         }
     }
 
@@ -68,19 +67,15 @@ where
         max: usize,
         mut each: impl FnMut(D::RxFrame<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, show, left } = self;
-        let mut offered = 0;
-        let taken = device.receive(now, max, |frame| {
-            if offered > 0 || !*left {
+        let Self { device, show, seen } = self;
+        let result = device.receive(now, max, |frame| {
+            if seen.offer() {
                 show(Direction::Receive, now, frame.octets(), &frame.meta());
             }
-            offered += 1;
             each(frame);
-        })?;
-        if offered > 0 {
-            *left = offered > taken;
-        }
-        Ok(taken)
+        });
+        seen.end(result);
+        result
     }
 
     fn transmit(

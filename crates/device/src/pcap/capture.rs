@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use waypost_netdev::{
-    Capabilities, DeviceError, Direction, FrameMeta, Medium, NetDev, ObservedTx, RxFrame, Trace,
-    VlanTag,
+    Capabilities, DeviceError, Direction, FrameMeta, Medium, NetDev, ObservedTx, RxFrame, Seen,
+    Trace, VlanTag,
 };
 use waypost_wire::{Instant, WallTime};
 
@@ -27,8 +27,8 @@ use super::{Format, LinkType, RECORD_MAX, Writer};
 pub struct Capture<D, W> {
     device: D,
     log: Log<W>,
-    /// The next received frame was offered before, and left: it is written already.
-    left: bool,
+    /// A frame that is left in the device is written already.
+    seen: Seen,
 }
 
 impl<D: NetDev> Capture<D, BufWriter<File>> {
@@ -70,7 +70,7 @@ impl<D: NetDev, W: Write> Capture<D, W> {
         Ok(Self {
             device,
             log,
-            left: false,
+            seen: Seen::new(),
         })
     }
 
@@ -236,19 +236,15 @@ impl<D: NetDev, W: Write> NetDev for Capture<D, W> {
         max: usize,
         mut each: impl FnMut(D::RxFrame<'_>),
     ) -> Result<usize, DeviceError> {
-        let Self { device, log, left } = self;
-        let mut offered = 0;
-        let taken = device.receive(now, max, |frame| {
-            if offered > 0 || !*left {
+        let Self { device, log, seen } = self;
+        let result = device.receive(now, max, |frame| {
+            if seen.offer() {
                 log.record(Direction::Receive, now, frame.octets(), &frame.meta());
             }
-            offered += 1;
             each(frame);
-        })?;
-        if offered > 0 {
-            *left = offered > taken;
-        }
-        Ok(taken)
+        });
+        seen.end(result);
+        result
     }
 
     fn transmit(
