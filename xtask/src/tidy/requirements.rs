@@ -144,8 +144,32 @@ fn test_fault(folder: &Path, test: &str) -> Option<String> {
     let Ok(text) = fs::read_to_string(folder.join(file)) else {
         return Some(format!("no file `{file}`"));
     };
-    let there = text.contains(&format!("fn {function}("));
-    (!there).then(|| format!("no test `{function}` in `{file}`"))
+    (!is_test(&text, function)).then(|| format!("no test `{function}` in `{file}`"))
+}
+
+/// Whether a file has a test of this name: a function with such an attribute right above it, among others and comments.
+fn is_test(text: &str, function: &str) -> bool {
+    let begin = format!("fn {function}(");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let begins = |line: &str| {
+        line.strip_prefix("async ")
+            .unwrap_or(line)
+            .starts_with(&begin)
+    };
+    let mut places = (0..lines.len()).filter(|&at| begins(lines[at]));
+    places.any(|at| {
+        let above = lines[..at].iter().rev();
+        let mut above = above.take_while(|it| it.starts_with("#[") || it.starts_with("//"));
+        above.any(|it| marks_test(it))
+    })
+}
+
+/// Whether a line is an attribute that makes a test: `#[test]`, or a runtime's, `#[tokio::test(…)]`.
+fn marks_test(line: &str) -> bool {
+    let path = line.strip_prefix("#[").unwrap_or_default();
+    let end = path.find(|it: char| !(it.is_alphanumeric() || it == '_' || it == ':'));
+    let path = &path[..end.unwrap_or(path.len())];
+    path == "test" || path.ends_with("::test")
 }
 
 #[cfg(test)]
@@ -160,10 +184,31 @@ mod tests {
     }
 
     #[test]
+    fn a_test_is_what_an_attribute_makes_one() {
+        for text in [
+            "#[test]\nfn f() {",
+            "    #[tokio::test(flavor = \"x\")]\n    async fn f() {",
+            "proptest! {\n    #[test]\n    #[ignore]\n    /// Why.\n    fn f(x in 0..9) {",
+        ] {
+            assert!(is_test(text, "f"), "{text}");
+        }
+        for text in [
+            "#[test]\nfn g() {}\nfn f() {",
+            "// #[test]\nfn f() {",
+            "#[cfg(test)]\nfn f() {",
+            "#[test]\n// fn f() {",
+            "#[test]\nfn ff() {",
+        ] {
+            assert!(!is_test(text, "f"), "{text}");
+        }
+    }
+
+    #[test]
     fn each_entry_is_met_and_tested_or_excused() {
         let folder = std::env::temp_dir().join(format!("waypost-tidy-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("a.rs"), "/// RFC 1 §2\nfn works() {}").unwrap();
+        let code = "/// RFC 1 §2\n#[test]\nfn works() {}\n\nfn helps() {}\n// #[test]\n// fn sleeps() {}\n";
+        fs::write(folder.join("a.rs"), code).unwrap();
         let entry = |rest: &str| {
             let text = format!(
                 "[[requirement]]\nrfc = 1\nsection = \"2\"\nlevel = \"MUST\"\ntext = \"it\"\n{rest}"
@@ -191,6 +236,14 @@ mod tests {
             (
                 "code = \"a.rs\"\ntest = \"a.rs::fails\"",
                 "RFC 1 §2: no test `fails` in `a.rs`",
+            ),
+            (
+                "code = \"a.rs\"\ntest = \"a.rs::helps\"",
+                "RFC 1 §2: no test `helps` in `a.rs`",
+            ),
+            (
+                "code = \"a.rs\"\ntest = \"a.rs::sleeps\"",
+                "RFC 1 §2: no test `sleeps` in `a.rs`",
             ),
         ];
         for (rest, fault) in faults {
