@@ -36,6 +36,6 @@ mod vnet;
 pub mod xdp;
 
 pub use error::{OpenError, interface_names};
-pub use memory::MappedMemory;
+pub use memory::{MappedMemory, MappedWords, WordMemory, advise_huge_pages};
 pub use namespace::Namespace;
 pub use waypost_netdev::DeviceStatistics;

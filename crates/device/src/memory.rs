@@ -1,10 +1,14 @@
-//! Memory for pools, mapped from the kernel.
+//! Memory for pools and for tables, mapped from the kernel.
+
+mod words;
 
 use std::io;
 use std::ptr::{NonNull, null_mut};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use waypost_packet::Memory;
+
+pub use words::{MappedWords, WordMemory};
 
 /// The size of a huge page on the machines that have them.
 const HUGE_PAGE: usize = 2 << 20;
@@ -26,6 +30,14 @@ impl MappedMemory {
     /// # Errors
     /// There is no such memory to be had.
     pub fn new(len: usize) -> io::Result<Self> {
+        let memory = Self::map(len)?;
+        // A kernel without huge pages says so, and goes on with small ones.
+        let _ = advise(memory.start, memory.len);
+        Ok(memory)
+    }
+
+    /// Maps at least `len` octets, all zero, in pages of whatever size the kernel likes.
+    fn map(len: usize) -> io::Result<Self> {
         let too_much = || io::Error::from(io::ErrorKind::OutOfMemory);
         let len = len
             .max(1)
@@ -39,8 +51,6 @@ impl MappedMemory {
         let before = mapping.as_ptr().align_offset(HUGE_PAGE);
         // SAFETY: less than one huge page on, and one more than `len` was mapped.
         let start = unsafe { mapping.add(before) };
-        // SAFETY: within the mapping. A kernel without huge pages says so, and goes on with small ones.
-        let _ = unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) };
         Ok(Self {
             mapping,
             mapped,
@@ -48,6 +58,51 @@ impl MappedMemory {
             len,
         })
     }
+
+    /// Puts what is there already into huge pages, where the kernel can (from Linux 6.1 on); otherwise it may do so later.
+    fn collapse(&self) {
+        let _ = advise(self.start, self.len);
+        // SAFETY: within the mapping, whose octets stay as they are.
+        let _ = unsafe { libc::madvise(self.start.as_ptr().cast(), self.len, MADV_COLLAPSE) };
+    }
+}
+
+/// From `linux/mman.h`.
+const MADV_COLLAPSE: libc::c_int = 25;
+
+/// Asks the kernel to keep what lies in `memory` in huge pages: advice for large tables that are read at random, given before
+/// they are filled. What lies before the first boundary of a huge page, and behind the last, stays as it is.
+///
+/// ```
+/// let mut table: Vec<[u64; 16]> = Vec::with_capacity(1 << 20);
+/// if let Err(error) = waypost_device::advise_huge_pages(table.spare_capacity_mut()) {
+///     eprintln!("small pages: {error}");
+/// }
+/// table.resize(1 << 20, [0; 16]);
+/// ```
+///
+/// # Errors
+/// The kernel has no huge pages to give on advice: `/sys/kernel/mm/transparent_hugepage/enabled` is to be `madvise` or `always`.
+pub fn advise_huge_pages<T>(memory: &[T]) -> io::Result<()> {
+    let len = size_of_val(memory);
+    let start = NonNull::from(memory).cast::<u8>();
+    let before = start.as_ptr().align_offset(HUGE_PAGE);
+    let Some(whole) = len.checked_sub(before) else {
+        return Ok(());
+    };
+    // SAFETY: within `memory`, by the subtraction.
+    let start = unsafe { start.add(before) };
+    advise(start, whole - whole % HUGE_PAGE)
+}
+
+/// Asks for huge pages in memory that is mapped.
+fn advise(start: NonNull<u8>, len: usize) -> io::Result<()> {
+    if len == 0 {
+        return Ok(());
+    }
+    // SAFETY: the callers give memory that is mapped; its octets stay as they are.
+    unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage)? };
+    Ok(())
 }
 
 impl Drop for MappedMemory {

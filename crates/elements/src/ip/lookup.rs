@@ -10,10 +10,10 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Input, Output, Packet, Typed,
 };
-use waypost_ip::fib::{Fib, NextHop};
+use waypost_ip::fib::{Fib, FibLimits, NextHop};
 use waypost_wire::Ipv4Prefix;
 
-use super::Ipv4;
+use super::{Ipv4, RouteMemory};
 use crate::args::Arg;
 
 /// No route leads to a packet's destination.
@@ -82,7 +82,7 @@ type Undo = (Ipv4Prefix, Option<Hop>);
 /// as the class `RadixIPLookup` says. It has `OUTPUTS` outputs, 256 at most.
 #[derive(Debug)]
 pub struct IpLookup<const OUTPUTS: usize> {
-    fib: Fib,
+    fib: Fib<Ipv4Addr, RouteMemory>,
     hops: Vec<Hop>,
     known: HashMap<Hop, NextHop>,
     /// How many routes lead to each of `hops`, and those to which none does any more.
@@ -101,6 +101,15 @@ struct Scratch {
     outputs: [u8; Batch::CAPACITY],
 }
 
+/// # Panics
+/// When there is no memory for 256 KiB, as a `Vec` would.
+fn empty_table() -> Fib<Ipv4Addr, RouteMemory> {
+    match RouteMemory::table(FibLimits::default()) {
+        Ok(fib) => fib,
+        Err(full) => panic!("{full}"),
+    }
+}
+
 impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
     fn default() -> Self {
         const { assert!(OUTPUTS <= 256, "a route's output is an octet") };
@@ -111,7 +120,7 @@ impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
 impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
     fn with_outputs(outputs: usize) -> Self {
         Self {
-            fib: Fib::new(),
+            fib: empty_table(),
             hops: Vec::new(),
             known: HashMap::new(),
             routes: Vec::new(),
@@ -375,7 +384,7 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
             "remove" => self.remove(value).map(|_| ()).map_err(HandlerError::new),
             "ctrl" => self.control(value).map_err(HandlerError::new),
             "flush" => {
-                (self.fib, self.hops) = (Fib::new(), Vec::new());
+                (self.fib, self.hops) = (empty_table(), Vec::new());
                 self.known.clear();
                 self.routes.clear();
                 self.unused.clear();

@@ -17,6 +17,7 @@ mod mark;
 mod ping;
 mod print;
 mod print_transport;
+mod route_memory;
 
 use waypost_graph::{ElementClass, kind};
 
@@ -33,6 +34,7 @@ pub use ip_filter::FILTERED;
 pub use lookup::{IpLookup, NO_ROUTE};
 pub use mark::NO_ADDRESS;
 pub use ping::NOT_ECHO;
+pub use route_memory::{RouteMemory, RouteSegment};
 
 kind! {
     /// An IPv4 packet whose header was checked and is marked as the network header, and whose
