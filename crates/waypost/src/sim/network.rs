@@ -182,6 +182,7 @@ impl Network {
             node,
             handler,
             value,
+            ..
         } = write;
         let failed = |what: String| format!("write to {node}/{handler} at {at}: {what}");
         let id = self.net.node_named(node);

@@ -277,6 +277,40 @@ fn a_handler_that_is_not_there_is_told_before_the_run() {
     );
 }
 
+#[test]
+fn what_cannot_be_written_is_told_before_the_run() {
+    for (handler, message) in [
+        ("g/c.rest", "`c` has no write handler `rest`"),
+        ("g/c.count", "`c` has no write handler `count`"),
+        ("g/d.reset", "no element `d`"),
+        ("g/begin", "no graph has a write handler `begin`"),
+    ] {
+        let text = format!(
+            "until = \"1s\"\n[graph.g]\ntext = \"Idle -> c :: Counter -> Discard\"\n\
+             [[write]]\nat = \"1s\"\nhandler = \"{handler}\"\n"
+        );
+        let wrong = wrong(&text);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(
+            wrong[0].starts_with("t.toml:6:11: ") && wrong[0].contains(message),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[test]
+fn the_example_of_the_documentation_is_a_text() {
+    let page = include_str!("../../../../docs/simulation.md");
+    let blocks = page.split("```toml\n").skip(1);
+    let mut count = 0;
+    for block in blocks {
+        let (text, _) = block.split_once("```").unwrap();
+        assert_eq!(wrong(text), Vec::<String>::new());
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
 /// What a user may do to a text by accident.
 #[derive(Clone, Debug)]
 enum Slip {

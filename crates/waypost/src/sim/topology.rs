@@ -1,11 +1,13 @@
 //! A topology text: a network, what befalls it, and what is to be seen of it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use toml::de::DeTable;
+use waypost::simulated::GraphNode;
 use waypost_graph_text::{Source, nearest};
-use waypost_sim::{Fault, FaultSchedule, Keep};
+use waypost_sim::{Fault, FaultSchedule, Keep, Simulation};
 use waypost_wire::{Duration, Instant};
 
 use super::faults::{self, Faults};
@@ -49,6 +51,43 @@ pub(crate) struct Write {
     pub(crate) node: String,
     pub(crate) handler: String,
     pub(crate) value: String,
+    /// Where the handler is written.
+    span: Range<usize>,
+}
+
+impl Write {
+    /// Tells if there is no such handler, or none to write.
+    fn check(&self, reading: &Reading, net: &Simulation) {
+        let node = net.node_named(&self.node);
+        let graph = node.and_then(|id| net.node::<GraphNode>(id));
+        // `stop` is the graph's own.
+        let Some((element, handler)) = self.handler.rsplit_once('.') else {
+            if self.handler != "stop" {
+                let message = format!("no graph has a write handler `{}`", self.handler);
+                let mistake = reading.mistake(self.span.clone(), message);
+                reading.tell(mistake.help("expected `GRAPH/ELEMENT.HANDLER`, or `GRAPH/stop`"));
+            }
+            return;
+        };
+        let Some(graph) = graph else { return };
+        match graph
+            .program()
+            .instance()
+            .read(&format!("{element}.handlers"))
+        {
+            Err(error) => reading.wrong(self.span.clone(), error.to_string()),
+            Ok(all) => {
+                let all = all.lines().filter_map(|line| line.split_once('\t'));
+                let writable = all.filter(|(_, mode)| mode.contains('w'));
+                let names: Vec<_> = writable.map(|(name, _)| name).collect();
+                if !names.contains(&handler) {
+                    let message = format!("`{element}` has no write handler `{handler}`");
+                    let mistake = reading.mistake(self.span.clone(), message);
+                    reading.tell(mistake.nearest(handler, names, "write handlers"));
+                }
+            }
+        }
+    }
 }
 
 /// What the command line says about a text.
@@ -103,12 +142,16 @@ impl Topology {
         }
     }
 
-    /// Reads all figures of a network that has not begun: a handler that is not there is told before an hour of computing.
+    /// Reads all figures of a network that has not begun, and looks at what is to be written: a handler that is not there is
+    /// told before an hour of computing.
     fn check_handlers(&self, reading: &Reading) {
         let faults = FaultSchedule::default();
         match Network::build(self, self.seed, &faults, Keep::Nothing, None) {
             Err(error) => reading.wrong(0..0, error),
             Ok(network) => {
+                for write in &self.writes {
+                    write.check(reading, &network.net);
+                }
                 let expected = self.expectations.iter().flat_map(Expectation::figures);
                 for figure in self.reads.iter().chain(expected) {
                     if let Err(error) = figure.read(&network.net) {
@@ -266,6 +309,7 @@ fn writes(
                 node,
                 handler: name,
                 value,
+                span: handler.span(),
             });
         }
     }
