@@ -1,6 +1,6 @@
 //! How fast Waypost is: each figure beside its peers, in one run.
 //!
-//! All cases of a bench take turns, many short turns each, on one core; what is printed is the median of
+//! All cases that stand beside each other take turns, many short turns each, on one core; what is printed is the median of
 //! the turns, so that a noisy neighbour of a moment spoils a few turns and no figure.
 //! `cargo xtask bench` builds this, brings the peers, and runs it.
 #![deny(unsafe_code)]
@@ -12,14 +12,21 @@ mod device;
 #[allow(unsafe_code)]
 mod floor;
 mod graph;
+mod ip;
 mod machine;
 mod measure;
+#[allow(unsafe_code)]
+mod memory;
+mod report;
 mod testpmd;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: memory::Counting = memory::Counting;
 
 /// How fast it is, beside its peers in the same run.
 #[derive(Parser)]
@@ -44,6 +51,8 @@ enum Bench {
     Graph,
     /// Packets from one virtual wire to another, beside DPDK's testpmd over the same drivers and the kernel's own forwarding.
     Device,
+    /// The tables of IP and the timer wheel, beside other crates and what the memory of this machine allows.
+    Ip,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +64,7 @@ fn main() -> ExitCode {
     let report = match arguments.bench {
         Bench::Graph => graph::run(&settings),
         Bench::Device => device::run(&settings),
+        Bench::Ip => ip::run(&settings),
     };
     let written = report.and_then(|report| {
         report.print();

@@ -1,13 +1,10 @@
-//! Cases that take turns, and the table of their medians.
+//! Cases that take turns, and the medians of their turns.
 
 use std::error::Error;
-use std::path::Path;
 use std::time::Instant;
 
-use serde::Serialize;
-
 use crate::cycles;
-use crate::machine::Machine;
+use crate::report::{Report, Row};
 
 /// How long and what to measure.
 #[derive(Clone, Debug)]
@@ -17,13 +14,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// Whether a case of this name is wanted.
+    /// Whether a case or a group of this name is wanted.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only))
     }
 }
 
-/// What one turn came to, for each packet.
+/// What one turn came to, for each packet, or whatever else is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) nanoseconds: f64,
@@ -31,14 +28,14 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// Measures some packets' way.
-    pub(crate) fn of(packets: u64, way: impl FnOnce()) -> Self {
+    /// Measures what is done to so many.
+    pub(crate) fn of(count: u64, work: impl FnOnce()) -> Self {
         let (begun, from) = (Instant::now(), cycles::now());
-        way();
+        work();
         let (ticks, elapsed) = (cycles::now() - from, begun.elapsed());
         Self {
-            nanoseconds: elapsed.as_nanos() as f64 / packets as f64,
-            cycles: (ticks > 0).then_some(ticks as f64 / packets as f64),
+            nanoseconds: elapsed.as_nanos() as f64 / count as f64,
+            cycles: (ticks > 0).then_some(ticks as f64 / count as f64),
         }
     }
 }
@@ -49,55 +46,51 @@ pub(crate) struct Case<'a> {
     pub(crate) group: String,
     pub(crate) name: String,
     pub(crate) batch: usize,
+    /// The most turns that it takes, where each takes long: spread over the run, and none to warm up.
+    pub(crate) most: Option<u32>,
     pub(crate) turn: Box<dyn FnMut() -> Result<Sample, String> + 'a>,
 }
 
-/// One line of the table.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Row {
-    pub(crate) group: String,
-    pub(crate) name: String,
-    pub(crate) batch: usize,
-    /// The median of all turns, for each packet.
-    pub(crate) nanoseconds: f64,
-    pub(crate) cycles: Option<f64>,
-    /// A quarter of the turns took less, a quarter more.
-    pub(crate) quartiles: [f64; 2],
-    /// Of the group's first case at the same batch limit.
-    pub(crate) ratio: f64,
+impl Case<'_> {
+    /// Whether it has its turn when the others have their `turn`-th of so many; turn 0 is to warm up.
+    fn has(&self, turn: u32, turns: u32) -> bool {
+        let share = |turn: u32, most: u32| u64::from(turn) * u64::from(most) / u64::from(turns);
+        match self.most {
+            Some(most) if most < turns => turn > 0 && share(turn, most) > share(turn - 1, most),
+            _ => true,
+        }
+    }
 }
 
-/// What a run has measured.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Report {
-    pub(crate) bench: &'static str,
-    pub(crate) machine: Machine,
-    pub(crate) turns: u32,
-    /// What the ratios are to.
-    pub(crate) ratio_to: &'static str,
-    pub(crate) rows: Vec<Row>,
-    /// What could not be measured, and why.
-    pub(crate) missing: Vec<String>,
-    /// What else follows from the rows.
-    pub(crate) notes: Vec<String>,
-}
-
-/// Lets all cases take turns, and takes the medians.
+/// Lets all cases take turns, and reports the medians.
 pub(crate) fn run(
     bench: &'static str,
     ratio_to: &'static str,
     settings: &Settings,
-    mut cases: Vec<Case<'_>>,
+    cases: Vec<Case<'_>>,
     missing: Vec<String>,
 ) -> Result<Report, Box<dyn Error>> {
+    let mut report = Report::new(bench, "packet", ratio_to, settings.turns);
+    report.rows = take_turns(settings, cases)?;
+    report.missing = missing;
+    Ok(report)
+}
+
+/// Lets those cases that are wanted take turns, and takes the medians.
+pub(crate) fn take_turns(
+    settings: &Settings,
+    mut cases: Vec<Case<'_>>,
+) -> Result<Vec<Row>, Box<dyn Error>> {
     cases.retain(|case| settings.wants(&case.group) || settings.wants(&case.name));
-    let machine = Machine::this();
     let mut samples: Vec<Vec<Sample>> = cases.iter().map(|_| Vec::new()).collect();
     let count = cases.len();
-    for turn in 0..=settings.turns as usize {
+    for turn in 0..=settings.turns {
         // Whoever begins differs from turn to turn.
-        for at in (0..count).map(|at| (at + turn) % count) {
+        for at in (0..count).map(|at| (at + turn as usize) % count) {
             let case = &mut cases[at];
+            if !case.has(turn, settings.turns) {
+                continue;
+            }
             let sample = (case.turn)().map_err(|why| format!("{}: {why}", case.name))?;
             // The first turn is to warm up.
             if turn > 0 {
@@ -119,68 +112,12 @@ pub(crate) fn run(
             group: case.group.clone(),
             name: case.name.clone(),
             batch: case.batch,
+            turns: samples.len(),
             nanoseconds: median.nanoseconds,
             cycles: median.cycles,
             quartiles: [at(1).nanoseconds, at(3).nanoseconds],
             ratio: first.map_or(1.0, |first| median.nanoseconds / first.nanoseconds),
         });
     }
-    Ok(Report {
-        bench,
-        machine,
-        turns: settings.turns,
-        ratio_to,
-        rows,
-        missing,
-        notes: Vec::new(),
-    })
-}
-
-impl Report {
-    /// Prints the table.
-    pub(crate) fn print(&self) {
-        let machine = &self.machine;
-        println!(
-            "bench {}: {}, {} cores, Linux {}, load {}; medians of {} turns",
-            self.bench, machine.processor, machine.cores, machine.kernel, machine.load, self.turns
-        );
-        println!("for each packet; the ratio is to {}\n", self.ratio_to);
-        let width = self
-            .rows
-            .iter()
-            .map(|row| row.name.len())
-            .max()
-            .unwrap_or(0);
-        println!(
-            "{:width$}  batch       ns   cycles  ratio  quartiles (ns)",
-            ""
-        );
-        let mut group = "";
-        for row in &self.rows {
-            if row.group != group {
-                group = &row.group;
-                println!("{group}");
-            }
-            let cycles = row
-                .cycles
-                .map_or_else(|| "-".to_owned(), |cycles| format!("{cycles:.1}"));
-            println!(
-                "{:width$}  {:>5} {:>8.2} {cycles:>8} {:>6.2}  {:.2}–{:.2}",
-                row.name, row.batch, row.nanoseconds, row.ratio, row.quartiles[0], row.quartiles[1]
-            );
-        }
-        for note in &self.notes {
-            println!("\n{note}");
-        }
-        for missing in &self.missing {
-            println!("\nnot measured: {missing}");
-        }
-    }
-
-    /// Writes all of it to a file.
-    pub(crate) fn write(&self, path: &Path) -> Result<(), Box<dyn Error>> {
-        let text = serde_json::to_string_pretty(self)?;
-        std::fs::write(path, text + "\n")
-            .map_err(|error| format!("{}: {error}", path.display()).into())
-    }
+    Ok(rows)
 }

@@ -5,9 +5,9 @@ use crate::prerequisites;
 use crate::workspace::{Workspace, run as run_command};
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
-    // Who only asks installs nothing.
-    let asks = |word: &String| matches!(word.as_str(), "--help" | "-h" | "help");
-    if !arguments.is_empty() && !arguments.iter().any(asks) {
+    // Who only asks installs nothing, and the peers of `ip` are crates.
+    let needs_none = |word: &String| matches!(word.as_str(), "--help" | "-h" | "help" | "ip");
+    if !arguments.is_empty() && !arguments.iter().any(needs_none) {
         prerequisites::for_benches();
     }
     run_command(

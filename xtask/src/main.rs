@@ -42,7 +42,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        help: "how fast it is, beside its peers in the same run: `bench graph`; --help tells more",
+        help: "how fast it is, beside its peers in the same run: `bench graph`, `device` or `ip`; --help tells more",
         run: bench::run,
     },
     Command {

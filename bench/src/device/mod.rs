@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::cycles;
 use crate::machine;
-use crate::measure::{self, Case, Report, Row, Sample, Settings};
+use crate::measure::{self, Case, Sample, Settings};
+use crate::report::{Report, Row};
 use crate::testpmd::Testpmd;
 use net::Wires;
 
@@ -37,6 +38,7 @@ pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
         group: group.to_owned(),
         name: name.to_owned(),
         batch: BATCH,
+        most: None,
         turn,
     };
     let mut cases = Vec::new();

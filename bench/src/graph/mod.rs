@@ -13,7 +13,8 @@ use waypost::graph::{Instance, Instant};
 
 use crate::floor;
 use crate::machine;
-use crate::measure::{self, Case, Report, Sample, Settings};
+use crate::measure::{self, Case, Sample, Settings};
+use crate::report::Report;
 use crate::testpmd::Testpmd;
 use routes::Routes;
 
@@ -86,6 +87,7 @@ impl Bench {
                 group: group.to_owned(),
                 name: name.to_owned(),
                 batch,
+                most: None,
                 turn: Box::new(move || turn(batch)),
             });
         }
@@ -127,6 +129,7 @@ impl Bench {
                 group: group.to_owned(),
                 name: name.to_owned(),
                 batch,
+                most: None,
                 turn: Box::new(move || {
                     rounds(WARM_UP);
                     Ok(Sample::of(PACKETS as u64, || rounds(PACKETS)))

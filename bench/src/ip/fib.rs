@@ -1,0 +1,163 @@
+//! Look-ups in forwarding tables of one version.
+
+use std::any::Any;
+use std::error::Error;
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use super::array::Array;
+use super::pieces::Ring;
+use super::routes::{Addrs, Routed, Routes, addrs};
+use super::table::{Ours, Peers, Table};
+use super::{build, short, wants_any};
+use crate::measure::{self, Case, Sample, Settings};
+use crate::report::Report;
+
+/// How many addresses are looked up at once.
+const BATCH: usize = 64;
+const BATCHED: &str = "waypost, batched";
+const SINGLE: &str = "waypost, one by one";
+const ARRAY: &str = "array of 64 MiB, read";
+
+/// Tables of these sizes: look-ups, building, memory.
+pub(super) fn add<A: Routed + Peers>(
+    report: &mut Report,
+    settings: &Settings,
+    counts: &[usize],
+) -> Result<(), Box<dyn Error>> {
+    for &count in counts {
+        let group = format!("IPv{}, {} routes", A::VERSION, short(count));
+        let routes = Routes::new(count);
+        build::add::<A>(report, settings, &group, &routes)?;
+        lookups::<A>(report, settings, &group, &routes)?;
+    }
+    Ok(())
+}
+
+fn lookups<A: Routed + Peers>(
+    report: &mut Report,
+    settings: &Settings,
+    group: &str,
+    routes: &Routes<A>,
+) -> Result<(), Box<dyn Error>> {
+    let kinds = ["uniform", "in prefixes", "4096 hot"].map(|kind| look_up(group, kind));
+    let names = [
+        BATCHED,
+        SINGLE,
+        ARRAY,
+        A::Trie::NAME,
+        A::Poptrie::NAME,
+        A::Bitmap::NAME,
+    ];
+    if !wants_any(settings, &kinds, &names) {
+        return Ok(());
+    }
+    let kinds = addrs(routes);
+    let ours = Rc::new(Ours::build(routes)?);
+    let trie = Rc::new(A::Trie::build(routes)?);
+    let poptrie = Rc::new(A::Poptrie::build(routes)?);
+    let bitmap = Rc::new(A::Bitmap::build(routes)?);
+    for kind in &kinds {
+        let hops = one_by_one(&*ours, kind);
+        agree("one by one", &hops, batched(&ours, kind))?;
+        agree(A::Trie::NAME, &hops, one_by_one(&*trie, kind))?;
+        agree(A::Poptrie::NAME, &hops, one_by_one(&*poptrie, kind))?;
+        agree(A::Bitmap::NAME, &hops, one_by_one(&*bitmap, kind))?;
+    }
+    let array = (A::VERSION == 4).then(|| Rc::new(Array::new()));
+    let mut cases = Vec::new();
+    for kind in &kinds {
+        let group = look_up(group, kind.kind);
+        cases.push(case(&group, BATCHED, BATCH, kind, {
+            let ours = ours.clone();
+            move |addrs| {
+                let mut hops = [None; BATCH];
+                for batch in addrs.chunks(BATCH) {
+                    ours.reader.lookup_batch(batch, &mut hops);
+                    black_box(&hops);
+                }
+            }
+        }));
+        cases.push(single(&group, SINGLE, kind, &ours));
+        let addrs: &dyn Any = &kind.addrs;
+        if let Some((array, addrs)) = array.clone().zip(addrs.downcast_ref::<Rc<[Ipv4Addr]>>()) {
+            let addrs = Addrs {
+                kind: kind.kind,
+                addrs: addrs.clone(),
+            };
+            let read = move |addrs: &[Ipv4Addr]| array.read::<BATCH>(addrs);
+            cases.push(case(&group, ARRAY, BATCH, &addrs, read));
+        }
+        cases.push(single(&group, A::Trie::NAME, kind, &trie));
+        cases.push(single(&group, A::Poptrie::NAME, kind, &poptrie));
+        cases.push(single(&group, A::Bitmap::NAME, kind, &bitmap));
+    }
+    report.add_rows(measure::take_turns(settings, cases)?);
+    Ok(())
+}
+
+fn look_up(group: &str, kind: &str) -> String {
+    format!("{group}, look-up, {kind}")
+}
+
+/// A table that takes one address at a time.
+fn single<A: Routed, T: Table<A>>(
+    group: &str,
+    name: &str,
+    addrs: &Addrs<A>,
+    table: &Rc<T>,
+) -> Case<'static> {
+    let table = table.clone();
+    case(group, name, 1, addrs, move |addrs| {
+        for addr in addrs {
+            black_box(table.find(*addr));
+        }
+    })
+}
+
+fn case<A: 'static>(
+    group: &str,
+    name: &str,
+    batch: usize,
+    addrs: &Addrs<A>,
+    work: impl Fn(&[A]) + 'static,
+) -> Case<'static> {
+    let mut ring = Ring::new(addrs.addrs.clone());
+    Case {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        batch,
+        most: None,
+        turn: Box::new(move || -> Result<Sample, String> { Ok(ring.turn(&work)) }),
+    }
+}
+
+fn one_by_one<A: Routed>(table: &impl Table<A>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
+    addrs.addrs.iter().map(|addr| table.find(*addr)).collect()
+}
+
+fn batched<A: Routed>(table: &Ours<A>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
+    let mut hops = vec![None; addrs.addrs.len()];
+    for (addrs, hops) in addrs.addrs.chunks(BATCH).zip(hops.chunks_mut(BATCH)) {
+        table.reader.lookup_batch(addrs, hops);
+    }
+    let index = |hop: Option<waypost_ip::fib::NextHop>| hop.map(|hop| hop.index());
+    hops.into_iter().map(index).collect()
+}
+
+/// Whether two tables answer alike.
+pub(super) fn agree(
+    name: &str,
+    expected: &[Option<u32>],
+    found: Vec<Option<u32>>,
+) -> Result<(), String> {
+    let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
+    if differ > 0 || expected.len() != found.len() {
+        return Err(format!(
+            "{name}: {differ} of {} answers differ from the first table's",
+            expected.len()
+        ));
+    }
+    Ok(())
+}

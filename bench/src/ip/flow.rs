@@ -1,0 +1,362 @@
+//! The flow table beside `hashbrown`: both keys of every flow in either.
+//!
+//! The map gets its keys packed into two words, the form that is cheapest to hash and to compare, and keeps nothing but
+//! a number: no times, no states, no limits.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::error::Error;
+use std::hash::{BuildHasher, Hasher};
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+use waypost_ip::flow::{FlowConfig, FlowKey, Found, GrowingFlows, VecFlowTable};
+use waypost_wire::{Duration, Instant, IpProtocol};
+
+use super::pieces::{self, PIECE, Ring};
+use super::routes::{HOT, Random};
+use super::{short, wants_any};
+use crate::measure::{self, Case, Sample, Settings};
+use crate::memory;
+use crate::report::Report;
+
+type Key = FlowKey<Ipv4Addr>;
+type Flows = VecFlowTable<Ipv4Addr, ()>;
+type Map<S> = HashMap<(u64, u64), u32, S>;
+
+const BATCHED: &str = "waypost, batched";
+const SINGLE: &str = "waypost, one by one";
+const DEFAULT: &str = "hashbrown";
+const KEYED: &str = "hashbrown, our keyed hash";
+/// Keys asked for in the uniform case.
+const ASKED: usize = 1 << 18;
+
+/// Tables of these sizes.
+pub(super) fn add(
+    report: &mut Report,
+    settings: &Settings,
+    counts: &[usize],
+) -> Result<(), Box<dyn Error>> {
+    for &count in counts {
+        let table = format!("{} flows", short(count));
+        let [uniform, hot, enter, memory] = [
+            "look-up, uniform",
+            "look-up, 4096 hot",
+            "one entered, one expired",
+            "memory",
+        ]
+        .map(|what| format!("{table}, {what}"));
+        let groups = [uniform, hot, enter, memory];
+        if !wants_any(
+            settings,
+            &groups,
+            &[BATCHED, SINGLE, "waypost", DEFAULT, KEYED],
+        ) {
+            continue;
+        }
+        let [uniform, hot, enter, memory] = &groups;
+        let mut cases = Vec::new();
+        lookups(report, settings, count, [uniform, hot, memory], &mut cases)?;
+        entering(count, enter, &mut cases)?;
+        report.add_rows(measure::take_turns(settings, cases)?);
+    }
+    Ok(())
+}
+
+fn lookups(
+    report: &mut Report,
+    settings: &Settings,
+    count: usize,
+    [uniform, hot, memory]: [&str; 3],
+    cases: &mut Vec<Case<'static>>,
+) -> Result<(), String> {
+    let mut random = Random::new(0x5eed);
+    let flows: Vec<Key> = (0..count).map(|_| key(&mut random)).collect();
+    let (table, octets) = memory::kept_by(|| {
+        let mut table = empty(count);
+        let entered = flows
+            .iter()
+            .try_for_each(|flow| enter(&mut table, Instant::ZERO, *flow));
+        entered.map(|()| table)
+    });
+    let table = Rc::new(RefCell::new(table?));
+    let (map, map_octets) = memory::kept_by(|| filled(DefaultHashBuilder::default(), &flows));
+    let keyed = filled(Keyed::new(0x5eed), &flows);
+    for (name, octets) in [("waypost", octets), (DEFAULT, map_octets)] {
+        if settings.wants(memory) || settings.wants(name) {
+            report.add_figure(memory, name, octets as f64, "octets");
+        }
+    }
+    let asked: Vec<Key> = (0..ASKED)
+        .map(|_| {
+            let flow = flows[random.below(count as u64) as usize];
+            if random.below(2) == 0 {
+                flow
+            } else {
+                flow.reversed()
+            }
+        })
+        .collect();
+    for key in &asked {
+        let found = table.borrow().lookup(key);
+        let known = found.and_then(|found| Some(table.borrow().flow(found.id)?.original));
+        let of = |number: Option<&u32>| number.and_then(|at| flows.get(*at as usize).copied());
+        if known.is_none()
+            || known != of(map.get(&packed(key)))
+            || known != of(keyed.get(&packed(key)))
+        {
+            return Err(format!("the tables do not agree about {key:?}"));
+        }
+    }
+    let (map, keyed) = (Rc::new(map), Rc::new(keyed));
+    for (group, asked) in [(uniform, &asked[..]), (hot, &asked[..HOT])] {
+        let mut case = |name: &str, batch, turn| {
+            cases.push(Case {
+                group: group.to_owned(),
+                name: name.to_owned(),
+                batch,
+                most: None,
+                turn,
+            });
+        };
+        let ring = || Ring::new(asked.into());
+        case(BATCHED, 64, batched::<64>(&table, ring(), false));
+        case(
+            "waypost, batched, packet noted",
+            64,
+            batched::<64>(&table, ring(), true),
+        );
+        case(BATCHED, 32, batched::<32>(&table, ring(), false));
+        let unknown = asked.iter().map(|key| key.in_zone(7)).collect();
+        let unknown = batched::<64>(&table, Ring::new(unknown), false);
+        case("waypost, batched, none there", 64, unknown);
+        let (mut ring_, single) = (ring(), table.clone());
+        case(
+            SINGLE,
+            1,
+            Box::new(move || {
+                let table = single.borrow();
+                Ok(ring_.turn(|keys| {
+                    for key in keys {
+                        black_box(table.lookup(key));
+                    }
+                }))
+            }),
+        );
+        case(DEFAULT, 1, mapped(&map, ring()));
+        case(KEYED, 1, mapped(&keyed, ring()));
+    }
+    Ok(())
+}
+
+/// What takes one turn.
+type Turn = Box<dyn FnMut() -> Result<Sample, String>>;
+
+/// Looks up batches; if `noted`, tells the table of each packet, too.
+fn batched<const N: usize>(table: &Rc<RefCell<Flows>>, mut ring: Ring<Key>, noted: bool) -> Turn {
+    let table = table.clone();
+    Box::new(move || {
+        let mut table = table.borrow_mut();
+        let mut found: [Option<Found>; N] = [None; N];
+        Ok(ring.turn(|keys| {
+            for batch in keys.chunks(N) {
+                table.lookup_batch(batch, &mut found);
+                black_box(&found);
+                if noted {
+                    for found in found.iter().flatten() {
+                        black_box(table.packet(Instant::ZERO, *found, None));
+                    }
+                }
+            }
+        }))
+    })
+}
+
+fn mapped<S: BuildHasher + 'static>(map: &Rc<Map<S>>, mut ring: Ring<Key>) -> Turn {
+    let map = map.clone();
+    Box::new(move || {
+        Ok(ring.turn(|keys| {
+            for key in keys {
+                black_box(map.get(&packed(key)));
+            }
+        }))
+    })
+}
+
+/// Flows come one after another; each that comes finds the oldest at its end.
+fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result<(), String> {
+    let mut case = |name: &str, turn| {
+        cases.push(Case {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            batch: 1,
+            most: None,
+            turn,
+        });
+    };
+    let mut random = Random::new(0xf10e);
+    let mut table = empty(count + 1);
+    let life = table.config().timeouts.udp_unreplied;
+    let apart = Duration::from_nanos(life.as_nanos() / count as u64);
+    let mut now = Instant::ZERO;
+    for _ in 0..count {
+        now += apart;
+        enter(&mut table, now, key(&mut random))?;
+    }
+    case(
+        "waypost",
+        Box::new(move || {
+            let mut refused = Ok(());
+            let mut fresh = Vec::new();
+            let sample = pieces::turn(PIECE, || {
+                // Drawn for many pieces at once: the median is of those that draw none.
+                if fresh.is_empty() {
+                    fresh.extend((0..64 * PIECE).map(|_| key(&mut random)));
+                }
+                for flow in fresh.drain(fresh.len() - PIECE..) {
+                    now += apart;
+                    while let Some(ended) = table.expire(now) {
+                        black_box(ended);
+                    }
+                    if let Err(why) = enter(&mut table, now, flow) {
+                        refused = Err(why);
+                    }
+                }
+            });
+            refused?;
+            if table.len() > count + 1 || table.len() + 1 < count {
+                return Err(format!("{} flows, of {count}", table.len()));
+            }
+            Ok(sample)
+        }),
+    );
+    case(
+        "hashbrown, without times",
+        moving(DefaultHashBuilder::default(), count),
+    );
+    case(
+        "hashbrown, our keyed hash, without times",
+        moving(Keyed::new(0x5eed), count),
+    );
+    Ok(())
+}
+
+/// As flows come and go in a map, where somebody else knows which is the oldest.
+fn moving<S: BuildHasher + 'static>(hasher: S, count: usize) -> Turn {
+    let mut random = Random::new(0xf10e);
+    let mut oldest: VecDeque<Key> = (0..count).map(|_| key(&mut random)).collect();
+    let flows: Vec<Key> = oldest.iter().copied().collect();
+    let mut map = filled(hasher, &flows);
+    Box::new(move || {
+        let mut fresh = Vec::new();
+        Ok(pieces::turn(PIECE, || {
+            if fresh.is_empty() {
+                fresh.extend((0..64 * PIECE).map(|_| key(&mut random)));
+            }
+            for flow in fresh.drain(fresh.len() - PIECE..) {
+                if let Some(old) = oldest.pop_front() {
+                    map.remove(&packed(&old));
+                    map.remove(&packed(&old.reversed()));
+                }
+                map.insert(packed(&flow), 0);
+                map.insert(packed(&flow.reversed()), 0);
+                oldest.push_back(flow);
+            }
+        }))
+    })
+}
+
+fn empty(count: usize) -> Flows {
+    VecFlowTable::new(
+        GrowingFlows,
+        FlowConfig {
+            flows: count,
+            half_open: count,
+            per_source: usize::MAX,
+            seed: 0x5eed,
+            ..FlowConfig::default()
+        },
+    )
+}
+
+fn enter(table: &mut Flows, now: Instant, flow: Key) -> Result<(), String> {
+    let entered = table.insert(now, flow, flow.reversed(), None, ());
+    entered.map(drop).map_err(|refusal| refusal.to_string())
+}
+
+fn filled<S: BuildHasher>(hasher: S, flows: &[Key]) -> Map<S> {
+    let mut map = HashMap::with_capacity_and_hasher(2 * flows.len(), hasher);
+    for (number, flow) in (0..).zip(flows) {
+        map.insert(packed(flow), number);
+        map.insert(packed(&flow.reversed()), number);
+    }
+    map
+}
+
+/// A flow between any two hosts.
+fn key(random: &mut Random) -> Key {
+    let mut side = || (random.addr(), random.next() as u16);
+    Key::new(IpProtocol::UDP, side(), side())
+}
+
+fn packed(key: &Key) -> (u64, u64) {
+    let addrs = u64::from(key.source.to_bits()) << 32 | u64::from(key.destination.to_bits());
+    let rest = u64::from(key.source_port) << 48
+        | u64::from(key.destination_port) << 32
+        | u64::from(key.zone) << 8
+        | u64::from(key.protocol.0);
+    (addrs, rest)
+}
+
+/// The hash of the flow table, for the map: two words folded over a secret by two multiplications.
+#[derive(Clone, Copy)]
+struct Keyed {
+    secrets: [u64; 4],
+    words: [u64; 2],
+}
+
+impl Keyed {
+    fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            secrets: std::array::from_fn(|_| random.next() | 1),
+            words: [0; 2],
+        }
+    }
+}
+
+fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
+impl BuildHasher for Keyed {
+    type Hasher = Self;
+
+    #[inline]
+    fn build_hasher(&self) -> Self {
+        *self
+    }
+}
+
+impl Hasher for Keyed {
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.write_u64(u64::from(*octet));
+        }
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        let [_, last] = self.words;
+        self.words = [last, word];
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        let ([a, b], [s0, s1, s2, s3]) = (self.words, self.secrets);
+        fold(fold(a ^ s0, b ^ s1) ^ s2, s3)
+    }
+}

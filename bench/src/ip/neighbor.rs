@@ -1,0 +1,101 @@
+//! The fast path of the neighbour table, beside maps from address to MAC address.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::hash::BuildHasher;
+use std::hint::black_box;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+
+use hashbrown::DefaultHashBuilder;
+use waypost_ip::neighbor::{GrowingNeighbors, NeighborConfig, VecNeighborTable};
+use waypost_wire::{Instant, MacAddr};
+
+use super::pieces::{PIECE, Ring};
+use super::routes::Random;
+use super::{short, wants_any};
+use crate::measure::{self, Case, Settings};
+use crate::report::Report;
+
+const OURS: &str = "waypost";
+const DEFAULT: &str = "hashbrown";
+const SIP: &str = "std's HashMap (SipHash)";
+
+/// Tables of these sizes.
+pub(super) fn add(
+    report: &mut Report,
+    settings: &Settings,
+    counts: &[usize],
+) -> Result<(), Box<dyn Error>> {
+    for &count in counts {
+        let group = format!("one of {} neighbours, look-up", short(count));
+        if !wants_any(
+            settings,
+            std::slice::from_ref(&group),
+            &[OURS, DEFAULT, SIP],
+        ) {
+            continue;
+        }
+        let config = NeighborConfig {
+            neighbors: count,
+            seed: 0x5eed,
+            ..NeighborConfig::default()
+        };
+        let mut table: VecNeighborTable<Ipv4Addr, ()> =
+            VecNeighborTable::new(GrowingNeighbors, config);
+        let hosts: Vec<(Ipv4Addr, MacAddr)> = (1..=count as u32).map(host).collect();
+        for (addr, mac) in &hosts {
+            table.insert_static(Instant::ZERO, *addr, *mac);
+        }
+        let map: hashbrown::HashMap<_, _, DefaultHashBuilder> = hosts.iter().copied().collect();
+        let sip: HashMap<_, _> = hosts.iter().copied().collect();
+        let mut random = Random::new(17);
+        let asked: Rc<[Ipv4Addr]> = (0..4 * PIECE)
+            .map(|_| hosts[random.below(count as u64) as usize].0)
+            .collect();
+        for addr in asked.iter() {
+            let mac = table.lookup(*addr);
+            if mac.is_none() || mac.as_ref() != map.get(addr) || mac.as_ref() != sip.get(addr) {
+                return Err(format!("the tables do not agree about {addr}").into());
+            }
+        }
+        let cases = vec![
+            case(&group, OURS, &asked, move |addr| table.lookup(addr)),
+            case(&group, DEFAULT, &asked, move |addr| map.get(&addr).copied()),
+            case(&group, SIP, &asked, by(sip)),
+        ];
+        report.add_rows(measure::take_turns(settings, cases)?);
+    }
+    Ok(())
+}
+
+fn by<S: BuildHasher>(map: HashMap<Ipv4Addr, MacAddr, S>) -> impl Fn(Ipv4Addr) -> Option<MacAddr> {
+    move |addr| map.get(&addr).copied()
+}
+
+fn host(number: u32) -> (Ipv4Addr, MacAddr) {
+    let [_, b, c, d] = number.to_be_bytes();
+    (Ipv4Addr::new(10, b, c, d), MacAddr::new([2, 0, 0, b, c, d]))
+}
+
+fn case(
+    group: &str,
+    name: &str,
+    asked: &Rc<[Ipv4Addr]>,
+    find: impl Fn(Ipv4Addr) -> Option<MacAddr> + 'static,
+) -> Case<'static> {
+    let mut ring = Ring::new(asked.clone());
+    Case {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        batch: 1,
+        most: None,
+        turn: Box::new(move || {
+            Ok(ring.turn(|addrs| {
+                for addr in addrs {
+                    black_box(find(*addr));
+                }
+            }))
+        }),
+    }
+}
