@@ -28,6 +28,7 @@ use waypost_graph::{
     Args, BuildCx, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant, Options,
     Pool, Program, Registry, Source,
 };
+use waypost_graph_text::Libraries;
 use waypost_netdev::Medium;
 use waypost_packet::PoolError;
 use waypost_sim::{Device, Driven, DrivenNode};
@@ -45,6 +46,19 @@ pub struct Graph {
     mtu: usize,
     ring: usize,
     packets: usize,
+    library: Library,
+}
+
+/// Finds the text that another requires by a name, or says why there is none.
+pub type Library = fn(&str, &Source) -> Result<Source, String>;
+
+/// The libraries of a graph, as its text asks for them.
+struct Find(Library);
+
+impl Libraries for Find {
+    fn load(&mut self, name: &str, from: &Source) -> Result<Source, String> {
+        self.0(name, from)
+    }
 }
 
 impl Graph {
@@ -58,7 +72,15 @@ impl Graph {
             mtu: 1500,
             ring: 256,
             packets: 1024,
+            library: |name, _| Err(format!("no library `{name}`: this graph was given none")),
         }
+    }
+
+    /// Lets the text, and the libraries themselves, `require(library NAME)`. Without this there are none.
+    #[must_use]
+    pub fn libraries(mut self, find: Library) -> Self {
+        self.library = find;
+        self
     }
 
     /// Gives the text a variable, as the command line does with `NAME=value`.
@@ -109,8 +131,10 @@ impl Graph {
 
     fn build(&self, devices: &[Device]) -> Result<Instance, GraphError> {
         let registry = registry();
+        let mut libraries = Find(self.library);
         let mut options = Options {
             variables: self.variables.clone(),
+            libraries: Some(&mut libraries),
             ..Options::default()
         };
         let mut program = Program::parse(&self.source, &registry, &mut options)?;

@@ -367,6 +367,24 @@ fn what_cannot_be_done_is_said() {
 }
 
 #[test]
+fn a_storm_is_told_and_what_was_is_reported() {
+    let folder = Folder::new("storm");
+    let text =
+        format!("{TWO}[switch.x]\n[switch.y]\n[switch.z]\n[end]\nexpect = [\"a/replies > 0\"]\n");
+    let text = text.replace("ends = [\"a\", \"b\"]", "ends = [\"a\", \"x\"]");
+    let circle = ["xy", "yz", "zx"].map(|name| {
+        let (a, b) = name.split_at(1);
+        format!("[link.{name}]\nends = [\"{a}\", \"{b}\"]\n")
+    });
+    let file = folder.file("storm.toml", &format!("{text}{}", circle.concat()));
+    let said = folder.said(&[&file]);
+    assert!(said.contains(", then time stood still\n"), "{said}");
+    assert!(said.contains("expectations were not looked at\n"), "{said}");
+    assert!(said.contains("error: time stands still at "), "{said}");
+    assert!(said.ends_with("status 1"), "{said}");
+}
+
+#[test]
 fn a_full_disk_leaves_no_half_of_a_file() {
     let folder = Folder::new("full");
     let text = format!(

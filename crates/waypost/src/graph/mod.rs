@@ -8,6 +8,7 @@ mod text;
 mod watch;
 
 use clap::Subcommand;
+pub(crate) use text::library;
 
 use crate::out::{self, Failure};
 

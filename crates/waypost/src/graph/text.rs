@@ -79,14 +79,19 @@ struct Files;
 
 impl Libraries for Files {
     fn load(&mut self, name: &str, from: &Source) -> Result<Source, String> {
-        let beside = PathBuf::from(from.name())
-            .parent()
-            .map(|folder| folder.join(name))
-            .unwrap_or_default();
-        match std::fs::read(&beside) {
-            Ok(bytes) => Ok(Source::from_bytes(beside.display().to_string(), &bytes)),
-            Err(error) => Err(format!("cannot read `{}`: {error}", beside.display())),
-        }
+        library(name, from)
+    }
+}
+
+/// The text of a library: a file beside the one that requires it.
+pub(crate) fn library(name: &str, from: &Source) -> Result<Source, String> {
+    let beside = PathBuf::from(from.name())
+        .parent()
+        .map(|folder| folder.join(name))
+        .unwrap_or_default();
+    match std::fs::read(&beside) {
+        Ok(bytes) => Ok(Source::from_bytes(beside.display().to_string(), &bytes)),
+        Err(error) => Err(format!("cannot read `{}`: {error}", beside.display())),
     }
 }
 

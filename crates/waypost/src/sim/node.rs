@@ -137,7 +137,7 @@ fn graph(reading: &Reading, name: &str, table: &Table<'_>, folder: &Path) -> Kin
         Some(ports) => ports.texts().into_iter().map(|(port, _)| port).collect(),
         None => vec!["eth0".to_owned()],
     };
-    let mut graph = Graph::new(source, ports.clone());
+    let mut graph = Graph::new(source, ports.clone()).libraries(crate::graph::library);
     let own: Vec<_> = table
         .find("set")
         .map(|set| set.map())

@@ -1,0 +1,2 @@
+// Counts and forgets.
+elementclass Count { input -> Counter -> Discard }
