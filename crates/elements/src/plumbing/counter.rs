@@ -220,6 +220,10 @@ impl Counter {
 impl Element for Counter {
     #[inline]
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        // Who pulls in vain gets an empty batch, with which no packet passes.
+        if batch.is_empty() {
+            return;
+        }
         self.last = cx.now();
         self.first.get_or_insert(self.last);
         if self.calls.is_some() {
@@ -273,4 +277,30 @@ impl Element for Counter {
 impl Typed for Counter {
     type Inputs = Input<Packet>;
     type Outputs = Output<Packet>;
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph::Instant;
+
+    use crate::testing::graph;
+
+    #[test]
+    fn rates_are_between_packets_where_they_are_pulled_too() {
+        for way in ["c :: Counter -> Unqueue", "Unqueue -> c :: Counter"] {
+            let mut graph = graph(&format!(
+                "s :: RatedSource(RATE 10, LIMIT 11, DATA \\<0102>, ACTIVE false) -> Queue -> {way} -> Discard;"
+            ));
+            // A second in which nothing comes, before the packets and after them.
+            for millis in (0..3000).step_by(50) {
+                if millis == 1000 {
+                    graph.write("s.active", "true").unwrap();
+                }
+                graph.run_until_idle(Instant::from_millis(millis), 100);
+            }
+            assert_eq!(graph.read("c.count").unwrap(), "11");
+            assert_eq!(graph.read("c.rate").unwrap(), "11.0", "{way}");
+            assert_eq!(graph.read("c.byte_rate").unwrap(), "22.0", "{way}");
+        }
+    }
 }
