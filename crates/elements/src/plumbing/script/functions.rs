@@ -138,17 +138,17 @@ fn fold(name: &str, text: &str) -> Result<Number, HandlerError> {
         "add" | "sub" => Number::Integer(0),
         _ => Number::Integer(1),
     });
-    let divides = matches!(name, "div" | "idiv");
-    let first = if divides {
-        Number::Real(first.real())
-    } else {
-        first
+    // Only `idiv` divides integers as such.
+    let first = match name {
+        "div" => Number::Real(first.real()),
+        _ => first,
     };
     let result = given.try_fold(first, |so_far, next| match (so_far, next) {
         (Number::Integer(a), Number::Integer(b)) => match name {
             "add" => a.checked_add(b),
             "sub" => a.checked_sub(b),
             "mul" => a.checked_mul(b),
+            "idiv" => a.checked_div(b),
             "min" => Some(a.min(b)),
             _ => Some(a.max(b)),
         }
@@ -167,10 +167,17 @@ fn fold(name: &str, text: &str) -> Result<Number, HandlerError> {
         }
     });
     let result = result.ok_or_else(overflow)?;
-    Ok(match name {
-        "idiv" => Number::Integer(result.real() as i64),
-        _ => result,
-    })
+    match (name, result) {
+        ("idiv", Number::Real(result)) => whole(result).map(Number::Integer).ok_or_else(overflow),
+        _ => Ok(result),
+    }
+}
+
+/// A number without what is behind the point, if it is one of 64 bits.
+fn whole(number: f64) -> Option<i64> {
+    // The bounds are powers of two, and exact.
+    let bound = -(i64::MIN as f64);
+    (-bound <= number && number < bound).then_some(number as i64)
 }
 
 fn remainder(name: &str, text: &str) -> Result<Number, HandlerError> {
@@ -296,6 +303,10 @@ mod tests {
             ("div 8 2", "4"),
             ("idiv 7 2", "3"),
             ("idiv -7 2", "-3"),
+            ("idiv 100 7 2", "7"),
+            ("idiv 7.5 2", "3"),
+            ("idiv 9007199254740993 1", "9007199254740993"),
+            ("idiv -9223372036854775808.0 1", "-9223372036854775808"),
             ("mod 7 3", "1"),
             ("rem 7.5 2", "1.5"),
             ("min 5 10 2", "2"),
@@ -341,6 +352,9 @@ mod tests {
             "add 9223372036854775807 1",
             "div 1 0",
             "idiv 1 0",
+            "idiv 1e300 1",
+            "idiv 9223372036854775808.0 1",
+            "idiv -9223372036854775808 -1",
             "mod 1 0",
             "mod 1.5 2",
             "mod 1",
