@@ -37,6 +37,24 @@ fn print_says_what_handlers_say() {
     prints("set x w.color, print $x, print $($x)", "w.color\n3\n");
     prints("print add 1 2, print s.add 1 2", "3\n3\n");
     prints("print at $(w.color) of $(w.name)", "at 3 of w\n");
+    prints("print $(unquote \"a\\\")b\")", "a\")b\n");
+}
+
+#[test]
+fn what_is_no_handler_is_a_text() {
+    prints("print done.", "done.\n");
+    prints(
+        "print w.colour, print x.color of old",
+        "w.colour\nx.color of old\n",
+    );
+    prints(
+        "print d.reset_counts, print Done. w.color",
+        "d.reset_counts\nDone. w.color\n",
+    );
+    // One that refuses says so.
+    let (out, err) = says("print s.get nothing, print b");
+    assert_eq!(out, "");
+    assert!(err.contains("no variable `nothing`"), "{err}");
 }
 
 #[test]

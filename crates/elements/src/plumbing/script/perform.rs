@@ -40,11 +40,23 @@ impl Call<'_, '_, '_> {
         if text.starts_with(handler) {
             let call = self.expand(text, unquoted)?;
             let name = shift(&call).0;
-            if name.contains('.') || self.own(name).is_some() || self.cx.read(name).is_ok() {
+            if self.own(name).is_some() || self.cx.read(name).is_ok() || self.is_readable(name) {
                 return self.handler(&call);
             }
         }
         Ok(unquote(&expand(text, true, 0, self)?))
+    }
+
+    /// Whether an element has a handler of this name that is read, whatever it answers.
+    fn is_readable(&mut self, name: &str) -> bool {
+        let Some((element, handler)) = name.rsplit_once('.') else {
+            return false;
+        };
+        let known = self.cx.read(&format!("{element}.handlers"));
+        known.is_ok_and(|known| {
+            let mut known = known.lines().filter_map(|line| line.split_once('\t'));
+            known.any(|(name, mode)| name == handler && mode.starts_with('r'))
+        })
     }
 
     fn print(&mut self, text: &str, newline: bool, unquoted: bool) -> Result<(), HandlerError> {

@@ -2,22 +2,49 @@
 
 use waypost_graph::HandlerError;
 
+/// Which signs of a text are in quotations: asked for one after the other.
+#[derive(Default)]
+struct Quotations {
+    /// What ends the quotation.
+    mark: Option<char>,
+    /// The next sign is one like any other.
+    escaped: bool,
+}
+
+impl Quotations {
+    /// Whether the next sign is outside of quotations, and begins none.
+    fn is_outside(&mut self, sign: char) -> bool {
+        if std::mem::take(&mut self.escaped) {
+            return false;
+        }
+        match (sign, self.mark) {
+            ('\\', Some('"')) => self.escaped = true,
+            ('"' | '\'', None) => self.mark = Some(sign),
+            (_, Some(mark)) if sign == mark => self.mark = None,
+            (_, Some(_)) => {}
+            (_, None) => return true,
+        }
+        false
+    }
+
+    /// Whether variables and handlers are put in at the next sign.
+    fn is_open(&self) -> bool {
+        !self.escaped && self.mark != Some('\'')
+    }
+}
+
 /// The first word of a text, quotations and parentheses being one, and what follows it.
 pub(super) fn shift(text: &str) -> (&str, &str) {
     let text = text.trim_start();
-    let (mut quoted, mut depth, mut escaped) = (None, 0_usize, false);
+    let (mut quotations, mut depth) = (Quotations::default(), 0_usize);
     let end = text.find(|sign: char| {
-        if std::mem::take(&mut escaped) {
+        if !quotations.is_outside(sign) {
             return false;
         }
-        match (sign, quoted) {
-            ('\\', Some('"')) => escaped = true,
-            ('"' | '\'', None) => quoted = Some(sign),
-            (_, Some(quotation)) if sign == quotation => quoted = None,
-            ('(', None) => depth += 1,
-            (')', None) => depth = depth.saturating_sub(1),
-            (_, None) => return depth == 0 && sign.is_whitespace(),
-            _ => {}
+        match sign {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => return depth == 0 && sign.is_whitespace(),
         }
         false
     });
@@ -64,36 +91,25 @@ pub(super) fn expand(
         let message = format!("`$(` goes deeper than {DEPTH_MAX}");
         return Err(HandlerError::new(message));
     }
-    let (mut out, mut rest, mut quoted) = (String::new(), text, None);
+    let (mut out, mut rest, mut quotations) = (String::new(), text, Quotations::default());
     while let Some(sign) = rest.chars().next() {
         let (this, after) = rest.split_at(sign.len_utf8());
         rest = after;
-        match (sign, quoted) {
-            ('\\', Some('"')) => {
-                out.push('\\');
-                let next = rest.chars().next().map_or(0, char::len_utf8);
-                out.push_str(&rest[..next]);
-                rest = &rest[next..];
-                continue;
-            }
-            ('"' | '\'', None) => quoted = Some(sign),
-            (_, Some(quotation)) if sign == quotation => quoted = None,
-            ('$', None | Some('"')) => {
-                let (value, after) = value(rest, depth, values)?;
-                rest = after;
-                match (keep, quoted) {
-                    (false, _) => out.push_str(&value),
-                    (true, None) => {
-                        out.push('"');
-                        escape(&value, &mut out);
-                        out.push('"');
-                    }
-                    (true, Some(_)) => escape(&value, &mut out),
+        if sign == '$' && quotations.is_open() {
+            let (value, after) = value(rest, depth, values)?;
+            rest = after;
+            match (keep, quotations.mark) {
+                (false, _) => out.push_str(&value),
+                (true, None) => {
+                    out.push('"');
+                    escape(&value, &mut out);
+                    out.push('"');
                 }
-                continue;
+                (true, Some(_)) => escape(&value, &mut out),
             }
-            _ => {}
+            continue;
         }
+        quotations.is_outside(sign);
         out.push_str(this);
     }
     Ok(out)
@@ -140,14 +156,15 @@ fn value<'a>(
 
 /// Where the parenthesis ends with which a text begins.
 fn closing(text: &str) -> Option<usize> {
-    let (mut depth, mut quoted) = (0_usize, None);
+    let (mut depth, mut quotations) = (0_usize, Quotations::default());
     for (at, sign) in text.char_indices() {
-        match (sign, quoted) {
-            ('"' | '\'', None) => quoted = Some(sign),
-            (_, Some(quotation)) if sign == quotation => quoted = None,
-            ('(', None) => depth += 1,
-            (')', None) if depth == 1 => return Some(at),
-            (')', None) => depth -= 1,
+        if !quotations.is_outside(sign) {
+            continue;
+        }
+        match sign {
+            '(' => depth += 1,
+            ')' if depth == 1 => return Some(at),
+            ')' => depth -= 1,
             _ => {}
         }
     }
@@ -189,6 +206,10 @@ mod tests {
         assert_eq!(
             put_in("\"\\$x\" $(a $(b $x) \")\")"),
             "\"\\$x\" <a <b \"5\"> \")\">"
+        );
+        assert_eq!(
+            put_in("$(a \"b\\\")c\" ')') \"\\$x\\\\$x\""),
+            "<a \"b\\\")c\" ')'> \"\\$x\\\\\"5\"\""
         );
         let kept = |text| unquote(&expand(text, true, 0, &mut Some5).unwrap());
         assert_eq!(kept("$x \"a $x\" '$x'"), "\"5\" a \"5\" $x");
