@@ -200,6 +200,7 @@ impl Element for RatedSource {
     }
 
     fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        let made = self.active && self.left() > 0;
         match handler {
             "active" => self.active = handler_value(value)?,
             "limit" => self.limit = handler_value(value)?,
@@ -207,14 +208,18 @@ impl Element for RatedSource {
             "reset" => self.count = 0,
             "data" => self.data = handler_value::<Octets>(value)?.0.into(),
             "length" => {
+                let len = handler_value::<u16>(value)?;
                 let mut data = std::mem::take(&mut self.data).into_vec();
-                repeat(&mut data, handler_value::<u16>(value)?.into());
+                repeat(&mut data, len.into());
                 self.data = data.into();
             }
             _ => return Err(HandlerError::unknown(handler)),
         }
-        // From now on at the rate as it is now.
-        (self.since, self.made) = (None, 0);
+        // From now on at the rate as it is now, and not for the time in which none were made.
+        let begins = !made && self.active && self.left() > 0;
+        if begins || matches!(handler, "rate" | "reset") {
+            (self.since, self.made) = (None, 0);
+        }
         Ok(())
     }
 }
@@ -235,6 +240,36 @@ mod tests {
             now = graph.next_timer().unwrap();
         }
         assert_eq!(graph.read("u.count").unwrap(), "101");
+    }
+
+    #[test]
+    fn only_what_sets_the_rate_begins_it_anew() {
+        let mut graph = graph("s :: RatedSource(RATE 10, LIMIT 3) -> d :: Discard;");
+        let mut counts_at = |millis: u64, handler: &str, value: &str, count: &str| {
+            graph.write(handler, value).unwrap();
+            graph.run_until_idle(Instant::from_millis(millis), 100);
+            let (read, handler) = (graph.read("d.count").unwrap(), handler);
+            assert_eq!(read, count, "after {handler} {value}");
+        };
+        counts_at(0, "s.active", "true", "1");
+        for (handler, value) in [
+            ("s.data", "\\<01>"),
+            ("s.length", "70"),
+            ("s.limit", "4"),
+            ("s.active", "true"),
+        ] {
+            counts_at(50, handler, value, "1");
+        }
+        counts_at(100, "s.limit", "4", "2");
+        counts_at(110, "s.rate", "20", "3");
+        counts_at(160, "s.active", "true", "4");
+        // Nothing is made up for that was not to be made.
+        counts_at(5000, "s.limit", "100", "5");
+        counts_at(5010, "s.active", "false", "5");
+        counts_at(6000, "s.active", "true", "6");
+        counts_at(6010, "s.reset", "", "7");
+        graph.write("s.length", "long").unwrap_err();
+        assert_eq!(graph.read("s.length").unwrap(), "70", "nothing has changed");
     }
 
     #[test]
