@@ -200,6 +200,11 @@ impl<W: Write> Writer<W> {
         self.stream.flush()
     }
 
+    /// The stream. What is written to it directly stands among the records.
+    pub fn stream_mut(&mut self) -> &mut W {
+        &mut self.stream
+    }
+
     /// The stream, with what is buffered in it.
     pub fn into_stream(self) -> W {
         self.stream

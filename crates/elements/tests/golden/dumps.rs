@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::harness::{Graph, hex, octets, refused, tight};
+use crate::output::{written, written_by};
 
 /// A file of a test, taken away in the end.
 struct File(PathBuf);
@@ -239,14 +240,69 @@ fn to_dump_hands_packets_on_and_pulls_them() {
 #[test]
 fn to_dump_says_what_it_could_not_write() {
     for (rest, lost) in [("", "2"), (" -> k :: Keep", "0")] {
-        let text = format!("Feed(0102, 03) -> t :: ToDump(/dev/full, UNBUFFERED true){rest};");
-        let graph = Graph::run(&text);
-        assert_eq!(graph.read("t.unwritten"), "2", "{rest}");
-        assert_eq!(graph.read("t.drops"), lost, "{rest}");
-        if !rest.is_empty() {
-            graph.expect("k", ["0102", "03"]);
+        for config in ["", ", UNBUFFERED true"] {
+            for way in ["", "Queue ->"] {
+                // Where it hands on what it pulls, somebody has to pull.
+                let rest = match (way, rest) {
+                    ("", _) | (_, "") => rest.to_owned(),
+                    _ => format!(" -> Unqueue{rest}"),
+                };
+                let text = format!("Feed(0102, 03) -> {way} t :: ToDump(/dev/full{config}){rest};");
+                let graph = Graph::run(&text);
+                assert_eq!(graph.all(["t.count", "t.unwritten"]), "0 2", "{text}");
+                assert_eq!(graph.read("t.drops"), lost, "{text}");
+                if !rest.is_empty() {
+                    graph.expect("k", ["0102", "03"]);
+                }
+            }
         }
     }
+    let text = "InfiniteSource(LIMIT 2, STOP true) -> t :: ToDump(/dev/full);";
+    let mut graph = Graph::run(text);
+    assert!(graph.is_stopped());
+    assert_eq!(graph.all(["t.count", "t.unwritten", "t.drops"]), "0 2 2");
+    assert!(graph.refuses("t.flush", "").contains("`/dev/full`: "));
+    // More than is gathered at once.
+    let graph = Graph::run("InfiniteSource(LIMIT 5000) -> t :: ToDump(/dev/full);");
+    assert_eq!(graph.all(["t.count", "t.unwritten"]), "0 5000");
+}
+
+#[test]
+fn to_dump_writes_when_no_more_comes() {
+    let to = File::new("idle.pcap");
+    let graph = Graph::run(&format!("Feed(0102, 03) -> t :: ToDump({});", to.name()));
+    assert_eq!(to.hex().len() / 2, 24 + 16 + 2 + 16 + 1);
+    assert_eq!(graph.read("t.unwritten"), "0");
+    let _none = Graph::run(&format!("Idle -> ToDump({});", to.name()));
+    assert_eq!(to.hex().len() / 2, 24, "the head alone");
+}
+
+#[test]
+fn what_is_gathered_when_the_graph_is_stopped_at_once_is_written_or_told() {
+    let text = |file: &str| {
+        format!(
+            "Feed(0102, 03) -> t :: ToDump({file}); w :: Paint(1); Idle -> w -> Discard; Script(stop);"
+        )
+    };
+    let to = File::new("stopped.pcap");
+    assert_eq!(written(&text(&to.name())).1, "");
+    assert_eq!(to.hex().len() / 2, 24 + 16 + 2 + 16 + 1);
+    let (_, said) = written(&text("/dev/full"));
+    assert!(
+        said.starts_with("`/dev/full`: 2 packets could not be written: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn workers_share_standard_output() {
+    let text = "Feed(0102, 03) -> ToDump(-);";
+    let (said, _) = written_by(3, text);
+    let file = File::new("shared.pcap");
+    std::fs::write(&file.0, said).unwrap();
+    let graph = Graph::run(&format!("f :: FromDump({}) -> k :: Keep;", file.name()));
+    assert_eq!(graph.read("f.error"), "");
+    graph.expect("k", ["0102", "03", "0102", "03", "0102", "03"]);
 }
 
 /// Packets that hold their number, recorded at these milliseconds after 1000 seconds.
@@ -342,6 +398,21 @@ fn from_dump_reads_from_a_time_to_another() {
     assert_eq!(graph.all(["k.count", "f.active"]), "3 false");
     let graph = run("END_AFTER 1, END_CALL p.color 9");
     assert_eq!(graph.all(["k.count", "p.color"]), "5 9", "it goes on");
+    for way in ["", "Unqueue ->"] {
+        let graph = Graph::run(&format!(
+            "FromDump({}, END_AFTER 1, END_CALL p.color 9) -> {way} p :: Paint(1) -> k :: Keep;",
+            file.name()
+        ));
+        let paints = graph.lines("k.paints");
+        assert_eq!(paints, ["1", "1", "1", "9", "9"], "{way}");
+    }
+    // Also where nothing behind it takes more.
+    let graph = Graph::run(&format!(
+        "FromDump({}, END_AFTER 1, END_CALL u.active true)
+         -> Queue(3, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false) -> k :: Keep;",
+        file.name()
+    ));
+    assert_eq!(graph.read("k.count"), "5");
     let graph = run("END_AFTER 1, END_CALL f.active false");
     assert_eq!(graph.all(["k.count", "f.active"]), "3 false");
     let graph = run("END_AFTER 100ms, END_CALL f.extend_interval 100ms");

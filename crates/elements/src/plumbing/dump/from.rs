@@ -112,7 +112,7 @@ struct FromDump {
     reader: Option<Reader<BufReader<File>>>,
     /// What the last packet that was read begins with.
     link: LinkType,
-    /// What was read when there was no memory for it.
+    /// What was read when there was no memory for it, or lies behind an end that is not reached yet.
     kept: Option<(WallTime, Vec<u8>)>,
     /// The next packet.
     ahead: Option<Packet>,
@@ -131,8 +131,9 @@ struct FromDump {
 }
 
 impl FromDump {
-    /// The next packet of the file. One is read ahead, so that the end of the file is known when the last packet leaves.
-    fn read_one(&mut self, cx: &mut Cx<'_>) -> Option<Packet> {
+    /// The next packet of the file. One is read ahead, so that the end of the file is known when the last packet leaves. The end of
+    /// the time that was asked for is reached only where all packets before it are `away`.
+    fn read_one(&mut self, away: bool, cx: &mut Cx<'_>) -> Option<Packet> {
         while self.active {
             let (time, octets) = match self.kept.take() {
                 Some((time, octets)) => (time, Cow::Owned(octets)),
@@ -154,6 +155,10 @@ impl FromDump {
             let mut place = self.window.place(time);
             if place == Place::Before {
                 continue;
+            }
+            if place == Place::Behind && !away {
+                self.kept = Some((time, octets.into_owned()));
+                return None;
             }
             let Some(mut packet) = cx.frames().copy(&octets) else {
                 if cx.frames().pool().has_frames_for(octets.len()) {
@@ -243,7 +248,7 @@ impl Element for FromDump {
         }
         while batch.len() < max {
             if self.ahead.is_none() {
-                self.ahead = self.read_one(cx);
+                self.ahead = self.read_one(batch.is_empty(), cx);
             }
             if self.is_early(cx) {
                 return;
@@ -256,7 +261,7 @@ impl Element for FromDump {
             drop(batch.push(packet));
         }
         if self.ahead.is_none() {
-            self.ahead = self.read_one(cx);
+            self.ahead = self.read_one(batch.is_empty(), cx);
         }
     }
 
@@ -275,6 +280,10 @@ impl Element for FromDump {
             worked = !batch.is_empty();
             cx.push(0, &mut batch);
             cx.put_batch(batch);
+        }
+        // At once: when the last packet fills what is behind it, this does not run again.
+        if self.ahead.is_none() && self.kept.is_some() {
+            self.ahead = self.read_one(true, cx);
         }
         if self.is_done() {
             reached(self, |it| &mut it.end, cx);

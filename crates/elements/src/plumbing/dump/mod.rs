@@ -1,6 +1,7 @@
 //! FromDump and ToDump: packets from and to capture files.
 
 mod from;
+mod spool;
 mod to;
 mod window;
 

@@ -1,7 +1,9 @@
 //! ToDump: packets to capture files.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use waypost_device::pcap::{Format, LinkType, Writer};
@@ -11,6 +13,7 @@ use waypost_graph::{
 use waypost_wire::WallTime;
 
 use super::NOT_WRITTEN;
+use super::spool::{Spool, Target, Unwritten};
 use super::window::ENCAPSULATIONS;
 use crate::args::TypedArgs;
 
@@ -26,9 +29,10 @@ Arguments: `ToDump(FILENAME)`; `-` is standard output. Keywords:
 
 - `SNAPLEN`: octets kept of each packet, at most; all by default.
 - `ENCAP`: what packets begin with: `ETHER` (the default), `IP`, `FDDI`, `802_11`, `SLL`, `PPP`, `PPP_HDLC`, `HDLC` or `NULL`.
-- `UNBUFFERED`: true writes each packet at once.
+- `UNBUFFERED`: true writes each packet at once. Otherwise some 64 KiB are gathered, and written when no more packets come.
 
-Several workers write one file each, with `.1`, `.2` and so on behind the name.
+Several workers write one file each, with `.1`, `.2` and so on behind the name; standard output they share. What is gathered when the
+graph is stopped at once is written then; where that fails, it is said on standard error.
 
 Deviations: Click's default for `SNAPLEN` is 2000; `USE_ENCAP_FROM` is not there, nor are ATM's encapsulations and those of
 the cards `AIRONET` and `PRISM`. Times are in nanoseconds: `NANO` is understood and changes nothing. So is `EXTRA_LENGTH`: packets have no length beside their own.",
@@ -37,7 +41,7 @@ the cards `AIRONET` and `PRISM`. Times are in nanoseconds: `NANO` is understood 
 };
 
 const TO_HANDLERS: &[Handler] = &[
-    Handler::sum("count", "packets written"),
+    Handler::sum("count", "packets written, and those gathered"),
     Handler::sum(
         "unwritten",
         "packets that could not be written, lost unless there is an output",
@@ -71,17 +75,34 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
         name = format!("{name}.{}", cx.worker);
     }
     let failed = |error| ConfigError::new(format!("cannot write `{name}`: {error}"));
-    let file: Box<dyn Write + Send> = if standard {
-        Box::new(io::stdout())
-    } else {
-        Box::new(File::create(&name).map_err(failed)?)
+    let head = || {
+        let head = Writer::new(Vec::new(), format, LinkType(link_type), snaplen);
+        head.map(Writer::into_stream)
     };
-    let file = BufWriter::with_capacity(1 << 16, file);
-    let writer = Writer::new(file, format, LinkType(link_type), snaplen).map_err(failed)?;
+    let open = || -> io::Result<Mutex<Target>> {
+        let stream = if standard {
+            // Without the buffer that the process has for it, which does not say what it has written.
+            File::from(io::stdout().as_fd().try_clone_to_owned()?)
+        } else {
+            File::create(&name)?
+        };
+        Ok(Mutex::new(Target::new(Box::new(stream), head()?)))
+    };
+    let target = if standard {
+        cx.common(|| open().map_err(failed))?
+    } else {
+        Arc::new(open().map_err(failed)?)
+    };
+    let spool = Spool::new(target);
+    let mut writer = Writer::new(spool, format, LinkType(link_type), snaplen).map_err(failed)?;
+    // Its target has the head already.
+    writer.stream_mut().clear();
     Ok(Box::new(ToDump {
         name,
         writer,
         unbuffered,
+        fresh: false,
+        waits: true,
         count: 0,
         unwritten: 0,
     }))
@@ -89,10 +110,45 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
 
 struct ToDump {
     name: String,
-    writer: Writer<BufWriter<Box<dyn Write + Send>>>,
+    writer: Writer<Spool>,
     unbuffered: bool,
+    /// Packets have come since the last run.
+    fresh: bool,
+    /// Something has not been written, nor tried: the head of the file in the beginning.
+    waits: bool,
     count: u64,
     unwritten: u64,
+}
+
+impl ToDump {
+    /// Writes what was gathered, and counts what cannot be written.
+    fn write_out(&mut self, cx: &mut Cx<'_>) -> io::Result<()> {
+        self.waits = false;
+        self.writer.stream_mut().write_out().map_err(|lost| {
+            let Unwritten { records, error } = lost;
+            self.count -= records;
+            self.unwritten += records;
+            // With an output they have gone on, written or not.
+            if records > 0 && !cx.has_output(0) {
+                cx.count_drops(records, NOT_WRITTEN);
+            }
+            error
+        })
+    }
+}
+
+impl Drop for ToDump {
+    fn drop(&mut self) {
+        if let Err(Unwritten { records, error }) = self.writer.stream_mut().write_out()
+            && records > 0
+        {
+            let name = &self.name;
+            let _ = writeln!(
+                io::stderr().lock(),
+                "`{name}`: {records} packets could not be written: {error}"
+            );
+        }
+    }
 }
 
 impl Element for ToDump {
@@ -100,25 +156,21 @@ impl Element for ToDump {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_nanos() as u64);
-        let mut unwritten = 0;
         for packet in batch.iter() {
             let time = packet
                 .timestamp()
                 .unwrap_or_else(|| WallTime::from_unix_nanos(now));
-            match self.writer.write(time, packet.octets(), packet.len(), None) {
-                Ok(()) => self.count += 1,
-                Err(_) => unwritten += 1,
+            // It only gathers, which does not fail.
+            let _ = self.writer.write(time, packet.octets(), packet.len(), None);
+            self.count += 1;
+            if self.unbuffered || self.writer.stream_mut().is_full() {
+                // What was lost is counted.
+                let _ = self.write_out(cx);
+            } else {
+                (self.fresh, self.waits) = (true, true);
             }
         }
-        if self.unbuffered && self.writer.flush().is_err() {
-            unwritten = batch.len() as u64;
-        }
-        self.unwritten += unwritten;
-        // With an output they go on, written or not.
         if !cx.has_output(0) {
-            if unwritten > 0 {
-                cx.count_drops(unwritten, NOT_WRITTEN);
-            }
             cx.free(batch);
         }
     }
@@ -128,18 +180,20 @@ impl Element for ToDump {
     }
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
-        if !cx.pulls(0) || cx.has_output(0) {
-            return Progress::Finished;
+        if cx.pulls(0) && !cx.has_output(0) {
+            let mut batch = cx.take_batch();
+            cx.pull(0, budget, &mut batch);
+            self.push(0, &mut batch, cx);
+            cx.put_batch(batch);
         }
-        let mut batch = cx.take_batch();
-        let count = cx.pull(0, budget, &mut batch);
-        self.push(0, &mut batch, cx);
-        cx.put_batch(batch);
-        if count > 0 {
-            Progress::Worked
-        } else {
-            Progress::Idle
+        // Perhaps more comes; if not, it does not wait for more.
+        if std::mem::take(&mut self.fresh) {
+            return Progress::Worked;
         }
+        if self.waits {
+            let _ = self.write_out(cx);
+        }
+        Progress::Idle
     }
 
     fn handlers(&self) -> &'static [Handler] {
@@ -155,13 +209,16 @@ impl Element for ToDump {
         }
     }
 
-    fn write(&mut self, handler: &str, _: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+    fn write(&mut self, handler: &str, _: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
         match handler {
             "flush" => self
-                .writer
-                .flush()
+                .write_out(cx)
                 .map_err(|error| HandlerError::new(format!("`{}`: {error}", self.name)))?,
-            "reset_counts" => (self.count, self.unwritten) = (0, 0),
+            "reset_counts" => {
+                // What is gathered was counted before.
+                let _ = self.write_out(cx);
+                (self.count, self.unwritten) = (0, 0);
+            }
             _ => return Err(HandlerError::unknown(handler)),
         }
         Ok(())
