@@ -270,3 +270,24 @@ fn what_nobody_has_room_for_waits_in_the_kernel() {
     assert!(said.contains("queued 100"), "{said}");
     assert_eq!(handlers.map(|it| answer(&said, it)), [FRAMES, 0, 0, 0]);
 }
+
+#[test]
+fn who_feeds_a_tap_that_is_taken_away_goes_on_and_its_packets_are_counted() {
+    let Ok(net) = Net::new().map_err(|why| skip(&why)) else {
+        return;
+    };
+    let host = net.host("host").unwrap();
+    // It ends once many more packets are lost than wait anywhere.
+    let text = "InfiniteSource -> t :: KernelTap(10.0.0.1/24, DEVNAME tap0) -> Discard;
+        Script(label up, wait 10ms, goto up $(ne $(t.state) removed), set lost $(add $(t.drops) 100000),
+               label gone, wait 10ms, goto gone $(lt $(t.drops) $lost), stop);";
+    let mut command = graph(&host, text);
+    let mut running = host
+        .spawn(command.args(["-h", "t.state", "-h", "t.drop_reasons"]))
+        .unwrap();
+    running.wait_for("running").unwrap();
+    host.ip("link del tap0").unwrap();
+    let said = running.finish().unwrap();
+    assert!(said.contains("t.state:\nremoved\n"), "{said}");
+    assert!(said.contains(" device failed\n"), "{said}");
+}
