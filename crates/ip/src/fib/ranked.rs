@@ -6,12 +6,14 @@
 
 use core::net::Ipv6Addr;
 
+use waypost_wire::prefetch::prefetch_read;
+
 use super::NextHop;
-use super::dense::{GROUP, prefetch_place};
+use super::dense::GROUP;
 use super::entry::{Entry, LINK};
 use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment};
 use super::store::{LINE, SEGMENT_LINES, word};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Words before the entries.
 pub(super) const HEADER: usize = 10;
@@ -127,13 +129,7 @@ pub(super) fn place<S: Segment>(view: &[S], line: u32, octet: u8) -> u32 {
     let Some(segment) = view.get((line / SEGMENT_LINES) as usize) else {
         return 0;
     };
-    let words = segment.words();
-    // No sum, and no word beyond the block's first line: the compiler sees that it needs no check.
-    let base = (line % SEGMENT_LINES) as usize * LINE;
-    let (n, bit) = (usize::from(octet / 32), octet % 32);
-    let starts = words[base | n].load(Ordering::Relaxed) & (u32::MAX >> (31 - bit));
-    let before = words[base | 8 | (n / 4)].load(Ordering::Relaxed) >> (n % 4 * 8) & 0xff;
-    line * LINE as u32 + HEADER as u32 - 1 + before + starts.count_ones()
+    line * LINE as u32 + rank(segment.words(), base(line), octet) as u32
 }
 
 pub(super) fn lookup<S: Segment>(view: &[S], addr: Ipv6Addr) -> Option<NextHop> {
@@ -163,36 +159,45 @@ pub(super) fn lookup_batch<S: Segment>(
 #[inline(always)]
 fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<NextHop>]) {
     const { assert!(GROUP.is_power_of_two() && GROUP <= 256) };
+    let Some(first) = view.first() else {
+        return;
+    };
     let mut entries = [0u32; GROUP];
-    let mut places = [0u32; GROUP];
+    // The segment of the block that an entry links, and the place of the next entry in it.
+    let mut segments = [first.words(); GROUP];
+    let mut places = [0u16; GROUP];
     // Which addresses have not come to a leaf.
     let mut open = [0u8; GROUP];
     let mut count = 0;
-    for (n, (addr, entry)) in addrs.iter().zip(&mut entries).enumerate() {
-        *entry = word(view, top(&addr.octets()));
+    for (n, addr) in addrs.iter().enumerate().take(GROUP) {
+        entries[n] = word(view, top(&addr.octets()));
         open[count % GROUP] = n as u8;
-        count += (*entry >> 31) as usize;
-        prefetch_below(view, *entry);
+        count += (entries[n] >> 31) as usize;
+        segments[n] = below(view, entries[n]).unwrap_or(first.words());
     }
     for level in 2..16 {
         if count == 0 {
             break;
         }
-        for (n, place) in open[..count].iter().zip(&mut places) {
+        for n in &open[..count] {
             let n = usize::from(*n) % GROUP;
             let octet = addrs.get(n).map_or(0, |addr| addr.octets()[level]);
-            *place = self::place(view, entries[n] & !LINK, octet);
+            let words = segments[n];
+            let place = (base(entries[n]) + rank(words, base(entries[n]), octet)) % SEGMENT_WORDS;
+            places[n] = place as u16;
             // In the first line it is at hand; nor does it cost to ask again.
-            prefetch_place(view, *place);
+            prefetch_read(&words[place]);
         }
         let mut still = 0;
         for k in 0..count {
             let n = open[k % GROUP];
-            let entry = word(view, places[k % GROUP]);
-            entries[usize::from(n) % GROUP] = entry;
+            let at = usize::from(n) % GROUP;
+            let entry =
+                segments[at][usize::from(places[at]) % SEGMENT_WORDS].load(Ordering::Acquire);
+            entries[at] = entry;
             open[still % GROUP] = n;
             still += (entry >> 31) as usize;
-            prefetch_below(view, entry);
+            segments[at] = below(view, entry).unwrap_or(first.words());
         }
         count = still;
     }
@@ -201,11 +206,30 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
     }
 }
 
-/// Asks for the first line of the block that an entry links; of the table, if it links none.
+/// The segment of the block that an entry links, whose first line is asked for; of the table, if it links none.
 #[inline(always)]
-fn prefetch_below<S: Segment>(view: &[S], entry: u32) {
+fn below<S: Segment>(view: &[S], entry: u32) -> Option<&[AtomicU32; SEGMENT_WORDS]> {
     let link = ((entry as i32) >> 31) as u32;
-    prefetch_place(view, link & entry.wrapping_mul(LINE as u32));
+    let line = link & entry & !LINK;
+    let words = view.get((line / SEGMENT_LINES) as usize)?.words();
+    prefetch_read(&words[base(line)]);
+    Some(words)
+}
+
+/// The first word, in its segment, of the block that an entry links.
+#[inline(always)]
+const fn base(entry: u32) -> usize {
+    (entry % SEGMENT_LINES) as usize * LINE
+}
+
+/// Which word of the block in the lines from `base` on is the entry for an octet.
+#[inline(always)]
+fn rank(words: &[AtomicU32; SEGMENT_WORDS], base: usize, octet: u8) -> usize {
+    // No sum, and no word beyond the block's first line: the compiler sees that it needs no check.
+    let (n, bit) = (usize::from(octet / 32), octet % 32);
+    let starts = words[base | n].load(Ordering::Relaxed) & (u32::MAX >> (31 - bit));
+    let before = words[base | 8 | (n / 4)].load(Ordering::Relaxed) >> (n % 4 * 8) & 0xff;
+    HEADER - 1 + (before + starts.count_ones()) as usize
 }
 
 #[inline(always)]
