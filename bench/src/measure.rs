@@ -1,6 +1,7 @@
 //! Cases that take turns, and the medians of their turns.
 
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::time::Instant;
 
 use crate::cycles;
@@ -84,6 +85,7 @@ pub(crate) fn take_turns(
     cases.retain(|case| settings.wants(&case.group) || settings.wants(&case.name));
     let mut samples: Vec<Vec<Sample>> = cases.iter().map(|_| Vec::new()).collect();
     let count = cases.len();
+    let shows_progress = std::io::stderr().is_terminal();
     for turn in 0..=settings.turns {
         // Whoever begins differs from turn to turn.
         for at in (0..count).map(|at| (at + turn as usize) % count) {
@@ -97,9 +99,13 @@ pub(crate) fn take_turns(
                 samples[at].push(sample);
             }
         }
-        eprint!("\r{turn} of {} turns", settings.turns);
+        if shows_progress {
+            eprint!("\r{turn} of {} turns", settings.turns);
+        }
     }
-    eprint!("\r                      \r");
+    if shows_progress {
+        eprint!("\r                      \r");
+    }
     let mut rows: Vec<Row> = Vec::new();
     for (case, samples) in cases.iter().zip(&mut samples) {
         samples.sort_by(|a, b| a.nanoseconds.total_cmp(&b.nanoseconds));

@@ -159,12 +159,12 @@ pub(super) fn lookup_batch<S: Segment>(
 #[inline(always)]
 fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<NextHop>]) {
     const { assert!(GROUP.is_power_of_two() && GROUP <= 256) };
-    let Some(first) = view.first() else {
+    let Some(first) = view.first().map(Segment::words) else {
         return;
     };
     let mut entries = [0u32; GROUP];
     // The segment of the block that an entry links, and the place of the next entry in it.
-    let mut segments = [first.words(); GROUP];
+    let mut segments = [first; GROUP];
     let mut places = [0u16; GROUP];
     // Which addresses have not come to a leaf.
     let mut open = [0u8; GROUP];
@@ -173,7 +173,7 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
         entries[n] = word(view, top(&addr.octets()));
         open[count % GROUP] = n as u8;
         count += (entries[n] >> 31) as usize;
-        segments[n] = below(view, entries[n]).unwrap_or(first.words());
+        segments[n] = below(view, entries[n]).unwrap_or(first);
     }
     for level in 2..16 {
         if count == 0 {
@@ -197,7 +197,7 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
             entries[at] = entry;
             open[still % GROUP] = n;
             still += (entry >> 31) as usize;
-            segments[at] = below(view, entry).unwrap_or(first.words());
+            segments[at] = below(view, entry).unwrap_or(first);
         }
         count = still;
     }
