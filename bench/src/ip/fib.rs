@@ -6,6 +6,9 @@ use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
+use waypost::elements::ip::RouteMemory;
+use waypost_ip::fib::Segments;
+
 use super::array::Array;
 use super::pieces::Ring;
 use super::routes::{Addrs, Routed, Routes, addrs};
@@ -17,6 +20,7 @@ use crate::report::Report;
 /// How many addresses are looked up at once.
 const BATCH: usize = 64;
 const BATCHED: &str = "waypost, batched";
+const HUGE: &str = "waypost, batched, in huge pages";
 const SINGLE: &str = "waypost, one by one";
 const ARRAY: &str = "array of 64 MiB, read";
 
@@ -44,6 +48,7 @@ fn lookups<A: Routed + Peers>(
     let kinds = ["uniform", "in prefixes", "4096 hot"].map(|kind| look_up(group, kind));
     let names = [
         BATCHED,
+        HUGE,
         SINGLE,
         ARRAY,
         A::Trie::NAME,
@@ -54,13 +59,15 @@ fn lookups<A: Routed + Peers>(
         return Ok(());
     }
     let kinds = addrs(routes);
-    let ours = Rc::new(Ours::build(routes)?);
+    let ours = Rc::new(Ours::<A>::build(routes)?);
+    let huge = Rc::new(Ours::<A, RouteMemory>::build(routes)?);
     let trie = Rc::new(A::Trie::build(routes)?);
     let poptrie = Rc::new(A::Poptrie::build(routes)?);
     let bitmap = Rc::new(A::Bitmap::build(routes)?);
     for kind in &kinds {
         let hops = one_by_one(&*ours, kind);
-        agree("one by one", &hops, batched(&ours, kind))?;
+        agree(BATCHED, &hops, batched(&ours, kind))?;
+        agree(HUGE, &hops, batched(&huge, kind))?;
         agree(A::Trie::NAME, &hops, one_by_one(&*trie, kind))?;
         agree(A::Poptrie::NAME, &hops, one_by_one(&*poptrie, kind))?;
         agree(A::Bitmap::NAME, &hops, one_by_one(&*bitmap, kind))?;
@@ -69,16 +76,8 @@ fn lookups<A: Routed + Peers>(
     let mut cases = Vec::new();
     for kind in &kinds {
         let group = look_up(group, kind.kind);
-        cases.push(case(&group, BATCHED, BATCH, kind, {
-            let ours = ours.clone();
-            move |addrs| {
-                let mut hops = [None; BATCH];
-                for batch in addrs.chunks(BATCH) {
-                    ours.reader.lookup_batch(batch, &mut hops);
-                    black_box(&hops);
-                }
-            }
-        }));
+        cases.push(case(&group, BATCHED, BATCH, kind, in_batches(&ours)));
+        cases.push(case(&group, HUGE, BATCH, kind, in_batches(&huge)));
         cases.push(single(&group, SINGLE, kind, &ours));
         let addrs: &dyn Any = &kind.addrs;
         if let Some((array, addrs)) = array.clone().zip(addrs.downcast_ref::<Rc<[Ipv4Addr]>>()) {
@@ -99,6 +98,18 @@ fn lookups<A: Routed + Peers>(
 
 fn look_up(group: &str, kind: &str) -> String {
     format!("{group}, look-up, {kind}")
+}
+
+/// Looks up by the batch.
+fn in_batches<A: Routed, M: Segments + 'static>(table: &Rc<Ours<A, M>>) -> impl Fn(&[A]) + 'static {
+    let table = table.clone();
+    move |addrs| {
+        let mut hops = [None; BATCH];
+        for batch in addrs.chunks(BATCH) {
+            table.reader.lookup_batch(batch, &mut hops);
+            black_box(&hops);
+        }
+    }
 }
 
 /// A table that takes one address at a time.
@@ -137,7 +148,7 @@ fn one_by_one<A: Routed>(table: &impl Table<A>, addrs: &Addrs<A>) -> Vec<Option<
     addrs.addrs.iter().map(|addr| table.find(*addr)).collect()
 }
 
-fn batched<A: Routed>(table: &Ours<A>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
+fn batched<A: Routed, M: Segments>(table: &Ours<A, M>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
     let mut hops = vec![None; addrs.addrs.len()];
     for (addrs, hops) in addrs.addrs.chunks(BATCH).zip(hops.chunks_mut(BATCH)) {
         table.reader.lookup_batch(addrs, hops);

@@ -12,9 +12,10 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
-use waypost_ip::flow::{FlowConfig, FlowKey, Found, GrowingFlows, VecFlowTable};
+use waypost_ip::flow::{FlowConfig, FlowKey, FlowStorage, FlowTable, Found, GrowingFlows};
 use waypost_wire::{Duration, Instant, IpProtocol};
 
+use super::huge::HugeFlows;
 use super::pieces::{self, PIECE, Ring};
 use super::routes::{HOT, Random};
 use super::{short, wants_any};
@@ -23,10 +24,11 @@ use crate::memory;
 use crate::report::Report;
 
 type Key = FlowKey<Ipv4Addr>;
-type Flows = VecFlowTable<Ipv4Addr, ()>;
+type Flows<S> = FlowTable<Ipv4Addr, (), S>;
 type Map<S> = HashMap<(u64, u64), u32, S>;
 
 const BATCHED: &str = "waypost, batched";
+const HUGE: &str = "waypost, batched, in huge pages";
 const SINGLE: &str = "waypost, one by one";
 const DEFAULT: &str = "hashbrown";
 const KEYED: &str = "hashbrown, our keyed hash";
@@ -52,7 +54,7 @@ pub(super) fn add(
         if !wants_any(
             settings,
             &groups,
-            &[BATCHED, SINGLE, "waypost", DEFAULT, KEYED],
+            &[BATCHED, HUGE, SINGLE, "waypost", DEFAULT, KEYED],
         ) {
             continue;
         }
@@ -75,13 +77,18 @@ fn lookups(
     let mut random = Random::new(0x5eed);
     let flows: Vec<Key> = (0..count).map(|_| key(&mut random)).collect();
     let (table, octets) = memory::kept_by(|| {
-        let mut table = empty(count);
+        let mut table = empty(GrowingFlows, count);
         let entered = flows
             .iter()
             .try_for_each(|flow| enter(&mut table, Instant::ZERO, *flow));
         entered.map(|()| table)
     });
     let table = Rc::new(RefCell::new(table?));
+    let mut huge = empty(HugeFlows, count);
+    for flow in &flows {
+        enter(&mut huge, Instant::ZERO, *flow)?;
+    }
+    let huge = Rc::new(RefCell::new(huge));
     let (map, map_octets) = memory::kept_by(|| filled(DefaultHashBuilder::default(), &flows));
     let keyed = filled(Keyed::new(0x5eed), &flows);
     for (name, octets) in [("waypost", octets), (DEFAULT, map_octets)] {
@@ -122,15 +129,16 @@ fn lookups(
             });
         };
         let ring = || Ring::new(asked.into());
-        case(BATCHED, 64, batched::<64>(&table, ring(), false));
+        case(BATCHED, 64, batched::<_, 64>(&table, ring(), false));
+        case(HUGE, 64, batched::<_, 64>(&huge, ring(), false));
         case(
             "waypost, batched, packet noted",
             64,
-            batched::<64>(&table, ring(), true),
+            batched::<_, 64>(&table, ring(), true),
         );
-        case(BATCHED, 32, batched::<32>(&table, ring(), false));
+        case(BATCHED, 32, batched::<_, 32>(&table, ring(), false));
         let unknown = asked.iter().map(|key| key.in_zone(7)).collect();
-        let unknown = batched::<64>(&table, Ring::new(unknown), false);
+        let unknown = batched::<_, 64>(&table, Ring::new(unknown), false);
         case("waypost, batched, none there", 64, unknown);
         let (mut ring_, single) = (ring(), table.clone());
         case(
@@ -155,7 +163,11 @@ fn lookups(
 type Turn = Box<dyn FnMut() -> Result<Sample, String>>;
 
 /// Looks up batches; if `noted`, tells the table of each packet, too.
-fn batched<const N: usize>(table: &Rc<RefCell<Flows>>, mut ring: Ring<Key>, noted: bool) -> Turn {
+fn batched<S: FlowStorage<Ipv4Addr, ()> + 'static, const N: usize>(
+    table: &Rc<RefCell<Flows<S>>>,
+    mut ring: Ring<Key>,
+    noted: bool,
+) -> Turn {
     let table = table.clone();
     Box::new(move || {
         let mut table = table.borrow_mut();
@@ -197,7 +209,7 @@ fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result
         });
     };
     let mut random = Random::new(0xf10e);
-    let mut table = empty(count + 1);
+    let mut table = empty(GrowingFlows, count + 1);
     let life = table.config().timeouts.udp_unreplied;
     let apart = Duration::from_nanos(life.as_nanos() / count as u64);
     let mut now = Instant::ZERO;
@@ -268,9 +280,9 @@ fn moving<S: BuildHasher + 'static>(hasher: S, count: usize) -> Turn {
     })
 }
 
-fn empty(count: usize) -> Flows {
-    VecFlowTable::new(
-        GrowingFlows,
+fn empty<S: FlowStorage<Ipv4Addr, ()>>(storage: S, count: usize) -> Flows<S> {
+    Flows::new(
+        storage,
         FlowConfig {
             flows: count,
             half_open: count,
@@ -281,7 +293,11 @@ fn empty(count: usize) -> Flows {
     )
 }
 
-fn enter(table: &mut Flows, now: Instant, flow: Key) -> Result<(), String> {
+fn enter<S: FlowStorage<Ipv4Addr, ()>>(
+    table: &mut Flows<S>,
+    now: Instant,
+    flow: Key,
+) -> Result<(), String> {
     let entered = table.insert(now, flow, flow.reversed(), None, ());
     entered.map(drop).map_err(|refusal| refusal.to_string())
 }

@@ -9,6 +9,7 @@ mod build;
 mod churn;
 mod fib;
 mod flow;
+mod huge;
 mod neighbor;
 mod pieces;
 mod reader;

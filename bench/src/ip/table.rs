@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use ip_network_table_deps_treebitmap::IpLookupTable;
 use poptrie::Poptrie;
 use prefix_trie::PrefixMap;
-use waypost_ip::fib::{Fib, FibAddr, FibFull, FibReader, NextHop};
+use waypost_ip::fib::{Fib, FibAddr, FibFull, FibLimits, FibReader, Heap, NextHop, Segments};
 use waypost_wire::Prefix;
 
 use super::routes::Route;
@@ -31,13 +31,13 @@ pub(super) trait Table<A: FibAddr>: Sized + 'static {
 }
 
 /// Ours, with a worker's reader, which is renewed now and then.
-pub(super) struct Ours<A: FibAddr> {
-    pub(super) fib: Fib<A>,
-    pub(super) reader: FibReader<A>,
+pub(super) struct Ours<A: FibAddr, M: Segments = Heap> {
+    pub(super) fib: Fib<A, M>,
+    pub(super) reader: FibReader<A, M::Segment>,
     changes: u32,
 }
 
-impl<A: FibAddr> Ours<A> {
+impl<A: FibAddr, M: Segments> Ours<A, M> {
     fn changed(&mut self) {
         self.changes += 1;
         if self.changes.is_multiple_of(READER_RENEWED) {
@@ -51,11 +51,12 @@ pub(super) fn next_hop(hop: u32) -> Result<NextHop, String> {
     NextHop::new(hop).ok_or_else(|| format!("{hop} is too great for a next hop"))
 }
 
-impl<A: FibAddr> Table<A> for Ours<A> {
+impl<A: FibAddr, M: Segments + Default + 'static> Table<A> for Ours<A, M> {
     const NAME: &'static str = "waypost";
 
     fn build(routes: &[Route<A>]) -> Result<Self, String> {
-        let mut fib = Fib::new();
+        let mut fib =
+            Fib::over(M::default(), FibLimits::default()).map_err(|full| full.to_string())?;
         for &(prefix, hop) in routes {
             fib.insert(prefix, next_hop(hop)?)
                 .map_err(|full| full.to_string())?;

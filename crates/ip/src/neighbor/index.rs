@@ -27,7 +27,7 @@ impl<A: Ip> Bucket<A> {
     };
 }
 
-/// Linear probing, at most half full, deletion by shifting back: no place is ever wasted on a grave.
+/// Linear probing, at most half full, a quarter where it is small and can grow, deletion by shifting back: no place is ever wasted on a grave.
 #[derive(Clone, Debug)]
 pub(super) struct Index<A, S> {
     buckets: S,
@@ -61,14 +61,14 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
     /// The address to send to at once, if there is one.
     #[inline]
     pub(super) fn ready(&self, addr: A) -> Option<MacAddr> {
-        let bucket = self.buckets.items().get(self.find(addr)?)?;
+        let (_, bucket) = self.search(addr)?;
         bucket.ready.then_some(bucket.mac)
     }
 
     /// The place of a neighbour in the table.
     #[inline]
     pub(super) fn entry(&self, addr: A) -> Option<u32> {
-        Some(self.buckets.items().get(self.find(addr)?)?.entry)
+        Some(self.search(addr)?.1.entry)
     }
 
     /// Tells the fast path what it may answer.
@@ -84,6 +84,13 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
     /// Whether the next address needs [`double`](Self::double) first.
     pub(super) fn is_full(&self) -> bool {
         (self.len + 1) * 2 > self.mask + 1
+    }
+
+    /// Whether [`double`](Self::double) is of use before the next address: when full, and while small at half of that, since a
+    /// look-up that finds its address in the first place costs no wrong guess of a branch.
+    pub(super) fn is_crowded(&self) -> bool {
+        let is_small = self.mask < 1024;
+        is_small && (self.len + 1) * 4 > self.mask + 1 || self.is_full()
     }
 
     /// Adds an address that is not there yet, to an index that is not full.
@@ -145,15 +152,20 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
 
     #[inline]
     fn find(&self, addr: A) -> Option<usize> {
+        Some(self.search(addr)?.0)
+    }
+
+    #[inline]
+    fn search(&self, addr: A) -> Option<(usize, &Bucket<A>)> {
         let buckets = self.buckets.items();
         let mut place = self.home(addr);
         loop {
             let bucket = buckets.get(place)?;
+            if bucket.addr == addr && bucket.entry != NIL {
+                return Some((place, bucket));
+            }
             if bucket.entry == NIL {
                 return None;
-            }
-            if bucket.addr == addr {
-                return Some(place);
             }
             place = (place + 1) & self.mask;
         }
