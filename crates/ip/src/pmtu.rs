@@ -10,8 +10,10 @@
 //!   ([`no_progress`](PmtuCache::no_progress); RFC 5927 §7.2).
 //! - No report raises an estimate (RFC 1191 §3, RFC 8201 §4), and each that an old router sends without an MTU
 //!   lowers it by a good step, so that there is an end to them (RFC 1191 §3).
-//! - Reports that are not proven are limited in number, do not push out paths that are, and none lowers an
-//!   estimate below the least that the version of IP allows.
+//! - Reports that are not proven are limited in rate, do not push out paths that are, and none lowers an
+//!   estimate below the least that the version of IP allows. Nor do small steps go on for ever: after a few, each
+//!   goes down to the next usual MTU at least. None is ignored for what others said before it, so that nobody can
+//!   shut out the truth by forging reports of a little less.
 //!
 //! An estimate is forgotten 10 minutes after the last report, or as configured (RFC 1191 §6.3, RFC 8201 §5.3;
 //! [`expire`](PmtuCache::expire)): what is sent then is as long as the first link carries, which tries again whether
@@ -162,6 +164,7 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
         if let Some(entry) = self.table.at_mut(index) {
             entry.mtu = Some(mtu);
             entry.pending = None;
+            entry.changes = 0;
         }
         self.table.refresh(index, Class::Proven, self.latest);
         true
@@ -259,23 +262,25 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
         judge: impl FnOnce(u32) -> Belief,
     ) -> Result<Reported, Ignored> {
         let found = self.table.find(path).and_then(|index| self.table.at(index));
-        let changes = found.map_or(0, |entry| entry.changes);
+        let is_often = found.is_some_and(|entry| entry.changes >= self.config.changes_each);
         let estimate = found.and_then(|entry| entry.mtu);
         let current = estimate.map_or(link_mtu, |mtu| mtu.min(link_mtu));
-        let mtu = report.claim::<A>(current, &self.config)?;
+        let claimed = report.claim::<A>(current, &self.config)?;
+        let mut mtu = claimed;
         let lowers = mtu < current;
         if !lowers && estimate.is_none() {
             return Err(Ignored::NotSmaller);
         }
-        if lowers && changes >= self.config.changes_each {
-            return Err(Ignored::TooManyChanges);
-        }
-        let class = match judge(mtu) {
+        let class = match judge(claimed) {
             Belief::Refuse => return Err(Ignored::Refused),
             Belief::Doubt if !lowers => return Err(Ignored::NotSmaller),
             belief @ (Belief::Doubt | Belief::Likely) => {
                 if !self.bucket.take(1, now) {
                     return Err(Ignored::RateLimit);
+                }
+                if lowers && is_often {
+                    mtu = claim::coarse::<A>(claimed, current, &self.config);
+                    self.counters.coarse += u64::from(mtu < claimed);
                 }
                 if belief == Belief::Doubt {
                     return self.hold(now, path, mtu);
@@ -288,7 +293,8 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
         let index = self.enter(path, class).ok_or(Ignored::NoRoom)?;
         if let Some(entry) = self.table.at_mut(index) {
             entry.mtu = Some(mtu);
-            entry.changes = entry.changes.saturating_add(u8::from(lowers));
+            let counts = lowers && class == Class::Doubtful;
+            entry.changes = entry.changes.saturating_add(u8::from(counts));
             entry.pending = entry.pending.filter(|pending| *pending < mtu);
         }
         self.table.refresh(index, class, self.latest);

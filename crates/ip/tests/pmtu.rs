@@ -261,14 +261,71 @@ fn estimates_age_and_are_tried_again() {
     assert_eq!(again, Reported::Lowered { mtu: 1450 });
 }
 
+/// Forged reports, each of a little less than the last, neither shut out what is true nor go on for ever.
 #[test]
-fn an_estimate_changes_only_so_often() {
+fn forged_steps_do_not_shut_out_the_truth() {
+    // What may be true as well goes down to the next usual MTU; what is certain to where it is.
+    for (belief, mtu) in [(Belief::Likely, 508), (Belief::Proven, 1000)] {
+        let mut cache = cache(PmtuConfig::default());
+        for mtu in (1401..1500).rev() {
+            report(&mut cache, 1, A4, mtu, Belief::Likely);
+        }
+        assert_eq!(cache.mtu(A4), Some(1006));
+        let truth = report(&mut cache, 2, A4, 1000, belief);
+        assert_eq!(truth, Reported::Lowered { mtu });
+    }
+}
+
+#[test]
+fn forged_steps_come_to_an_end() {
+    let mut cache = cache(PmtuConfig::default());
+    let config = PmtuConfig::default();
+    let mut lowered = 0;
+    for mtu in (68..1500).rev() {
+        if let Reported::Lowered { mtu: to } = report(&mut cache, 1, A4, mtu, Belief::Likely) {
+            lowered += 1;
+            // Small steps first, then from one usual MTU to the next.
+            let coarse = [1006, 508, 296, 68].contains(&to);
+            assert_eq!(coarse, lowered > u32::from(config.changes_each), "{to}");
+        }
+    }
+    assert_eq!(lowered, 16 + 4);
+    assert_eq!(cache.counters().coarse, 4);
+    assert_eq!(cache.mtu(A4), Some(68));
+}
+
+#[test]
+fn what_is_proven_is_believed_however_often() {
     let mut cache = cache(PmtuConfig::default());
     for mtu in (1000..1500).rev() {
-        report(&mut cache, 1, A4, mtu, Belief::Proven);
+        let lowered = report(&mut cache, 1, A4, mtu, Belief::Proven);
+        assert_eq!(lowered, Reported::Lowered { mtu });
     }
-    assert_eq!(cache.mtu(A4), Some(1500 - 16));
-    assert_eq!(cache.counters().ignored(Ignored::TooManyChanges), 500 - 16);
+    assert_eq!(cache.counters().coarse, 0);
+}
+
+#[test]
+fn doubtful_steps_come_to_an_end() {
+    let mut cache = cache(PmtuConfig::default());
+    for mtu in (1400..1500).rev() {
+        report(&mut cache, 1, A4, mtu, Belief::Doubt);
+        cache.no_progress(at(1), A4);
+        if cache.mtu(A4).unwrap() < 1484 {
+            break;
+        }
+    }
+    assert_eq!(cache.mtu(A4), Some(1006));
+}
+
+#[test]
+fn a_probe_begins_anew() {
+    let mut cache = cache(PmtuConfig::default());
+    for mtu in (1484..1500).rev() {
+        report(&mut cache, 1, A4, mtu, Belief::Likely);
+    }
+    assert!(cache.probed(at(2), A4, 1450));
+    let fine = report(&mut cache, 3, A4, 1449, Belief::Likely);
+    assert_eq!(fine, Reported::Lowered { mtu: 1449 });
 }
 
 #[test]
@@ -446,9 +503,17 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                 };
                 let lowers = mtu < current;
                 let nothing = !lowers && known.mtu.is_none();
-                if nothing || lowers && known.changes >= 3 || belief == Belief::Refuse {
+                if nothing || belief == Belief::Refuse {
                     continue;
                 }
+                // What is not proven goes down by a usual MTU at least, after a few times.
+                let is_coarse = lowers && known.changes >= 3 && belief != Belief::Proven;
+                let below = plateaus.into_iter().find(|it| *it < current).unwrap_or(0);
+                let mtu = if is_coarse {
+                    mtu.min(below).max(least)
+                } else {
+                    mtu
+                };
                 let mut next = known;
                 if belief == Belief::Doubt {
                     if !lowers {
@@ -458,7 +523,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                 } else {
                     next.mtu = Some(mtu);
                     next.since = now;
-                    next.changes += u8::from(lowers);
+                    next.changes += u8::from(lowers && belief != Belief::Proven);
                     next.pending = next.pending.filter(|pending| *pending < mtu);
                 }
                 model.insert(to, next);
@@ -488,6 +553,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
                 cache.probed(at(now), address(to), mtu);
                 let known = model.entry(to).or_default();
                 (known.mtu, known.pending, known.since) = (Some(mtu), None, now);
+                known.changes = 0;
             }
             Op::Remove(to) => {
                 prop_assert_eq!(cache.remove(address(to)), model.remove(&to).is_some());

@@ -60,6 +60,13 @@ impl TooBig {
     }
 }
 
+/// What is taken of a claim about a path whose estimate was lowered often: no more than the next usual MTU, so
+/// that there is an end to it.
+pub(super) fn coarse<A: Ip>(claimed: u32, current: u32, config: &PmtuConfig) -> u32 {
+    let plateau = plateau_below(current).unwrap_or(0);
+    claimed.min(plateau.max(least::<A>(config)))
+}
+
 /// What no report lowers an estimate below (RFC 1191 §3, RFC 8201 §4).
 fn least<A: Ip>(config: &PmtuConfig) -> u32 {
     let least = match A::VERSION {

@@ -19,7 +19,8 @@ pub struct PmtuConfig {
     pub rate: u64,
     /// As many at once.
     pub burst: u32,
-    /// How often one estimate may be lowered until it is tried anew. The table of plateaus has 11.
+    /// How often reports that are not proven may lower one estimate by as little as they like, until it is tried
+    /// anew. Each that follows goes down to the next usual MTU at least, of which there are 11 (RFC 1191 §7).
     pub changes_each: u8,
     /// A secret that decides where paths lie in the table; from a source of entropy.
     pub seed: u64,
@@ -53,15 +54,13 @@ pub enum Ignored {
     Refused,
     /// Too many reports, none of them proven, came in a short time.
     RateLimit,
-    /// The estimate was lowered too often.
-    TooManyChanges,
     /// There is no room, and it is not proven enough for another to go.
     NoRoom,
 }
 
 impl Ignored {
     /// How many reasons there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 6;
 
     /// The name of the reason's counter.
     pub const fn name(self) -> &'static str {
@@ -71,7 +70,6 @@ impl Ignored {
             Self::BelowLeast => "pmtu-below-least",
             Self::Refused => "pmtu-refused",
             Self::RateLimit => "pmtu-rate-limit",
-            Self::TooManyChanges => "pmtu-too-many-changes",
             Self::NoRoom => "pmtu-no-room",
         }
     }
@@ -90,6 +88,9 @@ pub struct PmtuCounters {
     pub received: u64,
     /// Reports that lowered an estimate, or showed that it still holds.
     pub accepted: u64,
+    /// Reports, of those accepted or waiting, that lowered an estimate further than they said, since it had been
+    /// lowered [`changes_each`](PmtuConfig::changes_each) times.
+    pub coarse: u64,
     /// Reports that wait to be confirmed or refuted.
     pub pending: u64,
     /// Of those, the ones that were confirmed: nothing got through.
