@@ -11,7 +11,8 @@
 //! - A fragment that is all of its datagram is whole at once, whatever else is held (RFC 6946 §4, RFC 8200 §4.5).
 //! - All is bounded: datagrams, fragments, fragments of one datagram, octets, time. Where one more needs room,
 //!   the oldest datagram goes of that source which uses most (an address of IPv4, a /64 of IPv6): a flood from
-//!   one source pushes out itself (RFC 4787 §11, REQ-14a).
+//!   one source pushes out itself (RFC 4787 §11, REQ-14a). Of sources that use the same, the one goes that has done so
+//!   the longest.
 //!
 //! One table serves one zone: link-local addresses of several links need a table for each. The header of a
 //! packet of IPv4 is to be checked before (RFC 1812 §5.2.2).

@@ -476,6 +476,14 @@ fn a_flood_from_many_sources_stays_within_its_bounds() {
                 let all = data(32, n);
                 let now = at(n as u64 / 100);
                 input(&mut table, now, A::fragment(good(0, true), &all[..16]));
+                // Others come between them; the sources that were there before go for those.
+                for forged in 0..40 {
+                    let fragment = Told {
+                        source: 0x8000 | (n + forged) as u16,
+                        ..told(forged as u16, 0, true)
+                    };
+                    input(&mut table, now, A::fragment(fragment, &data(16, 0)));
+                }
                 let last = A::fragment(good(16, false), &all[16..]);
                 expect_whole(input(&mut table, now, last), &all);
             }

@@ -38,7 +38,8 @@ pub(super) struct Use {
 pub(super) struct Payers<A, S, H> {
     slab: Slab<Payer<A>, S>,
     chains: Chains<H>,
-    classes: [u32; CLASSES],
+    /// The sources of each class, who has been in it longest first.
+    classes: [Ends; CLASSES],
     /// A bit for each class that is not empty.
     occupied: u64,
     limits: Use,
@@ -50,7 +51,7 @@ impl<A: Ip, S: Store<Slot<Payer<A>>>, H: Store<u32>> Payers<A, S, H> {
         Self {
             slab: Slab::new(slots, limits.datagrams),
             chains: Chains::new(heads, limits.datagrams),
-            classes: [NIL; CLASSES],
+            classes: [Ends::EMPTY; CLASSES],
             occupied: 0,
             limits,
             seed,
@@ -95,10 +96,12 @@ impl<A: Ip, S: Store<Slot<Payer<A>>>, H: Store<u32>> Payers<A, S, H> {
         Some(index)
     }
 
-    /// The oldest datagram of one of the largest users, other than `spared`, which a fragment is about to join.
+    /// The oldest datagram of one of the largest users, other than `spared`, which a fragment is about to join. Of
+    /// users that are equal it is the one that has been so the longest: made-up sources push out those made up
+    /// before them, and not who comes last.
     pub(super) fn victim(&self, next_sibling: impl Fn(u32) -> u32, spared: u32) -> Option<u32> {
         let class = self.occupied.checked_ilog2()? as usize;
-        let oldest = self.slab.at(self.classes[class])?.entries.head;
+        let oldest = self.slab.at(self.classes[class].head)?.entries.head;
         let victim = if oldest == spared {
             next_sibling(oldest)
         } else {
@@ -151,15 +154,16 @@ impl<A: Ip, S: Store<Slot<Payer<A>>>, H: Store<u32>> Payers<A, S, H> {
     }
 
     fn enter(&mut self, index: u32, class: usize) {
-        let next = self.classes[class];
+        let prev = self.classes[class].tail;
         if let Some(payer) = self.slab.at_mut(index) {
             payer.class = class;
-            payer.links = Links { prev: NIL, next };
+            payer.links = Links { prev, next: NIL };
         }
-        if let Some(payer) = self.slab.at_mut(next) {
-            payer.links.prev = index;
+        match self.slab.at_mut(prev) {
+            Some(payer) => payer.links.next = index,
+            None => self.classes[class].head = index,
         }
-        self.classes[class] = index;
+        self.classes[class].tail = index;
         self.occupied |= 1 << class;
     }
 
@@ -170,12 +174,13 @@ impl<A: Ip, S: Store<Slot<Payer<A>>>, H: Store<u32>> Payers<A, S, H> {
         let (class, Links { prev, next }) = (payer.class, payer.links);
         match self.slab.at_mut(prev) {
             Some(payer) => payer.links.next = next,
-            None => self.classes[class] = next,
+            None => self.classes[class].head = next,
         }
-        if let Some(payer) = self.slab.at_mut(next) {
-            payer.links.prev = prev;
+        match self.slab.at_mut(next) {
+            Some(payer) => payer.links.prev = prev,
+            None => self.classes[class].tail = prev,
         }
-        if self.classes[class] == NIL {
+        if self.classes[class].head == NIL {
             self.occupied &= !(1 << class);
         }
     }
