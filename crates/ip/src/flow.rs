@@ -214,7 +214,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             return Err(self.refuse(FlowRefusal::SourceLimit));
         }
         let tracker = Tracker::begin(tcp.filter(|_| original.protocol == IpProtocol::TCP));
-        let evicted = self.make_room(now, tracker.state)?;
+        let evicted = self.make_room(now, tracker.class())?;
         let protocol = original.protocol;
         let Ok(id) = self.slots.insert(now, [original, reply], tracker, data) else {
             return Err(self.refuse(FlowRefusal::TableFull));
@@ -259,7 +259,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             slot.tracker.packet(found.direction, tcp);
             let state = slot.tracker.state;
             if state != before {
-                self.state_changed(index, before);
+                self.state_changed(index);
             }
             return Some(state);
         }
@@ -333,7 +333,9 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         self.limit
     }
 
-    /// How many flows are half open.
+    /// How many flows count as half open: those whose sides have not both shown yet that they want it, also where
+    /// one refused by a RST. A connection that opens again with the ports of another counts as far as the limit
+    /// allows.
     pub fn half_open(&self) -> usize {
         self.slots.count(Class::HalfOpen)
     }
@@ -363,13 +365,13 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         self.counters.refuse(reason)
     }
 
-    /// Makes room for a flow that begins in `state`, if there is none, by ending one.
+    /// Makes room for a flow that begins as one of `class`, if there is none, by ending one.
     fn make_room(
         &mut self,
         now: Instant,
-        state: FlowState,
+        class: Class,
     ) -> Result<Option<Ended<A, D>>, FlowRefusal> {
-        let too_many = state.is_half_open() && self.half_open() >= self.config.half_open;
+        let too_many = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
         if !too_many && self.len() < self.limit {
             return Ok(None);
         }
@@ -393,21 +395,24 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             {
                 return Ok(self.end(index, EndReason::EvictedIdle));
             }
-            self.slots.unlist(index, Class::Settled);
+            self.slots.unlist(index);
             self.slots.list(index, Class::Settled);
         }
         Err(self.refuse(FlowRefusal::TableFull))
     }
 
-    /// Moves a flow to the list of its new state, and its timer if the flow is to end earlier now.
-    fn state_changed(&mut self, index: u32, before: FlowState) {
+    /// Moves a flow to the list of its new class, and its timer if the flow is to end earlier now. One that opens
+    /// again stays among those that close where too many are half open: no flow of the caller's has to go for it,
+    /// and it goes before those that are established.
+    fn state_changed(&mut self, index: u32) {
         let Some(slot) = self.slots.at(index) else {
             return;
         };
-        let class = slot.tracker.state.class();
+        let (before, class) = (slot.class, slot.tracker.class());
         let (timer, deadline) = (slot.timer, deadline(slot, &self.config));
-        if class != before.class() {
-            self.slots.unlist(index, before.class());
+        let is_crowded = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
+        if class != before && !is_crowded {
+            self.slots.unlist(index);
             self.slots.list(index, class);
         }
         if let Some(timer) = timer

@@ -11,7 +11,8 @@ use super::state::FlowTimeouts;
 pub struct FlowConfig {
     /// Most flows.
     pub flows: usize,
-    /// Most flows that are half open. The oldest of them goes for the next.
+    /// Most flows that are half open, those included that a RST ended before they were established. The oldest of
+    /// them goes for the next.
     pub half_open: usize,
     /// Most flows that one source began, the hosts of one prefix being one source; more than
     /// [`flows`](Self::flows) for no limit, which saves the storage of the counts.
@@ -125,7 +126,8 @@ pub enum EndReason {
     Expired,
     /// It was the oldest half-open flow, and the room was needed.
     EvictedHalfOpen,
-    /// It was closing for the longest time, and the room was needed.
+    /// It was closing, or opened again after that while too many were half open, for the longest time, and the
+    /// room was needed.
     EvictedClosing,
     /// It had been silent for long, and the room was needed.
     EvictedIdle,

@@ -88,7 +88,8 @@ impl<'a, A: Ip, D> Flow<'a, A, D> {
         })
     }
 
-    /// What the key of a packet of that direction is after rewriting: the reverse of what comes back.
+    /// What the key of a packet of that direction is after rewriting: the reverse of what comes back, in the zone
+    /// from where that comes.
     #[must_use]
     pub const fn rewritten(&self, direction: Direction) -> FlowKey<A> {
         match direction {

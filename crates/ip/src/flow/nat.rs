@@ -123,7 +123,8 @@ where
 
     /// Enters the flow of a packet from an internal host that belongs to none yet. To another internal
     /// host's external address and port it becomes one between both, each of which sees the other's
-    /// external ones (RFC 4787 §6, RFC 5382 §7.2).
+    /// external ones (RFC 4787 §6, RFC 5382 §7.2), in the zones of both: [`Flow::rewritten`](super::Flow::rewritten)
+    /// says in which one a packet is to go on.
     ///
     /// # Errors
     /// Says why there is no such flow now; counted.
@@ -148,8 +149,10 @@ where
             Mapping::AddressAndPortDependent => None,
         };
         let zone = self.config.external_zone;
-        reply.zone = if far.is_some() { packet.zone } else { zone };
+        reply.zone = zone;
         if let Some(far) = far {
+            // Its packets come, and those to it go, where its own network is.
+            reply.zone = far.zone;
             (reply.source, reply.source_port) = (far.addr, far.port);
         }
         let (external, is_new) = match known {

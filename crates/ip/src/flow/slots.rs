@@ -25,6 +25,8 @@ pub struct FlowSlot<A, D> {
     next: u32,
     pub(super) timer: Option<Key>,
     pub(super) created: Instant,
+    /// In whose list it is.
+    pub(super) class: Class,
     /// Given by the caller; `None` where there is no flow.
     pub(super) data: Option<D>,
 }
@@ -46,6 +48,7 @@ impl<A: Ip, D> FlowSlot<A, D> {
             next: NIL,
             timer: None,
             created: Instant::ZERO,
+            class: Class::HalfOpen,
             data: None,
         }
     };
@@ -149,7 +152,7 @@ impl<S> Slots<S> {
         slot.data = Some(data);
         let generation = slot.generation;
         self.len += 1;
-        self.list(index, tracker.state.class());
+        self.list(index, tracker.class());
         Ok(FlowId { index, generation })
     }
 
@@ -160,9 +163,8 @@ impl<S> Slots<S> {
     {
         let slot = self.at_mut(index)?;
         let data = slot.data.take()?;
-        let class = slot.tracker.state.class();
         slot.generation = slot.generation.wrapping_add(1);
-        self.unlist(index, class);
+        self.unlist(index);
         let free = self.free;
         if let Some(slot) = self.at_mut(index) {
             slot.next = free;
@@ -199,20 +201,21 @@ impl<S> Slots<S> {
             before.next = index;
         }
         if let Some(slot) = self.at_mut(index) {
+            slot.class = class;
             slot.prev = last;
             slot.next = NIL;
         }
     }
 
-    /// Takes a flow out of the list of a class, in which it is.
-    pub(super) fn unlist<A: Ip, D>(&mut self, index: u32, class: Class)
+    /// Takes a flow out of the list in which it is.
+    pub(super) fn unlist<A: Ip, D>(&mut self, index: u32)
     where
         S: Store<FlowSlot<A, D>>,
     {
         let Some(slot) = self.at(index) else {
             return;
         };
-        let (prev, next) = (slot.prev, slot.next);
+        let (class, prev, next) = (slot.class, slot.prev, slot.next);
         match self.at_mut(prev) {
             Some(before) => before.next = next,
             None => self.lists[class as usize].0 = next,

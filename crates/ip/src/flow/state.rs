@@ -51,7 +51,7 @@ impl FlowState {
     }
 
     #[inline]
-    pub(super) const fn class(self) -> Class {
+    const fn class(self) -> Class {
         match self {
             Self::Unreplied | Self::SynSent | Self::SynReceived => Class::HalfOpen,
             Self::Established | Self::HalfClosed { .. } => Class::Settled,
@@ -112,6 +112,16 @@ impl Tracker {
             }
         }
         tracker
+    }
+
+    /// Which flows it is kept with. A RST where nothing was established shows as little as a SYN alone: whoever
+    /// sends both has no more room than who sends one.
+    #[inline]
+    pub(super) const fn class(&self) -> Class {
+        match self.state {
+            FlowState::Reset if !self.confirmed => Class::HalfOpen,
+            state => state.class(),
+        }
     }
 
     fn open(&mut self, header: &TcpHeader) {
@@ -178,7 +188,7 @@ impl Tracker {
                     self.state = FlowState::SynReceived;
                 }
             }
-            // RFC 6146 §3.5.2.2: the connection goes on in spite of the RST.
+            // RFC 6146 §3.5.2.2, RFC 7857 §2.2: the connection goes on in spite of the RST.
             FlowState::Reset if self.confirmed && !flags.contains(TcpFlags::SYN) => {
                 self.state = FlowState::Established;
                 self.close(direction, flags);

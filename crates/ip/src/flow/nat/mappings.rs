@@ -90,8 +90,9 @@ impl<A: Ip> MapKey for Permit<A> {
 }
 
 /// Where a NAT keeps its mappings: [`FixedNat`], `GrowingNat` with the feature `alloc`, or the caller's own.
-/// For each flow, and one more, there are to be two places each; there is one set of ports for each external
-/// address.
+/// There are to be four places for each flow, and two more, in those of mappings: a flow between two hosts inside
+/// keeps two mappings, and places are half used. Of permits half as many are enough. There is one set of ports for
+/// each external address.
 pub trait NatStorage<A: Ip> {
     /// From internal to external.
     type Externals: Store<MapCell<Endpoint<A>, (A, u16)>>;
@@ -107,7 +108,8 @@ pub trait NatStorage<A: Ip> {
 }
 
 /// Room, in place, for the mappings of flows, in `C` places, and for `P` external addresses of 32 KiB each.
-/// `C` is to be twice the number of flows and one more.
+/// `C` is to be four times the number of flows, and two more; with less, a flow for whose mappings there is no room is
+/// refused ([`FlowRefusal::TableFull`](super::super::FlowRefusal::TableFull)).
 #[derive(Clone, Debug)]
 pub struct FixedNat<A, const C: usize, const P: usize> {
     externals: [MapCell<Endpoint<A>, (A, u16)>; C],
@@ -174,12 +176,13 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
     /// Room for the mappings of so many flows, and the storage of the ports.
     pub(super) fn new(storage: M, flows: usize, seed: u64) -> (Self, M::Ports) {
         let (externals, internals, permits, ports) = storage.into_parts();
-        // A new mapping is there before an old flow goes for its flow.
-        let len = flows.saturating_add(1);
+        // A new mapping is there before an old flow goes for its flow. One between two hosts inside keeps two.
+        let permitted = flows.saturating_add(1);
+        let len = flows.saturating_mul(2).saturating_add(1);
         let this = Self {
             externals: Map::new(externals, len, seed ^ 1),
             internals: Map::new(internals, len, seed ^ 2),
-            permits: Map::new(permits, len, seed ^ 3),
+            permits: Map::new(permits, permitted, seed ^ 3),
         };
         (this, ports)
     }
