@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+pub mod host;
 pub mod ip;
 pub mod plumbing;
 #[cfg(test)]

@@ -24,15 +24,16 @@ use std::fmt;
 
 pub use capture::Capture;
 use waypost_elements::device::{Egress, Ingress, Port};
+pub use waypost_elements::host::Host;
 use waypost_graph::{
-    Args, BuildCx, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant, Options,
-    Pool, Program, Registry, Source,
+    Args, BuildCx, Builder, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant,
+    Options, Pool, Program, Registry, Source,
 };
 use waypost_graph_text::Libraries;
 use waypost_netdev::Medium;
 use waypost_packet::PoolError;
 use waypost_sim::{Device, Driven, DrivenNode};
-use waypost_wire::MacAddr;
+use waypost_wire::{MacAddr, WallTime};
 
 /// A graph as a node of a simulation.
 pub type GraphNode = DrivenNode<Running>;
@@ -47,6 +48,7 @@ pub struct Graph {
     ring: usize,
     packets: usize,
     library: Library,
+    host: Host,
 }
 
 /// Finds the text that another requires by a name, or says why there is none.
@@ -73,6 +75,7 @@ impl Graph {
             ring: 256,
             packets: 1024,
             library: |name, _| Err(format!("no library `{name}`: this graph was given none")),
+            host: Host::default(),
         }
     }
 
@@ -111,25 +114,43 @@ impl Graph {
         self
     }
 
-    /// The node. When it is restarted in the simulation, the graph is built anew.
+    /// Where elements that write files have them (`ToDump`, `IPPrint` with an `OUTFILE`). Without this it is where the text says, on
+    /// this machine. Which time it is, the simulation says in any case: as in a capture, its time 0 is that of Unix.
+    #[must_use]
+    pub fn host(mut self, host: Host) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// The node. When it is restarted in the simulation, the graph is built anew once the one before is gone: what that one had
+    /// gathered is written, and files begin anew too, as when a program is restarted.
     ///
     /// # Errors
     /// All that is wrong with the text, or there is no memory for so many packets.
     pub fn node(self) -> Result<GraphNode, GraphError> {
         // Texts say the addresses of their interfaces themselves.
         let medium = Medium::Ethernet(MacAddr::ZERO);
-        let device = |_| Device::new(medium, self.mtu, self.ring);
+        let device = |_| {
+            let device = Device::new(medium, self.mtu, self.ring);
+            device.with_timestamps(WallTime::UNIX_EPOCH)
+        };
         let devices: Vec<Device> = self.ports.iter().map(device).collect();
-        let instance = self.build(&devices)?;
+        let pool = Pool::builder()
+            .small(self.packets)
+            .clones(self.packets)
+            .build()?;
+        let instance = self.build(&devices, &pool)?;
         let running = Running {
             graph: self,
             devices: devices.clone(),
+            pool,
             instance,
+            failed: None,
         };
         Ok(DrivenNode::new(running, devices).on_restart(Running::restart))
     }
 
-    fn build(&self, devices: &[Device]) -> Result<Instance, GraphError> {
+    fn build(&self, devices: &[Device], pool: &Pool) -> Result<Instance, Diagnostics> {
         let registry = registry();
         let mut libraries = Find(self.library);
         let mut options = Options {
@@ -141,11 +162,9 @@ impl Graph {
         for (number, (name, device)) in self.ports.iter().zip(devices).enumerate() {
             program = program.share(&key(name), Plug(device.clone(), number as u16 + 1));
         }
-        let pool = Pool::builder()
-            .small(self.packets)
-            .clones(self.packets)
-            .build()?;
-        Ok(program.instances(1, &pool)?.swap_remove(0))
+        let host = self.host.clone().since(WallTime::UNIX_EPOCH);
+        program = program.share(Host::KEY, host);
+        Ok(program.instances(1, pool)?.swap_remove(0))
     }
 }
 
@@ -186,7 +205,10 @@ impl From<PoolError> for GraphError {
 pub struct Running {
     graph: Graph,
     devices: Vec<Device>,
+    pool: Pool,
     instance: Instance,
+    /// Why it is not there any more.
+    failed: Option<Diagnostics>,
 }
 
 impl Running {
@@ -200,10 +222,18 @@ impl Running {
         &mut self.instance
     }
 
+    /// Why it could not be built anew when it was restarted: a file that it reads is gone, say. What runs since then is a graph
+    /// without elements.
+    pub const fn failed_restart(&self) -> Option<&Diagnostics> {
+        self.failed.as_ref()
+    }
+
     fn restart(&mut self, _: Instant) {
-        // It was built like this before.
-        if let Ok(instance) = self.graph.build(&self.devices) {
-            self.instance = instance;
+        // The old one lets go of its files and packets first.
+        self.instance = nothing(&self.pool);
+        match self.graph.build(&self.devices, &self.pool) {
+            Ok(instance) => (self.instance, self.failed) = (instance, None),
+            Err(error) => self.failed = Some(error),
         }
     }
 }
@@ -228,6 +258,13 @@ impl Driven for Running {
     }
 }
 
+/// A graph without elements.
+fn nothing(pool: &Pool) -> Instance {
+    Builder::new()
+        .build(pool.allocator())
+        .unwrap_or_else(|error| unreachable!("nothing is wrong with nothing: {error}"))
+}
+
 /// A port's device, and the number that packets carry which came in there.
 struct Plug(Device, u16);
 
@@ -235,7 +272,7 @@ fn key(name: &str) -> String {
     format!("simulated device {name}")
 }
 
-/// All classes, with the node's ports in the place of interfaces. What says how an interface of the kernel is used is read and
+/// All classes, with the node's ports in the place of interfaces; there is no kernel to have a TAP interface in. What says how an interface of the kernel is used is read and
 /// has no meaning here.
 fn registry() -> Registry {
     let mut registry = waypost_elements::registry();
@@ -244,6 +281,7 @@ fn registry() -> Registry {
         let build = match class.name {
             "FromDevice" => from_device,
             "ToDevice" => to_device,
+            "KernelTap" => kernel_tap,
             _ => continue,
         };
         registry.add(ElementClass { build, ..class });
@@ -259,6 +297,11 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
 fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let (device, _) = plug(args, cx)?;
     Ok(Box::new(Port::<_, Egress>::new(device)))
+}
+
+fn kernel_tap(_: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    let error = ConfigError::new("a simulated graph has no kernel to make an interface in");
+    Err(error.help("expected `FromDevice` and `ToDevice`, of a port with a link to another node"))
 }
 
 fn plug(args: &mut Args, cx: &BuildCx<'_>) -> Result<(Device, u16), ConfigError> {

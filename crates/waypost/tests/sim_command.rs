@@ -405,6 +405,76 @@ fn a_full_disk_leaves_no_half_of_a_file() {
         ");
 }
 
+/// A graph that makes packets, and one that gets them; both write them down, and the second begins anew in between.
+const DUMPS: &str = r#"
+until = "4s"
+[graph.a]
+text = "RatedSource(RATE 10, LIMIT 30) -> ToDump(x.pcap) -> ToDevice(eth0); Idle -> IPPrint(OUTFILE x.txt) -> Discard;"
+[graph.b]
+text = "FromDevice(eth0) -> c :: Counter -> ToDump(deep/x.pcapng) -> Discard;"
+[link.wire]
+ends = ["a", "b"]
+delay = "5ms"
+[faults]
+script = "at 500ms for 500ms restart b"
+"#;
+
+#[test]
+fn graphs_write_files_when_they_run_and_not_before() {
+    let folder = Folder::new("dumps");
+    fs::create_dir(folder.0.join("a")).unwrap();
+    fs::write(folder.0.join("a/x.pcap"), "yesterday's").unwrap();
+    let is_yesterdays = || fs::read(folder.0.join("a/x.pcap")).unwrap() == b"yesterday's";
+    let wrong = folder.file(
+        "wrong.toml",
+        &format!("{DUMPS}[end]\nread = [\"b/c.cuont\"]\n"),
+    );
+    let said = folder.said(&[&wrong]);
+    assert!(said.contains("nothing was run"), "{said}");
+    assert!(is_yesterdays());
+    let many = format!("{DUMPS}[end]\nexpect = [\"b/c.count > 0\"]\n");
+    let many = folder.file("many.toml", &many);
+    assert!(folder.sim(&[&many, "--seeds", "0..3"]).status.success());
+    assert!(is_yesterdays());
+    assert!(!folder.0.join("b").exists());
+    let names = ["wrong.toml", "many.toml", "a"];
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), names.len());
+    assert!(folder.sim(&[&many]).status.success());
+    assert!(!is_yesterdays());
+}
+
+#[test]
+fn what_graphs_write_is_the_same_when_the_run_is_repeated() {
+    let folder = Folder::new("dumped");
+    let text = format!("{DUMPS}[end]\nread = [\"b/c.count\"]\nexpect = [\"b/c.count == 20\"]\n");
+    let file = folder.file("dumps.toml", &text);
+    for out in ["one", "two"] {
+        let said = folder.said(&[&file, "--out", out]);
+        assert!(said.ends_with("status 0"), "{said}");
+    }
+    for name in ["a/x.pcap", "b/deep/x.pcapng"] {
+        let octets = fs::read(folder.0.join("one").join(name)).unwrap();
+        assert!(octets == fs::read(folder.0.join("two").join(name)).unwrap());
+        let mut reader = Reader::new(&octets[..]).unwrap();
+        let mut times = Vec::new();
+        while let Some(record) = reader.next().unwrap() {
+            times.push(record.time.as_unix_nanos());
+        }
+        let (count, first) = match name {
+            "a/x.pcap" => (30, 0..200_000_000),
+            // Its file begins anew when it does.
+            _ => (20, 1_000_000_000..1_200_000_000),
+        };
+        assert_eq!(times.len(), count, "{name}: {times:?}");
+        assert!(
+            first.contains(&times[0]) && times.is_sorted(),
+            "{name}: {times:?}"
+        );
+        assert!(times[count - 1] < 4_000_000_000, "{name}: {times:?}");
+    }
+    assert!(folder.0.join("one/a/x.txt").is_file());
+}
+
 #[test]
 fn a_capture_has_virtual_times() {
     let folder = Folder::new("capture");

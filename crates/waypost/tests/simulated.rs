@@ -1,9 +1,10 @@
 //! Whole routers under virtual time: the router's text as it is, between hosts that are graphs too.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost::graph::Source;
-use waypost::sim::{LinkConfig, Loss, NodeId, Simulation};
+use waypost::sim::{Disturbance, Fault, LinkConfig, Loss, NodeId, Simulation};
 use waypost::simulated::{Graph, GraphNode};
 use waypost::wire::icmpv4::Icmpv4Header;
 use waypost::wire::{Duration, Instant, IpProtocol, Ipv4Header};
@@ -114,4 +115,63 @@ fn what_is_wrong_with_a_nodes_text_is_said() {
         .to_string();
     assert!(wrong.contains("`Discrad`"), "{wrong}");
     assert!(node("FromDevice(eth0, METHOD AF_XDP, PROMISC true) -> Discard;").is_ok());
+}
+
+#[test]
+fn a_simulated_graph_has_no_kernel() {
+    let text = "KernelTap(10.0.0.1/8) -> Discard;";
+    let graph = Graph::new(Source::new("tap.click", text), ["eth0"]);
+    let wrong = graph.node().map(drop).unwrap_err().to_string();
+    assert!(
+        wrong.contains("a simulated graph has no kernel") && wrong.contains("tap.click:1:1"),
+        "{wrong}"
+    );
+}
+
+/// What finds libraries, until one of them is gone.
+static FOUND: AtomicUsize = AtomicUsize::new(0);
+
+fn found_once(name: &str, _: &Source) -> Result<Source, String> {
+    match FOUND.fetch_add(1, Ordering::Relaxed) {
+        0 => Ok(Source::new(
+            name,
+            "elementclass Two { input -> Counter -> output }",
+        )),
+        _ => Err(format!("`{name}` is gone")),
+    }
+}
+
+#[test]
+fn a_graph_that_is_restarted_begins_anew_or_says_why_it_does_not() {
+    let mut net = Simulation::new(1);
+    let pings = "RatedSource(RATE 10) -> ToDevice(eth0);";
+    let a = Graph::new(Source::new("a", pings), ["eth0"])
+        .node()
+        .unwrap();
+    let a = net.add("a", a).unwrap();
+    let count = "FromDevice(eth0) -> came :: Counter -> t :: Tee; \
+                 t [0] -> ToDevice(eth0); t [1] -> Discard; FromDevice(eth1) -> Discard;";
+    let b = Graph::new(Source::new("b", count), ["eth0", "eth1"]);
+    let b = net.add("b", b.node().unwrap()).unwrap();
+    let lib = "require(library two.click); FromDevice(eth0) -> Two -> came :: Counter -> Discard;";
+    let c = Graph::new(Source::new("c", lib), ["eth0"]).libraries(found_once);
+    let c = net.add("c", c.node().unwrap()).unwrap();
+    let wire = || [LinkConfig::ethernet(), LinkConfig::ethernet()];
+    net.connect_ports("ab", (a, 0), (b, 0), wire()).unwrap();
+    net.connect_ports("bc", (b, 1), (c, 0), wire()).unwrap();
+    let restart = |name: &str| Fault {
+        at: Instant::from_secs(1),
+        lasts: Duration::from_secs(1),
+        what: Disturbance::Restart(name.to_owned()),
+    };
+    net.set_faults(vec![restart("b"), restart("c")].into())
+        .unwrap();
+    net.run_until(Instant::from_millis(2_950)).unwrap();
+    assert_eq!(read(&net, b, "came.count"), "10");
+    let node: &GraphNode = net.node(b).unwrap();
+    assert!(node.program().failed_restart().is_none());
+    let node: &GraphNode = net.node(c).unwrap();
+    let why = node.program().failed_restart().unwrap().to_string();
+    assert!(why.contains("`two.click` is gone"), "{why}");
+    assert!(node.program().instance().read("came.count").is_err());
 }

@@ -1,7 +1,6 @@
 //! IPPrint: IP packets as text.
 
 use std::fmt::Write as _;
-use std::fs::File;
 use std::io::{self, Write};
 
 use waypost_graph::{
@@ -11,6 +10,7 @@ use waypost_wire::{IpProtocol, Ipv4Header};
 
 use super::print_transport::transport;
 use crate::args::{TypedArgs, handler_value};
+use crate::host::Host;
 use crate::plumbing::{Contents, seconds};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -55,7 +55,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
                 let _ = write!(name, ".{}", cx.worker);
             }
             let failed = |error| ConfigError::new(format!("cannot write `{name}`: {error}"));
-            Some(Box::new(File::create(&name).map_err(failed)?))
+            Some(Host::of(cx)?.create(&name).map_err(failed)?)
         }
         None => None,
     };

@@ -51,7 +51,7 @@ pub(crate) struct Written {
 }
 
 impl Network {
-    /// Builds a network. Captures are written below `out`, or not at all.
+    /// Builds a network. Captures, and what graphs write, are written below `out`, or not at all.
     pub(crate) fn build(
         topology: &Topology,
         seed: u64,
@@ -61,7 +61,7 @@ impl Network {
     ) -> Result<Self, String> {
         let mut net = Simulation::new(seed).keep(keep);
         for node in &topology.nodes {
-            node.add(&mut net)
+            node.add(&mut net, out)
                 .map_err(|error| format!("`{}`: {error}", node.name))?;
         }
         let ids: Vec<_> = net.nodes().collect();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-use waypost::simulated::{Graph, GraphError};
+use waypost::simulated::{Graph, GraphError, Host};
 use waypost_graph::Source;
 use waypost_sim::{PORT_MAX, Rng, Simulation, Switch, Talker};
 use waypost_wire::{Duration, MacAddr};
@@ -77,13 +77,17 @@ impl Node {
         }
     }
 
-    /// Adds it to a network.
-    pub(crate) fn add(&self, net: &mut Simulation) -> Result<(), String> {
+    /// Adds it to a network. What a graph's elements write goes into a folder of the node's own below `out`, or nowhere.
+    pub(crate) fn add(&self, net: &mut Simulation, out: Option<&Path>) -> Result<(), String> {
         let name = &self.name;
         let added = match &self.kind {
             Kind::Graph { graph, .. } => {
-                let graph = graph.clone().node().map_err(|error| error.to_string())?;
-                net.add(name, graph)
+                let host = match out {
+                    Some(out) => Host::default().files_below(out.join(folder(name))),
+                    None => Host::default().without_files(),
+                };
+                let graph = graph.clone().host(host).node();
+                net.add(name, graph.map_err(|error| error.to_string())?)
             }
             Kind::Switch { stations, age } => net.add(name, Switch::new(*stations, *age)),
             Kind::Talker {
@@ -98,6 +102,15 @@ impl Node {
         };
         added.map(drop).map_err(|error| error.to_string())
     }
+}
+
+/// A node's folder: names of nodes have signs that names of folders better do not have.
+fn folder(name: &str) -> String {
+    let mut folder = name.replace(['/', ':'], "-");
+    if folder.starts_with('.') {
+        folder.replace_range(..1, "-");
+    }
+    folder
 }
 
 /// All nodes, in the order of the text.
@@ -163,8 +176,8 @@ fn graph(reading: &Reading, name: &str, table: &Table<'_>, folder: &Path) -> Kin
         graph = graph.packets(packets);
     }
     if is_there {
-        // Built once to be checked, so that all that is wrong is told at once.
-        match graph.clone().node() {
+        // Built once to be checked, so that all that is wrong is told at once. Nothing is to come of that.
+        match graph.clone().host(Host::default().without_files()).node() {
             Ok(_) => {}
             Err(GraphError::Text(found)) => {
                 let within = inside.map(|offset| (&reading.source, offset));

@@ -4,18 +4,16 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use waypost_device::pcap::{Format, LinkType, Writer};
-use waypost_graph::{
-    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Progress,
-};
-use waypost_wire::WallTime;
 
 use super::NOT_WRITTEN;
 use super::spool::{Spool, Target, Unwritten};
 use super::window::ENCAPSULATIONS;
 use crate::args::TypedArgs;
+use crate::host::Host;
+use waypost_device::pcap::{Format, LinkType, Writer};
+use waypost_graph::{
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Handler, HandlerError, Progress,
+};
 
 pub(crate) const TO_DUMP: ElementClass = ElementClass {
     name: "ToDump",
@@ -74,19 +72,20 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
     if cx.worker > 0 && !standard {
         name = format!("{name}.{}", cx.worker);
     }
+    let host = Host::of(cx)?;
     let failed = |error| ConfigError::new(format!("cannot write `{name}`: {error}"));
     let head = || {
         let head = Writer::new(Vec::new(), format, LinkType(link_type), snaplen);
         head.map(Writer::into_stream)
     };
     let open = || -> io::Result<Mutex<Target>> {
-        let stream = if standard {
+        let stream: Box<dyn Write + Send> = if standard && host.has_files() {
             // Without the buffer that the process has for it, which does not say what it has written.
-            File::from(io::stdout().as_fd().try_clone_to_owned()?)
+            Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))
         } else {
-            File::create(&name)?
+            host.create(&name)?
         };
-        Ok(Mutex::new(Target::new(Box::new(stream), head()?)))
+        Ok(Mutex::new(Target::new(stream, head()?)))
     };
     let target = if standard {
         cx.common(|| open().map_err(failed))?
@@ -100,6 +99,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
     Ok(Box::new(ToDump {
         name,
         writer,
+        host,
         unbuffered,
         fresh: false,
         waits: true,
@@ -111,6 +111,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
 struct ToDump {
     name: String,
     writer: Writer<Spool>,
+    host: Host,
     unbuffered: bool,
     /// Packets have come since the last run.
     fresh: bool,
@@ -153,13 +154,9 @@ impl Drop for ToDump {
 
 impl Element for ToDump {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |time| time.as_nanos() as u64);
+        let now = self.host.time(cx.now());
         for packet in batch.iter() {
-            let time = packet
-                .timestamp()
-                .unwrap_or_else(|| WallTime::from_unix_nanos(now));
+            let time = packet.timestamp().unwrap_or(now);
             // It only gathers, which does not fail.
             let _ = self.writer.write(time, packet.octets(), packet.len(), None);
             self.count += 1;

@@ -1,0 +1,131 @@
+//! What elements have of the machine that their graph runs on: where their files go, and which time it is there.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use waypost_graph::{BuildCx, ConfigError, Instant};
+use waypost_wire::WallTime;
+
+/// The machine, or what stands in its place. Elements find it under [`KEY`](Self::KEY); where nobody shares one, files are written as
+/// the text names them, and the time is that of the machine's clock.
+///
+/// ```
+/// use waypost_elements::{host::Host, registry};
+/// use waypost_graph::{Options, Pool, Program, Source};
+///
+/// // Is all of it well? Nothing is written, whatever is there already.
+/// let source = Source::new("example.click", "Idle -> ToDump(/etc/passwd);");
+/// let registry = registry();
+/// let program = Program::parse(&source, &registry, &mut Options::default())?;
+/// let program = program.share(Host::KEY, Host::default().without_files());
+/// assert!(program.instances(1, &Pool::builder().small(64).build()?).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where relative names begin; nothing where no file is written.
+    folder: Option<PathBuf>,
+    /// The wall time at the graph's time 0; nothing where that is the clock's affair.
+    epoch: Option<WallTime>,
+}
+
+impl Default for Host {
+    /// The machine as it is.
+    fn default() -> Self {
+        Self {
+            folder: Some(PathBuf::new()),
+            epoch: None,
+        }
+    }
+}
+
+impl Host {
+    /// What it is shared by.
+    pub const KEY: &'static str = "the host of this graph";
+
+    /// Files with relative names are written below a folder, which is made when the first is.
+    #[must_use]
+    pub fn files_below(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// What elements write goes nowhere, neither into files nor to standard output: for a graph that is built to be checked.
+    #[must_use]
+    pub fn without_files(mut self) -> Self {
+        self.folder = None;
+        self
+    }
+
+    /// The time is the graph's own, whose time 0 is this.
+    #[must_use]
+    pub const fn since(mut self, epoch: WallTime) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// That of the graph that is being built.
+    pub(crate) fn of(cx: &BuildCx<'_>) -> Result<Self, ConfigError> {
+        let host = cx.shared(Self::KEY, || Ok(Self::default()))?;
+        Ok((*host).clone())
+    }
+
+    /// Whether what elements write goes anywhere.
+    pub(crate) const fn has_files(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Begins a file, empty.
+    pub(crate) fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>> {
+        let Some(folder) = &self.folder else {
+            return Ok(Box::new(io::sink()));
+        };
+        let path = folder.join(name);
+        // Where nobody said a folder, one that is not there is a mistake.
+        if let Some(parent) = path.parent().filter(|_| !folder.as_os_str().is_empty()) {
+            fs::create_dir_all(parent)?;
+        }
+        Ok(Box::new(File::create(path)?))
+    }
+
+    /// Which time it is, at a time of the graph.
+    pub(crate) fn time(&self, now: Instant) -> WallTime {
+        let nanos = match self.epoch {
+            Some(epoch) => epoch.as_unix_nanos().saturating_add(now.as_nanos()),
+            None => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |time| time.as_nanos() as u64),
+        };
+        WallTime::from_unix_nanos(nanos)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_graph_has_a_time_of_its_own() {
+        let epoch = WallTime::from_unix_nanos(1_000);
+        let host = Host::default().since(epoch);
+        assert_eq!(host.time(Instant::from_nanos(7)).as_unix_nanos(), 1_007);
+        assert!(Host::default().time(Instant::ZERO) > epoch);
+    }
+
+    #[test]
+    fn files_are_written_where_the_host_has_them() {
+        let folder = std::env::temp_dir().join(format!("waypost-host-{}", std::process::id()));
+        let host = Host::default().files_below(&folder);
+        let checked = host.clone().without_files();
+        checked.create("a/x").unwrap().write_all(b"lost").unwrap();
+        assert!(!folder.exists());
+        host.create("a/x").unwrap().write_all(b"kept").unwrap();
+        assert_eq!(fs::read(folder.join("a/x")).unwrap(), b"kept");
+        let _ = fs::remove_dir_all(&folder);
+        // As a text says it, folders are there or not.
+        let gone = folder.join("x");
+        assert!(Host::default().create(gone.to_str().unwrap()).is_err());
+    }
+}
