@@ -142,7 +142,7 @@ impl<A: Routed> Scene<A> {
     fn write(fib: &mut Fib<A>, wide: Prefix<A>) -> Result<(), String> {
         fib.insert(wide, next_hop(1)?)
             .map_err(|full| full.to_string())?;
-        fib.remove(wide);
+        fib.remove(wide).map_err(|full| full.to_string())?;
         Ok(())
     }
 }

@@ -27,7 +27,7 @@ pub(super) trait Table<A: FibAddr>: Sized + 'static {
     fn announce(&mut self, prefix: Prefix<A>, hop: u32) -> Result<(), String>;
 
     /// A route goes.
-    fn withdraw(&mut self, prefix: Prefix<A>);
+    fn withdraw(&mut self, prefix: Prefix<A>) -> Result<(), String>;
 }
 
 /// Ours, with a worker's reader, which is renewed now and then.
@@ -85,9 +85,14 @@ impl<A: FibAddr, M: Segments + Default + 'static> Table<A> for Ours<A, M> {
         made.map(drop).map_err(|full| full.to_string())
     }
 
-    fn withdraw(&mut self, prefix: Prefix<A>) {
-        self.fib.remove(prefix);
+    fn withdraw(&mut self, prefix: Prefix<A>) -> Result<(), String> {
+        let mut gone = self.fib.remove(prefix);
+        if gone == Err(FibFull::Readers) {
+            self.reader = self.fib.reader();
+            gone = self.fib.remove(prefix);
+        }
         self.changed();
+        gone.map(drop).map_err(|full| full.to_string())
     }
 }
 
@@ -122,8 +127,9 @@ macro_rules! peers {
                 Ok(())
             }
 
-            fn withdraw(&mut self, prefix: Prefix<$addr>) {
+            fn withdraw(&mut self, prefix: Prefix<$addr>) -> Result<(), String> {
                 self.remove(&(prefix.network().to_bits(), prefix.length()));
+                Ok(())
             }
         }
 
@@ -148,8 +154,9 @@ macro_rules! peers {
                 Ok(())
             }
 
-            fn withdraw(&mut self, prefix: Prefix<$addr>) {
+            fn withdraw(&mut self, prefix: Prefix<$addr>) -> Result<(), String> {
                 self.remove((prefix.network(), prefix.length()));
+                Ok(())
             }
         }
 
@@ -174,8 +181,9 @@ macro_rules! peers {
                 Ok(())
             }
 
-            fn withdraw(&mut self, prefix: Prefix<$addr>) {
+            fn withdraw(&mut self, prefix: Prefix<$addr>) -> Result<(), String> {
                 self.remove(prefix.network(), prefix.length().into());
+                Ok(())
             }
         }
 

@@ -181,8 +181,8 @@ impl<A: Routed + Peers> Bench<A> {
                             begun.map(drop).map_err(|full| full.to_string())
                         }),
                         None => timed(|| {
-                            fib.begin_remove(prefix);
-                            Ok(())
+                            let begun = fib.begin_remove(prefix);
+                            begun.map(drop).map_err(|full| full.to_string())
                         }),
                     };
                     times.push(begun?);
@@ -211,10 +211,7 @@ impl<A: Routed + Peers> Bench<A> {
 fn make<A: Routed>(table: &mut impl Table<A>, change: Change<A>) -> Result<(), String> {
     match change {
         Change::Announced(prefix, hop) => table.announce(prefix, hop),
-        Change::Withdrawn(prefix) => {
-            table.withdraw(prefix);
-            Ok(())
-        }
+        Change::Withdrawn(prefix) => table.withdraw(prefix),
     }
 }
 

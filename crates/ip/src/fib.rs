@@ -54,6 +54,10 @@
 //! A route touches the entries that it covers, in the chunk of its length and in all chunks below; /0 those
 //! of the whole table that no longer route has. [`Fib::begin_insert`], [`Fib::begin_remove`] and [`Fib::work`]
 //! do it in slices. Chunks that say no more than one entry could are given back.
+//!
+//! The number of a next hop that a change gives back may still be answered until [`Fib::work`] has said that all is done, and
+//! then by whoever looked it up before. It may mean something else once every reader has come to the end of the batch that
+//! it worked on then.
 
 mod change;
 mod chunks;
@@ -108,7 +112,7 @@ const TOP: usize = 256;
 ///
 /// // What another thread looks up in.
 /// let reader = fib.reader();
-/// fib.remove("10.1.2.0/24".parse().unwrap());
+/// fib.remove("10.1.2.0/24".parse().unwrap()).unwrap();
 /// assert_eq!(reader.lookup("10.1.2.3".parse::<std::net::Ipv4Addr>().unwrap()), Some(core));
 /// ```
 pub struct Fib<A: FibAddr = Ipv4Addr, M: Segments = Heap> {
@@ -218,10 +222,14 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     }
 
     /// Removes a route and returns its next hop; `None` if there is no route of exactly this prefix.
-    pub fn remove(&mut self, prefix: Prefix<A>) -> Option<NextHop> {
-        let old = self.begin_remove(prefix);
+    ///
+    /// # Errors
+    /// [`FibFull`], counted in [`refused`](Self::refused), and nothing has changed: of IPv6, where the route shares a run of equal
+    /// entries with others, and there is no memory to part them. IPv4 always has what it needs.
+    pub fn remove(&mut self, prefix: Prefix<A>) -> Result<Option<NextHop>, FibFull> {
+        let old = self.begin_remove(prefix)?;
         self.work(usize::MAX);
-        old
+        Ok(old)
     }
 
     /// How many routes it holds.
@@ -244,7 +252,7 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         self.store.used_lines() * LINE * size_of::<u32>()
     }
 
-    /// How many inserts were refused by a limit.
+    /// How many changes were refused by a limit.
     pub const fn refused(&self) -> u64 {
         self.refused
     }

@@ -65,8 +65,8 @@ fn the_longest_prefix_wins_and_uncovers_the_next() {
     assert_eq!(fib.chunks(), 2);
     for length in routes.into_iter().rev() {
         assert_eq!(fib.lookup(addr), Some(hop(length.into())));
-        assert_eq!(fib.remove(under(length)), Some(hop(length.into())));
-        assert_eq!(fib.remove(under(length)), None);
+        assert_eq!(fib.remove(under(length)), Ok(Some(hop(length.into()))));
+        assert_eq!(fib.remove(under(length)), Ok(None));
     }
     assert_eq!(fib.lookup(addr), None);
     assert!(fib.is_empty());
@@ -118,8 +118,8 @@ fn a_full_table_refuses_counts_and_stays_as_it_is() {
     assert_eq!(fib.refused(), 3);
     assert_eq!(fib.lookup(Ipv4Addr::new(10, 9, 9, 9)), None);
     // A chunk that is given back serves again.
-    fib.remove(prefix("10.1.2.0/24"));
-    fib.remove(prefix("10.1.3.0/24"));
+    fib.remove(prefix("10.1.2.0/24")).unwrap();
+    fib.remove(prefix("10.1.3.0/24")).unwrap();
     assert_eq!(fib.insert(one_chunk(200), hop(3)), Ok(None));
     assert_eq!(fib.lookup(Ipv4Addr::new(10, 200, 2, 2)), Some(hop(3)));
 }
@@ -212,12 +212,12 @@ fn a_hundred_thousand_routes_come_and_go() {
     assert_eq!((listed, fib.len()), (prefixes.len(), prefixes.len()));
     let chunks = fib.chunks();
     for prefix in prefixes.iter().step_by(2) {
-        assert!(fib.remove(*prefix).is_some());
+        assert!(fib.remove(*prefix).unwrap().is_some());
         model.0[usize::from(prefix.length())].remove(&prefix.network());
     }
     check(&fib, &model, &mut random);
     for prefix in prefixes.iter().skip(1).step_by(2) {
-        assert!(fib.remove(*prefix).is_some());
+        assert!(fib.remove(*prefix).unwrap().is_some());
     }
     assert_eq!((fib.len(), fib.chunks()), (0, 0));
     for (index, prefix) in (0..).zip(&prefixes) {
@@ -249,7 +249,7 @@ proptest! {
             } else {
                 // Mostly one that is there.
                 let present = model.0.keys().nth(index as usize).copied().unwrap_or(prefix);
-                prop_assert_eq!(fib.remove(present), model.0.remove(&present));
+                prop_assert_eq!(fib.remove(present), Ok(model.0.remove(&present)));
                 touched.extend([present.network(), present.last()]);
             }
             let (first, last) = (prefix.network().to_bits(), prefix.last().to_bits());
@@ -268,7 +268,7 @@ proptest! {
         fib.for_each(|prefix, hop| { listed.insert(prefix, hop); });
         prop_assert_eq!(&listed, &model.0);
         for prefix in model.0.keys() {
-            fib.remove(*prefix);
+            fib.remove(*prefix).unwrap();
         }
         prop_assert_eq!((fib.len(), fib.chunks()), (0, 0));
     }

@@ -247,8 +247,9 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
             }
         }
         match self.fib.remove(prefix) {
-            Some(before) => Ok((prefix, Some(self.release(before)))),
-            None => Err(format!("no route for {prefix}")),
+            Ok(Some(before)) => Ok((prefix, Some(self.release(before)))),
+            Ok(None) => Err(format!("no route for {prefix}")),
+            Err(full) => Err(full.to_string()),
         }
     }
 
@@ -279,7 +280,8 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
                 // It was there: there is room for it.
                 Some(hop) => drop(self.put(prefix, hop)),
                 None => {
-                    if let Some(next) = self.fib.remove(prefix) {
+                    // A route of IPv4 can always be removed.
+                    if let Ok(Some(next)) = self.fib.remove(prefix) {
                         self.release(next);
                     }
                 }

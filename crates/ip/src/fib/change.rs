@@ -105,16 +105,21 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
 
     /// As [`remove`](Self::remove), but leaves a part of the work to [`work`](Self::work), as
     /// [`begin_insert`](Self::begin_insert) does.
-    pub fn begin_remove(&mut self, prefix: Prefix<A>) -> Option<NextHop> {
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub fn begin_remove(&mut self, prefix: Prefix<A>) -> Result<Option<NextHop>, FibFull> {
         self.work(usize::MAX);
         let path = Path::new(prefix);
         let chain = self.chain(&path);
         if chain.deepest < path.level {
-            return None;
+            return Ok(None);
         }
-        let node = self.node_mut(&chain, path.level)?;
-        let old = node.remove(path.branch(path.level))?;
-        self.len -= 1;
+        let branch = path.branch(path.level);
+        let node = self.node_mut(&chain, path.level);
+        let Some(old) = node.and_then(|node| node.remove(branch)) else {
+            return Ok(None);
+        };
         let painting = Painting {
             leaf: self.covering(&path, &chain),
             which: Which::Exactly,
@@ -122,11 +127,21 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             frames: [(0, 0); 17],
             depth: 0,
         };
-        // Without room for another block the old one keeps its runs, and is painted below.
-        let _ = self.edit_span(&path, &chain, &painting);
+        // Without room for another block the old one keeps its runs, and is painted below, if none of them reaches further than
+        // the route does.
+        if let Err(full) = self.edit_span(&path, &chain, &painting)
+            && !self.has_runs_of_its_own(&path, &chain)
+        {
+            if let Some(node) = self.node_mut(&chain, path.level) {
+                node.insert(branch, old);
+            }
+            self.refused += 1;
+            return Err(full);
+        }
+        self.len -= 1;
         self.start(&path, &chain, painting);
         self.leaving = Some(prefix);
-        Some(old)
+        Ok(Some(old))
     }
 
     /// Goes on with what [`begin_insert`](Self::begin_insert) or [`begin_remove`](Self::begin_remove)
@@ -194,6 +209,14 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         };
         painting.depth = 1;
         self.painting = Some(painting);
+    }
+
+    /// Whether no run of the path's own chunk lies both within its prefix and without.
+    fn has_runs_of_its_own(&self, path: &Path, chain: &Chain) -> bool {
+        let (first, count) = path.span();
+        let (line, view) = (self.line(chain.chunks[path.level]), self.store.view());
+        let begins = |octet| octet > 255 || ranked::begins(view, line, octet as u8);
+        begins(first) && begins(first + count)
     }
 
     /// Paints the entries of the path's own chunk at once where runs have to be cut or joined for it.

@@ -23,7 +23,7 @@ impl Default for FibLimits {
     }
 }
 
-/// Why a route was not inserted; the table is as before.
+/// Why a route was not inserted, or not removed; the table is as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FibFull {

@@ -118,6 +118,11 @@ pub(super) fn entries<S: Segment>(view: &[S], line: u32) -> Entries {
     entries
 }
 
+/// Whether a run begins with an octet.
+pub(super) fn begins<S: Segment>(view: &[S], line: u32, octet: u8) -> bool {
+    word(view, line * LINE as u32 + u32::from(octet / 32)) >> (octet % 32) & 1 == 1
+}
+
 /// How many runs a block has.
 pub(super) fn runs<S: Segment>(view: &[S], line: u32) -> u32 {
     place(view, line, u8::MAX) + 1 - line * LINE as u32 - HEADER as u32
@@ -129,7 +134,7 @@ pub(super) fn place<S: Segment>(view: &[S], line: u32, octet: u8) -> u32 {
     let Some(segment) = view.get((line / SEGMENT_LINES) as usize) else {
         return 0;
     };
-    line * LINE as u32 + rank(segment.words(), base(line), octet) as u32
+    line * LINE as u32 + rank(segment.words(), first_word(line), octet) as u32
 }
 
 pub(super) fn lookup<S: Segment>(view: &[S], addr: Ipv6Addr) -> Option<NextHop> {
@@ -183,7 +188,8 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
             let n = usize::from(*n) % GROUP;
             let octet = addrs.get(n).map_or(0, |addr| addr.octets()[level]);
             let words = segments[n];
-            let place = (base(entries[n]) + rank(words, base(entries[n]), octet)) % SEGMENT_WORDS;
+            let place = (first_word(entries[n]) + rank(words, first_word(entries[n]), octet))
+                % SEGMENT_WORDS;
             places[n] = place as u16;
             // In the first line it is at hand; nor does it cost to ask again.
             prefetch_read(&words[place]);
@@ -212,13 +218,14 @@ fn below<S: Segment>(view: &[S], entry: u32) -> Option<&[AtomicU32; SEGMENT_WORD
     let link = ((entry as i32) >> 31) as u32;
     let line = link & entry & !LINK;
     let words = view.get((line / SEGMENT_LINES) as usize)?.words();
-    prefetch_read(&words[base(line)]);
+    prefetch_read(&words[first_word(line)]);
     Some(words)
 }
 
 /// The first word, in its segment, of the block that an entry links.
 #[inline(always)]
-const fn base(entry: u32) -> usize {
+const fn first_word(entry: u32) -> usize {
+    // The mark of a link is above.
     (entry % SEGMENT_LINES) as usize * LINE
 }
 

@@ -27,6 +27,11 @@ pub(super) const TOP_SEGMENTS: usize = TOP_WORDS / SEGMENT_WORDS;
 /// The sizes of blocks, in lines.
 const SIZES: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 17];
 
+/// Generations of readers that are told apart.
+const GENERATIONS_MAX: usize = 8;
+/// Segments that are added at once: 2 MiB.
+const GROWTH_MAX: usize = 16;
+
 /// A block to be: its first line, and which of the sizes it has.
 #[derive(Clone, Copy, Debug)]
 struct Block {
@@ -54,6 +59,8 @@ pub(super) struct Store<M: Segments> {
     end: u32,
     max_segments: usize,
     used_lines: usize,
+    /// Blocks were freed since free ones were joined.
+    is_apart: bool,
 }
 
 /// The word at a place; 0 where there is none, which does not happen.
@@ -86,6 +93,7 @@ impl<M: Segments> Store<M> {
             end: lines,
             max_segments: max_segments.min(MAX_LINES / SEGMENT_LINES as usize),
             used_lines: 0,
+            is_apart: false,
         })
     }
 
@@ -103,7 +111,8 @@ impl<M: Segments> Store<M> {
             // Without it changes may be refused later.
             let _ = self.grow();
         }
-        if !self.retired.is_empty() {
+        // Where somebody keeps an old reader, what is given back waits for that one anyway: no list of segments for each that is new.
+        if !self.retired.is_empty() && self.older.len() < GENERATIONS_MAX {
             let view = self.view.iter().cloned().collect();
             self.turn(view, self.end);
         }
@@ -117,7 +126,10 @@ impl<M: Segments> Store<M> {
     pub(super) fn bytes(&self) -> usize {
         let waiting = self.older.iter().map(|it| it.retired.capacity());
         let blocks = self.retired.capacity() + waiting.sum::<usize>();
-        self.view.len() * (SEGMENT_WORDS * size_of::<u32>() + size_of::<M::Segment>())
+        let views = self.older.iter().map(|it| it.view.len());
+        let listed = self.view.len() + views.sum::<usize>();
+        self.view.len() * SEGMENT_WORDS * size_of::<u32>()
+            + listed * size_of::<M::Segment>()
             + blocks * size_of::<Block>()
             + self.free.iter().map(|it| it.capacity() * 4).sum::<usize>()
     }
@@ -163,6 +175,7 @@ impl<M: Segments> Store<M> {
         if let Some(size) = size_for(words) {
             self.used_lines -= SIZES[size] as usize;
             self.free[size].push(line);
+            self.is_apart = true;
         }
     }
 
@@ -184,12 +197,44 @@ impl<M: Segments> Store<M> {
         }
         self.collect();
         loop {
-            if let Some(line) = self.free[size].pop().or_else(|| self.take_fresh(size)) {
+            let line = self.free[size].pop().or_else(|| self.take_fresh(size));
+            if let Some(line) = line.or_else(|| self.split(size)) {
                 return Ok(line);
             }
             if let Err(full) = self.grow() {
-                return self.split(size).ok_or(full);
+                self.join(size);
+                return self.free[size].pop().ok_or(full);
             }
+        }
+    }
+
+    /// Makes blocks of a size of smaller ones that lie side by side. It looks at all that is free, and is called where a change would be
+    /// refused otherwise.
+    #[cold]
+    fn join(&mut self, size: usize) {
+        if !core::mem::take(&mut self.is_apart) {
+            return;
+        }
+        let mut blocks: Vec<(u32, u32)> = Vec::new();
+        for (list, lines) in self.free.iter_mut().zip(SIZES) {
+            blocks.extend(list.drain(..).map(|line| (line, lines)));
+        }
+        blocks.sort_unstable();
+        let mut blocks = blocks.into_iter().peekable();
+        while let Some((line, mut lines)) = blocks.next() {
+            // A block never crosses a segment.
+            while let Some((_, more)) =
+                blocks.next_if(|next| next.0 == line + lines && next.0 % SEGMENT_LINES != 0)
+            {
+                lines += more;
+            }
+            let mut line = line;
+            while lines >= SIZES[size] {
+                self.free[size].push(line);
+                line += SIZES[size];
+                lines -= SIZES[size];
+            }
+            self.free_lines(line, lines);
         }
     }
 
@@ -222,6 +267,7 @@ impl<M: Segments> Store<M> {
     }
 
     fn free_lines(&mut self, mut line: u32, mut lines: u32) {
+        // The largest that there are, one after the other.
         while let Some(size) = SIZES.iter().rposition(|size| *size <= lines) {
             self.free[size].push(line);
             line += SIZES[size];
@@ -237,22 +283,20 @@ impl<M: Segments> Store<M> {
         !self.older.is_empty() || Arc::get_mut(&mut self.view).is_none()
     }
 
-    /// Adds segments: an eighth, not double, since a table's memory is to follow its routes.
+    /// Adds segments: an eighth, not double, since a table's memory is to follow its routes; and no more than a change may wait for.
     fn grow(&mut self) -> Result<(), FibFull> {
         if self.end < self.all_lines() {
             return Err(FibFull::Readers);
         }
         let room = self.max_segments.saturating_sub(self.view.len());
-        let more = (self.view.len() / 8).max(1).min(room);
+        if room == 0 {
+            return Err(self.no_memory());
+        }
+        let more = (self.view.len() / 8).clamp(1, GROWTH_MAX).min(room);
         let mut view: Vec<M::Segment> = self.view.to_vec();
         view.extend((0..more).map_while(|_| self.source.segment()));
         if view.len() == self.view.len() {
-            let waits = self.waiting() > 0;
-            return Err(if waits {
-                FibFull::Readers
-            } else {
-                FibFull::Memory
-            });
+            return Err(self.no_memory());
         }
         let end = view.len() as u32 * SEGMENT_LINES;
         self.turn(view.into(), end);
@@ -261,6 +305,15 @@ impl<M: Segments> Store<M> {
             Ok(())
         } else {
             Err(FibFull::Readers)
+        }
+    }
+
+    /// Why there is none: some waits for readers, or all is in use.
+    fn no_memory(&self) -> FibFull {
+        if self.waiting() > 0 {
+            FibFull::Readers
+        } else {
+            FibFull::Memory
         }
     }
 
@@ -282,12 +335,14 @@ impl<M: Segments> Store<M> {
             }
             if let Some(oldest) = self.older.pop_front() {
                 self.end = self.end.max(oldest.end);
+                self.is_apart |= !oldest.retired.is_empty();
                 for block in oldest.retired {
                     self.free[usize::from(block.size)].push(block.line);
                 }
             }
         }
         if !self.retired.is_empty() && Arc::get_mut(&mut self.view).is_some() {
+            self.is_apart = true;
             for block in self.retired.drain(..) {
                 self.free[usize::from(block.size)].push(block.line);
             }
