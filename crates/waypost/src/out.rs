@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Text(Diagnostics),
     /// Mistakes in a topology text.
     Topology(Vec<Mistake>),
+    /// A mistake that showed when the text was running already.
+    Refused(Box<Mistake>),
     /// A signal ended it; what was is said already.
     Signal(u8),
     /// Anything else, in words that say what to do.
@@ -66,6 +68,7 @@ pub(crate) fn failure(failure: &Failure) {
     match failure {
         Failure::Plain(message) => note(format_args!("error: {message}")),
         Failure::Signal(_) => {}
+        Failure::Refused(mistake) => draw(&**mistake),
         Failure::Text(diagnostics) => {
             diagnostics.iter().for_each(diagnostic);
             nothing_was_run(diagnostics.iter().count());

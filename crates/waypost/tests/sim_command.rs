@@ -339,6 +339,10 @@ fn what_cannot_be_done_is_said() {
         For more information, try '--help'.
         status 2
         ");
+    assert_snapshot!(folder.said(&[&file, "--json", "--log", "-"]), @r"
+        error: --json and `--log -` are both for standard output: expected one of them, or a file for the log
+        status 1
+        ");
     assert_snapshot!(folder.said(&[&file, "--until", "5"]), @r"
         error: invalid value '5' for '--until <TIME>': expected a time such as `5ms`, in ns, us, ms, s, min or h, found `5`
 
@@ -393,16 +397,25 @@ fn a_full_disk_leaves_no_half_of_a_file() {
     let file = folder.file("two.toml", &text);
     fs::create_dir(folder.0.join("out")).unwrap();
     std::os::unix::fs::symlink("/dev/full", folder.0.join("out/wire.pcapng")).unwrap();
-    assert_snapshot!(folder.said(&[&file, "--out", "out"]), @r"
-        error: cannot write `out/wire.pcapng`: No space left on device (os error 28)
-        status 1
-        ");
-    let names: Vec<_> = fs::read_dir(folder.0.join("out")).unwrap().collect();
-    assert_eq!(names.len(), 1, "the link to the full disk alone: {names:?}");
-    assert_snapshot!(folder.said(&[&file, "--out", "new", "--log", "/dev/full"]), @r"
-        error: cannot write `/dev/full`: No space left on device (os error 28)
-        status 1
-        ");
+    let said = folder.said(&[&file, "--out", "out"]);
+    assert!(
+        said.starts_with("two.toml, seed 1\ntime    10s\n"),
+        "{said}"
+    );
+    assert!(said.contains("wire.svg  1 lines\nerror: "), "{said}");
+    let error =
+        "error: cannot write `out/wire.pcapng`: No space left on device (os error 28)\nstatus 1";
+    assert!(said.ends_with(error), "{said}");
+    let entries = fs::read_dir(folder.0.join("out")).unwrap();
+    let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    // The first is the link to the full disk.
+    assert_eq!(names, ["report.txt", "wire.pcapng", "wire.svg"]);
+    let said = folder.said(&[&file, "--out", "new", "--log", "/dev/full"]);
+    assert!(said.contains("wire.pcapng  "), "{said}");
+    let error = "error: cannot write `/dev/full`: No space left on device (os error 28)\nstatus 1";
+    assert!(said.ends_with(error), "{said}");
+    assert_eq!(said.matches("error: ").count(), 1, "{said}");
 }
 
 /// A graph that makes packets, and one that gets them; both write them down, and the second begins anew in between.
@@ -473,6 +486,66 @@ fn what_graphs_write_is_the_same_when_the_run_is_repeated() {
         assert!(times[count - 1] < 4_000_000_000, "{name}: {times:?}");
     }
     assert!(folder.0.join("one/a/x.txt").is_file());
+}
+
+#[test]
+fn what_is_refused_in_the_middle_does_not_take_the_rest_with_it() {
+    let folder = Folder::new("refused");
+    let text = "until = \"3s\"\n[graph.g]\ntext = \"s :: RatedSource(RATE 10) -> ToDevice(eth0)\"\n\
+                [talker.t]\n[link.wire]\nends = [\"g\", \"t\"]\n\
+                [[write]]\nat = \"2s\"\nhandler = \"g/s.rate\"\nvalue = \"lots\"\n\
+                [[capture]]\nlink = \"wire\"\n";
+    let file = folder.file("g.toml", text);
+    assert_snapshot!(folder.said(&[&file]), @r#"
+        g.toml, seed 1
+        time    2s, then stopped by an error
+        events  43
+        digest  …
+
+        link  from        sent   delivered     dropped
+        wire  g             21          21           0
+        wire  t              0           0           0
+
+        node  kind    counters
+        g     graph   received 0, sent 21
+        t     talker  requests 0, replies 0, answered 0, ignored 21
+
+        expectations were not looked at
+
+        file         holds
+        wire.pcapng  21 frames
+          × g.toml:10:9: write to g/s.rate at 2.000000000s: expected a number, found `lots`
+            ╭─[g.toml:10:9]
+          9 │ handler = "g/s.rate"
+         10 │ value = "lots"
+            ·         ──────
+         11 │ [[capture]]
+            ╰────
+        status 1
+        "#);
+    let octets = fs::read(folder.0.join("wire.pcapng")).unwrap();
+    let mut reader = Reader::new(&octets[..]).unwrap();
+    assert!(reader.next().unwrap().is_some());
+}
+
+#[test]
+fn no_two_write_into_one_file() {
+    let folder = Folder::new("claims");
+    let text = format!("{TWO}[[capture]]\nlink = \"wire\"\nfile = \"a/x.pcapng\"\n");
+    let twice = format!("{text}[[plot]]\nfile = \"a//x.pcapng\"\nlines = []\n");
+    let twice = folder.file("twice.toml", &twice);
+    let said = folder.said(&[&twice]);
+    assert!(said.contains("two are to write `a//x.pcapng`"), "{said}");
+    let file = folder.file("two.toml", &text);
+    for (log, named) in [
+        ("./out/a//x.pcapng", "a/x.pcapng"),
+        ("out/report.txt", "report.txt"),
+    ] {
+        let said = folder.said(&[&file, "--out", "out", "--log", log]);
+        let expected = format!("error: --log: `{named}` is to be written there already\nstatus 1");
+        assert_eq!(said, expected);
+    }
+    assert!(!folder.0.join("out").exists());
 }
 
 #[test]
@@ -573,6 +646,34 @@ fn a_seed_that_fails_is_found_and_its_faults_are_shrunk() {
         all expectations hold with 20 seeds
         status 0
         ");
+}
+
+#[test]
+fn a_second_signal_leaves_no_halves() {
+    let folder = Folder::new("halves");
+    let second = "[[capture]]\nlink = \"wire\"\nfile = \"pipe\"\n";
+    let text = format!("{TWO}[[capture]]\nlink = \"wire\"\n{second}");
+    let file = folder.file("two.toml", &text);
+    let made = Command::new("mkfifo").arg(folder.0.join("pipe")).status();
+    assert!(made.unwrap().success());
+    // It waits for a reader of the pipe, with the first capture begun.
+    let mut child = folder.command(&[&file]).spawn().unwrap();
+    let halves = || {
+        let names = fs::read_dir(&folder.0).unwrap();
+        let names = names.map(|it| it.unwrap().file_name().into_string().unwrap());
+        names.filter(|it| it.starts_with(".wire")).count()
+    };
+    while halves() == 0 {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    let id = rustix::process::Pid::from_child(&child);
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+    let status = child.wait().unwrap().code();
+    assert!(matches!(status, Some(130 | 143)), "{status:?}");
+    assert_eq!(halves(), 0);
 }
 
 #[test]

@@ -323,28 +323,38 @@ impl Expectation {
     }
 
     /// Whether it holds now.
-    pub(crate) fn judge(&self, net: &Simulation) -> Result<Judgement, String> {
-        let found = self.left.read(net)?;
+    pub(crate) fn judge(&self, net: &Simulation) -> Judgement {
+        let found = self.left.read(net);
         let expected = match &self.right {
-            Operand::Value(value) => value.clone(),
-            Operand::Figure(figure) => figure.read(net)?,
+            Operand::Value(value) => Ok(value.clone()),
+            Operand::Figure(figure) => figure.read(net),
         };
+        let holds = match (&found, &expected) {
+            (Ok(found), Ok(expected)) => self.compare(found, expected),
+            // What cannot be read does not hold.
+            _ => false,
+        };
+        let said = |it: Result<String, String>| it.unwrap_or_else(|error| format!("({error})"));
+        Judgement {
+            text: self.text.clone(),
+            holds,
+            found: said(found),
+            expected: format!("{} {}", self.sign, said(expected)),
+        }
+    }
+
+    fn compare(&self, found: &str, expected: &str) -> bool {
         let number = |text: &str| text.parse::<f64>().ok();
         let whole = |text: &str| text.parse::<i128>().ok();
         // Counters are compared as they are: a float has room for 53 bits of them.
-        let order = if let (Some(a), Some(b)) = (whole(&found), whole(&expected)) {
+        let order = if let (Some(a), Some(b)) = (whole(found), whole(expected)) {
             Some(a.cmp(&b))
-        } else if let (Some(a), Some(b)) = (number(&found), number(&expected)) {
+        } else if let (Some(a), Some(b)) = (number(found), number(expected)) {
             a.partial_cmp(&b)
         } else {
-            Some(found.as_str().cmp(&expected))
+            Some(found.cmp(expected))
         };
-        Ok(Judgement {
-            text: self.text.clone(),
-            holds: order.is_some_and(self.comparison),
-            found,
-            expected: format!("{} {expected}", self.sign),
-        })
+        order.is_some_and(self.comparison)
     }
 }
 

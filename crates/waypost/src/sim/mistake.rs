@@ -19,6 +19,19 @@ pub(crate) struct Mistake {
 }
 
 impl Mistake {
+    /// A mistake at a place.
+    pub(crate) fn at(source: &Source, span: Range<usize>, message: impl Into<String>) -> Self {
+        // The end of the text is a place too.
+        let end = source.text().len();
+        let span = span.start.min(end)..span.end.min(end);
+        Self {
+            source: source.clone(),
+            message: message.into(),
+            labels: vec![(span, String::new())],
+            help: None,
+        }
+    }
+
     /// Adds a place that helps to understand it.
     pub(crate) fn and(mut self, span: Range<usize>, text: &str) -> Self {
         self.labels.push((span, text.to_owned()));
@@ -131,15 +144,7 @@ impl Reading {
 
     /// A mistake at a place, which is to be [told](Self::tell).
     pub(crate) fn mistake(&self, span: Range<usize>, message: impl Into<String>) -> Mistake {
-        // The end of the text is a place too.
-        let end = self.source.text().len();
-        let span = span.start.min(end)..span.end.min(end);
-        Mistake {
-            source: self.source.clone(),
-            message: message.into(),
-            labels: vec![(span, String::new())],
-            help: None,
-        }
+        Mistake::at(&self.source, span, message)
     }
 
     /// Keeps a mistake, to go on and find more.

@@ -5,6 +5,7 @@ mod figure;
 mod files;
 mod keys;
 mod link;
+mod log;
 mod mistake;
 mod network;
 mod node;
@@ -18,7 +19,7 @@ mod tests;
 mod topology;
 mod values;
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU8;
 use std::time::Instant;
@@ -30,8 +31,9 @@ use waypost_wire::Duration;
 
 use crate::out::{self, Failure};
 use files::NewFile;
+use log::Log;
 pub(crate) use mistake::Mistake;
-use network::{End, Network};
+use network::{End, Network, Wrong};
 use report::{Clock, Report};
 use seeds::{Seeds, Tried};
 use topology::{Given, Topology, TopologyError};
@@ -71,6 +73,16 @@ pub(crate) struct Arguments {
     keys: bool,
 }
 
+impl Arguments {
+    /// What the command line says about the run beside its seed.
+    fn given(&self) -> Vec<String> {
+        let until = self.until.map(|it| format!("--until {it}"));
+        let set = self.variables.iter();
+        let set = set.map(|(name, value)| format!("--set {name}={value}"));
+        until.into_iter().chain(set).collect()
+    }
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     let seed = text.parse();
     seed.map_err(|_| format!("expected a whole number from 0 on and up to {}", u64::MAX))
@@ -95,6 +107,11 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<(), Failure> {
         out::text(tables.join("\n"));
         return Ok(());
     };
+    if arguments.json && arguments.log.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::new(
+            "--json and `--log -` are both for standard output: expected one of them, or a file for the log",
+        ));
+    }
     let (source, folder) = read(file)?;
     let given = Given {
         seed: arguments.seed,
@@ -107,7 +124,7 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<(), Failure> {
     })?;
     let signal = signals::listen().map_err(Failure::Plain)?;
     match arguments.seeds {
-        Some(seeds) => try_seeds(&topology, seeds, &signal),
+        Some(seeds) => try_seeds(&topology, arguments, seeds, &signal),
         None => run(&topology, arguments, &signal),
     }
 }
@@ -141,24 +158,29 @@ fn run(topology: &Topology, arguments: &Arguments, signal: &AtomicU8) -> Result<
         Some(_) => Keep::All,
         None => Keep::Nothing,
     };
-    let mut log = Log::create(arguments.log.as_deref()).map_err(Failure::Plain)?;
+    // All files are begun before the run: what cannot be written is not to be found out after an hour.
+    let log = arguments.log.as_deref();
+    claim_log(topology, log, arguments.out.as_deref()).map_err(Failure::Plain)?;
+    let mut log = Log::create(log).map_err(Failure::Plain)?;
+    let file = arguments
+        .out
+        .as_ref()
+        .map(|out| NewFile::create(&out.join(REPORT)));
+    let file = file.transpose().map_err(Failure::Plain)?;
     let network = Network::build(topology, seed, &faults, keep, Some(&out));
     let mut network = network.map_err(Failure::Plain)?;
     let started = Instant::now();
     let end = network.run(topology, signal, &mut |line| log.line(line));
-    let seconds = started.elapsed().as_secs_f64();
-    let end = end.map_err(Failure::Plain)?;
-    log.finish().map_err(Failure::Plain)?;
-    let report = Report::new(topology, seed, &network, end.clone());
-    let mut report = report.map_err(Failure::Plain)?;
-    report.files = network.finish(topology, &out).map_err(Failure::Plain)?;
     let clock = Clock {
-        seconds,
+        seconds: started.elapsed().as_secs_f64(),
         events: network.net.events(),
     };
-    if arguments.out.is_some() {
-        let text = report.to_string();
-        NewFile::write(&out.join(REPORT), text.as_bytes()).map_err(Failure::Plain)?;
+    let mut report = Report::new(topology, seed, &network, end.clone());
+    let (files, mut wrong) = network.finish(topology);
+    report.files = files;
+    wrong.extend(log.finish().err());
+    if let Some((file, stream)) = file {
+        wrong.extend(file.fill(stream, report.to_string().as_bytes()).err());
     }
     if arguments.json {
         out::line(format_args!("{:#}", report.json(clock)));
@@ -166,39 +188,85 @@ fn run(topology: &Topology, arguments: &Arguments, signal: &AtomicU8) -> Result<
         out::text(&report);
         out::note(clock);
     }
-    match end {
+    ended(&report, end, wrong)
+}
+
+/// What a run that was reported comes to, with what is wrong beside it.
+fn ended(report: &Report, end: End, mut wrong: Vec<String>) -> Result<(), Failure> {
+    let last = match end {
         End::Signal(number) => Err(Failure::Signal(number)),
-        End::Stuck(stuck) => Err(Failure::new(stuck.to_string())),
-        End::Time => {
-            let failed = report.failed();
-            if failed.is_empty() {
-                return Ok(());
-            }
-            let all = report.judgements.iter().flatten().count();
-            let lines: Vec<_> = failed.iter().map(|it| format!("\n  {it}")).collect();
-            Err(Failure::new(format!(
-                "{} of {all} expectations failed{}",
-                failed.len(),
-                lines.concat()
-            )))
+        End::Failed(Wrong::There(mistake)) => Err(Failure::Refused(mistake)),
+        End::Failed(Wrong::Plain(message)) => {
+            wrong.retain(|it| *it != message);
+            Err(Failure::Plain(message))
         }
+        End::Stuck(stuck) => Err(Failure::new(stuck.to_string())),
+        End::Time => match report.failed() {
+            failed if failed.is_empty() => Ok(()),
+            failed => {
+                let all = report.judgements.iter().flatten().count();
+                let lines: Vec<_> = failed.iter().map(|it| format!("\n  {it}")).collect();
+                Err(Failure::new(format!(
+                    "{} of {all} expectations failed{}",
+                    failed.len(),
+                    lines.concat()
+                )))
+            }
+        },
+    };
+    let last = match last {
+        Ok(()) => wrong.pop().map_or(Ok(()), |it| Err(Failure::Plain(it))),
+        last => last,
+    };
+    for wrong in wrong {
+        out::failure(&Failure::Plain(wrong));
+    }
+    last
+}
+
+/// The log is no file that something else is written into.
+fn claim_log(topology: &Topology, log: Option<&Path>, out: Option<&Path>) -> Result<(), String> {
+    let Some(log) = log.filter(|it| *it != Path::new("-")) else {
+        return Ok(());
+    };
+    let captures = topology.captures.iter().map(|it| it.file.as_str());
+    let plots = topology.plots.iter().map(|it| it.file.as_str());
+    let report = out.map(|_| REPORT);
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let below = out.unwrap_or_else(|| Path::new(""));
+    let same = |file: &&str| absolute(&below.join(file)) == absolute(log);
+    match captures.chain(plots).chain(report).find(same) {
+        None => Ok(()),
+        Some(file) => Err(format!("--log: `{file}` is to be written there already")),
     }
 }
 
-fn try_seeds(topology: &Topology, seeds: Seeds, signal: &AtomicU8) -> Result<(), Failure> {
+fn try_seeds(
+    topology: &Topology,
+    arguments: &Arguments,
+    seeds: Seeds,
+    signal: &AtomicU8,
+) -> Result<(), Failure> {
     if topology.expectations.is_empty() {
         return Err(Failure::new(
             "--seeds: the text has no `expect`, so that no seed could fail",
         ));
     }
-    match seeds::try_all(topology, seeds, signal).map_err(Failure::Plain)? {
+    let tried = seeds::try_all(topology, seeds, signal).map_err(|wrong| match wrong {
+        Wrong::There(mistake) => Failure::Refused(mistake),
+        Wrong::Plain(message) => Failure::Plain(message),
+    });
+    match tried? {
         Tried::AllHold(count) => {
             out::line(format_args!("all expectations hold with {count} seeds"));
             Ok(())
         }
         Tried::Fails(failing) => {
-            out::text(&failing);
-            Err(Failure::new("a seed fails: standard output says which"))
+            out::text(failing.with(&arguments.given()));
+            match failing.stopped {
+                0 => Err(Failure::new("a seed fails: standard output says which")),
+                signal => Err(Failure::Signal(signal)),
+            }
         }
         Tried::Stopped { signal, tried } => {
             out::line(format_args!(
@@ -206,47 +274,5 @@ fn try_seeds(topology: &Topology, seeds: Seeds, signal: &AtomicU8) -> Result<(),
             ));
             Err(Failure::Signal(signal))
         }
-    }
-}
-
-/// Where the lines of the log go.
-enum Log {
-    Nowhere,
-    Output,
-    File(Box<NewFile>, std::io::BufWriter<std::fs::File>),
-}
-
-impl Log {
-    fn create(path: Option<&Path>) -> Result<Self, String> {
-        match path {
-            None => Ok(Self::Nowhere),
-            Some(path) if path == Path::new("-") => Ok(Self::Output),
-            Some(path) => {
-                let (file, stream) = NewFile::create(path)?;
-                Ok(Self::File(Box::new(file), stream))
-            }
-        }
-    }
-
-    fn line(&mut self, line: &str) -> Result<(), String> {
-        match self {
-            Self::Nowhere => Ok(()),
-            Self::Output => {
-                out::line(line);
-                Ok(())
-            }
-            Self::File(file, stream) => {
-                writeln!(stream, "{line}").map_err(|error| files::cannot(file.path(), &error))
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), String> {
-        let Self::File(file, mut stream) = self else {
-            return Ok(());
-        };
-        let flushed = stream.flush();
-        flushed.map_err(|error| files::cannot(file.path(), &error))?;
-        file.keep()
     }
 }

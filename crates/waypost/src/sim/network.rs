@@ -1,5 +1,6 @@
 //! The network that a topology text describes, built, and run to its end.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
@@ -7,12 +8,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use waypost::simulated::{Capture, GraphNode};
 use waypost_sim::{
-    FaultSchedule, Keep, LinkId, LinkMeter, ObserverId, Plot, Side, Simulation, Stuck,
+    FaultSchedule, Keep, LinkId, LinkMeter, NodeId, ObserverId, Plot, Side, Simulation, Stuck,
 };
 use waypost_wire::Instant;
 
 use super::figure::Judgement;
 use super::files::{NewFile, cannot};
+use super::mistake::Mistake;
+use super::node::Kind;
 use super::output::{self, Line};
 use super::topology::{Topology, Write};
 
@@ -24,13 +27,21 @@ type FileCapture = Capture<BufWriter<File>>;
 /// A network that runs.
 pub(crate) struct Network {
     pub(crate) net: Simulation,
+    /// Graphs, and their names.
+    graphs: Vec<(NodeId, String)>,
     captures: Vec<(ObserverId, NewFile)>,
-    /// For each plot, its meters by link.
-    meters: Vec<Vec<(usize, ObserverId)>>,
+    plots: Vec<Drawing>,
+}
+
+/// A drawing that is to be: its file, and its meters by link.
+struct Drawing {
+    file: NewFile,
+    stream: BufWriter<File>,
+    meters: Vec<(usize, ObserverId)>,
 }
 
 /// How a run came to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum End {
     /// The time is over.
     Time,
@@ -38,6 +49,31 @@ pub(crate) enum End {
     Signal(u8),
     /// Time stands still.
     Stuck(Stuck),
+    /// It cannot go on.
+    Failed(Wrong),
+}
+
+/// Why a run cannot go on.
+#[derive(Clone, Debug)]
+pub(crate) enum Wrong {
+    /// What the text says there is refused.
+    There(Box<Mistake>),
+    Plain(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::There(mistake) => mistake.fmt(f),
+            Self::Plain(message) => f.write_str(message),
+        }
+    }
+}
+
+impl From<String> for End {
+    fn from(message: String) -> Self {
+        Self::Failed(Wrong::Plain(message))
+    }
 }
 
 /// Where the lines of the log go.
@@ -65,6 +101,9 @@ impl Network {
                 .map_err(|error| format!("`{}`: {error}", node.name))?;
         }
         let ids: Vec<_> = net.nodes().collect();
+        let graphs = ids.iter().zip(&topology.nodes);
+        let graphs = graphs.filter(|(_, node)| matches!(node.kind, Kind::Graph { .. }));
+        let graphs = graphs.map(|(id, node)| (*id, node.name.clone())).collect();
         for link in &topology.links {
             let [a, b] = link.ends.map(|(node, port)| (ids[node], port));
             net.connect_ports(&link.name, a, b, link.configs.clone())
@@ -74,8 +113,9 @@ impl Network {
             .map_err(|error| error.to_string())?;
         let mut network = Self {
             net,
+            graphs,
             captures: Vec::new(),
-            meters: Vec::new(),
+            plots: Vec::new(),
         };
         if let Some(out) = out {
             network.observe(topology, out)?;
@@ -84,7 +124,7 @@ impl Network {
     }
 
     fn observe(&mut self, topology: &Topology, out: &Path) -> Result<(), String> {
-        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let failed = |error: &dyn fmt::Display| error.to_string();
         let links: Vec<LinkId> = self.net.links().collect();
         for capture in &topology.captures {
             let path = out.join(&capture.file);
@@ -109,33 +149,33 @@ impl Network {
                 let meter = self.net.observe(&[links[link]], meter);
                 meters.push((link, meter.map_err(|error| failed(&error))?));
             }
-            self.meters.push(meters);
+            // Begun now: that it cannot be written is not to be found out in the end.
+            let (file, stream) = NewFile::create(&out.join(&plot.file))?;
+            self.plots.push(Drawing {
+                file,
+                stream,
+                meters,
+            });
         }
         Ok(())
     }
 
     /// Runs to the end, unless `signal` becomes that of a signal before.
-    pub(crate) fn run(
-        &mut self,
-        topology: &Topology,
-        signal: &AtomicU8,
-        lines: Lines<'_>,
-    ) -> Result<End, String> {
+    pub(crate) fn run(&mut self, topology: &Topology, signal: &AtomicU8, lines: Lines<'_>) -> End {
         let until = Instant::ZERO + topology.until;
-        for write in &topology.writes {
-            if write.at > until {
-                break;
-            }
-            let end = self.advance(write.at, signal, lines)?;
-            if end != End::Time {
-                return Ok(end);
-            }
-            self.write(write)?;
-        }
-        self.advance(until, signal, lines)
+        let writes = topology.writes.iter();
+        let ran = writes
+            .take_while(|write| write.at <= until)
+            .try_for_each(|write| {
+                self.advance(write.at, signal, lines)?;
+                self.write(topology, write)
+            })
+            .and_then(|()| self.advance(until, signal, lines));
+        ran.err().unwrap_or(End::Time)
     }
 
-    fn advance(&mut self, to: Instant, signal: &AtomicU8, lines: Lines<'_>) -> Result<End, String> {
+    /// Runs up to a time; an error is how the run came to its end before.
+    fn advance(&mut self, to: Instant, signal: &AtomicU8, lines: Lines<'_>) -> Result<(), End> {
         let mut more = true;
         while more {
             for _ in 0..EVENTS_AT_A_TIME {
@@ -145,20 +185,18 @@ impl Network {
                 }
                 if let Err(stuck) = self.net.step() {
                     self.tell(lines)?;
-                    return Ok(End::Stuck(stuck));
+                    return Err(End::Stuck(stuck));
                 }
             }
             self.tell(lines)?;
             self.check_captures()?;
+            self.check_restarts()?;
             match signal.load(Ordering::Relaxed) {
                 0 => {}
-                number => return Ok(End::Signal(number)),
+                number => return Err(End::Signal(number)),
             }
         }
-        match self.net.run_until(to) {
-            Ok(_) => Ok(End::Time),
-            Err(stuck) => Ok(End::Stuck(stuck)),
-        }
+        self.net.run_until(to).map(drop).map_err(End::Stuck)
     }
 
     fn tell(&mut self, lines: Lines<'_>) -> Result<(), String> {
@@ -176,15 +214,33 @@ impl Network {
         self.captures.iter().find_map(observed).map_or(Ok(()), Err)
     }
 
-    fn write(&mut self, write: &Write) -> Result<(), String> {
+    /// What is computed with a node that is not there is not what the text says.
+    fn check_restarts(&self) -> Result<(), String> {
+        let failed = |(id, name): &(NodeId, String)| {
+            let error = self
+                .net
+                .node::<GraphNode>(*id)?
+                .program()
+                .failed_restart()?;
+            Some(format!("`{name}` cannot be restarted: {error}"))
+        };
+        self.graphs.iter().find_map(failed).map_or(Ok(()), Err)
+    }
+
+    fn write(&mut self, topology: &Topology, write: &Write) -> Result<(), End> {
         let Write {
             at,
             node,
             handler,
             value,
+            value_span,
             ..
         } = write;
-        let failed = |what: String| format!("write to {node}/{handler} at {at}: {what}");
+        let failed = |what: String| {
+            let message = format!("write to {node}/{handler} at {at}: {what}");
+            let mistake = Mistake::at(&topology.source, value_span.clone(), message);
+            End::Failed(Wrong::There(Box::new(mistake)))
+        };
         let id = self.net.node_named(node);
         let id = id.ok_or_else(|| failed("no such node".to_owned()))?;
         let graph = self.net.node_mut::<GraphNode>(id);
@@ -193,46 +249,45 @@ impl Network {
         instance
             .write(handler, value)
             .map_err(|error| failed(error.to_string()))?;
-        self.net.wake(id).map_err(|error| error.to_string())
+        Ok(self.net.wake(id).map_err(|error| error.to_string())?)
     }
 
     /// What holds at the end, and what does not.
-    pub(crate) fn judge(&self, topology: &Topology) -> Result<Vec<Judgement>, String> {
+    pub(crate) fn judge(&self, topology: &Topology) -> Vec<Judgement> {
         let all = topology.expectations.iter();
         all.map(|it| it.judge(&self.net)).collect()
     }
 
-    /// Writes what was captured and measured, and gives all files their names once each is whole.
-    pub(crate) fn finish(
-        &mut self,
-        topology: &Topology,
-        out: &Path,
-    ) -> Result<Vec<Written>, String> {
-        let mut whole = Vec::new();
+    /// Writes what was captured and measured, and gives each file its name once it is whole: those that were written, and why others
+    /// were not.
+    pub(crate) fn finish(&mut self, topology: &Topology) -> (Vec<Written>, Vec<String>) {
+        let (mut kept, mut wrong) = (Vec::new(), Vec::new());
+        let mut end = |file: NewFile, name: &str, written: io::Result<()>, what: String| {
+            let written = written.map_err(|error| cannot(file.path(), &error));
+            match written.and_then(|()| file.keep()) {
+                Ok(()) => kept.push(Written {
+                    file: name.to_owned(),
+                    what,
+                }),
+                Err(error) => wrong.push(error),
+            }
+        };
         for ((id, file), capture) in self.captures.drain(..).zip(&topology.captures) {
             let Some(observer) = self.net.observer_mut::<FileCapture>(id) else {
                 continue;
             };
-            let frames = observer.written();
-            let finished = observer.finish();
-            finished.map_err(|error| cannot(file.path(), &error))?;
-            let what = format!("{frames} frames");
-            whole.push((file, capture.file.clone(), what));
+            let what = format!("{} frames", observer.written());
+            end(file, &capture.file, observer.finish().map(drop), what);
         }
-        for (plot, meters) in topology.plots.iter().zip(&self.meters) {
-            let path = out.join(&plot.file);
-            let (file, mut stream) = NewFile::create(&path)?;
-            let (svg, lines) = self.draw(topology, plot, meters);
+        let plots = std::mem::take(&mut self.plots);
+        for (plot, drawing) in topology.plots.iter().zip(plots) {
+            let (svg, lines) = self.draw(topology, plot, &drawing.meters);
+            let mut stream = drawing.stream;
             let written = stream.write_all(svg.as_bytes());
             let written = written.and_then(|()| stream.flush());
-            written.map_err(|error: io::Error| cannot(&path, &error))?;
-            whole.push((file, plot.file.clone(), format!("{lines} lines")));
+            end(drawing.file, &plot.file, written, format!("{lines} lines"));
         }
-        let keep = |(file, name, what): (NewFile, String, String)| {
-            file.keep()?;
-            Ok(Written { file: name, what })
-        };
-        whole.into_iter().map(keep).collect()
+        (kept, wrong)
     }
 
     /// A drawing, and how many lines it has.

@@ -182,7 +182,11 @@ impl Outputs<'_> {
             self.reading.wrong(span, message);
             return None;
         }
-        if let Some((_, before)) = self.files.iter().find(|(other, _)| other == file) {
+        if let Some((_, before)) = self
+            .files
+            .iter()
+            .find(|(other, _)| Path::new(other) == path)
+        {
             let mistake = self
                 .reading
                 .mistake(span, format!("two are to write `{file}`"));

@@ -65,12 +65,7 @@ impl Display for Clock {
 
 impl Report {
     /// Gathers what there is to say about a run.
-    pub(crate) fn new(
-        topology: &Topology,
-        seed: u64,
-        network: &Network,
-        end: End,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(topology: &Topology, seed: u64, network: &Network, end: End) -> Self {
         let net = &network.net;
         let mut links = Vec::new();
         for (id, link) in net.links().zip(&topology.links) {
@@ -105,24 +100,28 @@ impl Report {
             }
         });
         let reads = topology.reads.iter();
-        let reads = reads.map(|it| Ok((it.text.clone(), it.read(net)?)));
+        let reads = reads.map(|it| {
+            // What cannot be read in the end does not take the rest with it.
+            let value = it.read(net).unwrap_or_else(|error| format!("({error})"));
+            (it.text.clone(), value)
+        });
         let judgements = match end {
-            End::Time => Some(network.judge(topology)?),
+            End::Time => Some(network.judge(topology)),
             _ => None,
         };
-        Ok(Self {
-            text: topology.name.clone(),
+        Self {
+            text: topology.source.name().to_owned(),
             seed,
             time: net.now() - Instant::ZERO,
             events: net.events(),
             digest: net.log().digest(),
             links,
             nodes: nodes.collect(),
-            reads: reads.collect::<Result<_, String>>()?,
+            reads: reads.collect(),
             judgements,
             files: Vec::new(),
             end,
-        })
+        }
     }
 
     /// The expectations that do not hold.
@@ -223,6 +222,7 @@ fn ended(end: &End) -> String {
         End::Time => "at the end of its time".to_owned(),
         End::Signal(_) => "by a signal".to_owned(),
         End::Stuck(stuck) => stuck.to_string(),
+        End::Failed(wrong) => wrong.to_string(),
     }
 }
 
@@ -233,6 +233,7 @@ impl Display for Report {
             End::Time => String::new(),
             End::Signal(_) => ", then stopped by a signal".to_owned(),
             End::Stuck(_) => ", then time stood still".to_owned(),
+            End::Failed(_) => ", then stopped by an error".to_owned(),
         };
         writeln!(f, "time    {}{stopped}", self.time)?;
         writeln!(f, "events  {}", self.events)?;

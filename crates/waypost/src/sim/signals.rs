@@ -32,6 +32,7 @@ pub(crate) fn listen() -> Result<Arc<AtomicU8>, String> {
             runtime.spawn(async move {
                 while signal.recv().await.is_some() {
                     if known.swap(number, Ordering::Relaxed) != 0 {
+                        super::files::remove_halves();
                         std::process::exit(128 + i32::from(number));
                     }
                 }

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use proptest::prelude::*;
+use waypost_device::pcap::{Format, LinkType, Writer};
 use waypost_graph_text::Source;
 use waypost_sim::Keep;
 
 use super::keys::{self, Section};
-use super::network::Network;
+use super::network::{End, Network};
 use super::topology::{Given, Topology, TopologyError};
 
 /// A text with every key that there is.
@@ -65,10 +66,9 @@ fn a_text_runs_to_its_end() {
     let digest = |seed| {
         let faults = topology.faults.schedule(seed);
         let mut network = Network::build(&topology, seed, &faults, Keep::Nothing, None).unwrap();
-        network
-            .run(&topology, &AtomicU8::new(0), &mut |_| Ok(()))
-            .unwrap();
-        assert!(network.judge(&topology).unwrap().iter().all(|it| it.holds));
+        let end = network.run(&topology, &AtomicU8::new(0), &mut |_| Ok(()));
+        assert!(matches!(end, End::Time), "{end:?}");
+        assert!(network.judge(&topology).iter().all(|it| it.holds));
         network.net.log().digest()
     };
     assert_eq!(digest(1), digest(1));
@@ -81,7 +81,31 @@ fn a_signal_stops_a_run() {
     let faults = topology.faults.schedule(1);
     let mut network = Network::build(&topology, 1, &faults, Keep::Nothing, None).unwrap();
     let end = network.run(&topology, &AtomicU8::new(2), &mut |_| Ok(()));
-    assert_eq!(end, Ok(super::network::End::Signal(2)));
+    assert!(matches!(end, End::Signal(2)), "{end:?}");
+}
+
+#[test]
+fn a_graph_that_cannot_be_restarted_ends_the_run() {
+    let name = format!("waypost-sim-restart-{}.pcap", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let head = Writer::new(Vec::new(), Format::Pcap, LinkType::ETHERNET, 64).unwrap();
+    std::fs::write(&file, head.into_stream()).unwrap();
+    let topology = read(&format!(
+        "until = \"9s\"\n[graph.g]\ntext = 'FromDump(\"{}\") -> Discard'\n\
+         [faults]\nscript = \"at 1s for 1s restart g\"\n",
+        file.display()
+    ));
+    let topology = topology.unwrap();
+    let faults = topology.faults.schedule(1);
+    let mut network = Network::build(&topology, 1, &faults, Keep::Nothing, None).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let end = network.run(&topology, &AtomicU8::new(0), &mut |_| Ok(()));
+    let End::Failed(wrong) = end else {
+        panic!("{end:?}");
+    };
+    let wrong = wrong.to_string();
+    assert!(wrong.starts_with("`g` cannot be restarted: "), "{wrong}");
+    assert!(wrong.contains("No such file"), "{wrong}");
 }
 
 #[test]

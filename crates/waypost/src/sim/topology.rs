@@ -28,8 +28,7 @@ const SYNTAX_MAX: usize = 5;
 /// What a text says, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Topology {
-    /// Where the text comes from.
-    pub(crate) name: String,
+    pub(crate) source: Source,
     pub(crate) seed: u64,
     pub(crate) until: Duration,
     pub(crate) nodes: Vec<Node>,
@@ -53,6 +52,8 @@ pub(crate) struct Write {
     pub(crate) value: String,
     /// Where the handler is written.
     span: Range<usize>,
+    /// Where the value is, or else the handler.
+    pub(crate) value_span: Range<usize>,
 }
 
 impl Write {
@@ -245,7 +246,7 @@ fn topology(reading: &Reading, document: &DeTable<'_>, folder: &Path, given: &Gi
     let expectations =
         expectations.filter_map(|(it, span)| owners.expectation(&it, &span).map_err(tell).ok());
     Topology {
-        name: reading.source.name().to_owned(),
+        source: reading.source.clone(),
         seed: given.seed.or(seed).unwrap_or(1),
         until,
         down: faults::down(&links),
@@ -298,8 +299,10 @@ fn writes(
             Some(at)
         });
         let handler = table.require(&keys::WRITE, "handler");
-        let value = table.find("value").map(|it| it.word());
+        let value = table.find("value");
         let Some(handler) = handler else { continue };
+        let value_span = value.map_or_else(|| handler.span(), |it| it.span());
+        let value = value.map(|it| it.word());
         let Some((node, name)) = handler_of(reading, &handler, nodes) else {
             continue;
         };
@@ -310,6 +313,7 @@ fn writes(
                 handler: name,
                 value,
                 span: handler.span(),
+                value_span,
             });
         }
     }
