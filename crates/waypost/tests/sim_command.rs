@@ -119,6 +119,38 @@ fn the_examples_run_and_what_they_expect_holds() {
 }
 
 #[test]
+fn what_is_written_about_the_examples_is_what_they_do() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = Folder::new("written");
+    std::os::unix::fs::symlink(root.join("examples"), folder.0.join("examples")).unwrap();
+    let mut count = 0;
+    for page in [
+        "docs/simulation.md",
+        "README.md",
+        "examples/sim/bottleneck.toml",
+        "examples/sim/flaky.toml",
+        "examples/sim/router.toml",
+    ] {
+        for line in fs::read_to_string(root.join(page)).unwrap().lines() {
+            let line = line.trim_start_matches(['#', '$', ' ']);
+            let line = line.strip_prefix("target/release/").unwrap_or(line);
+            let Some(words) = line.strip_prefix("waypost sim examples/") else {
+                continue;
+            };
+            let words: Vec<_> = words.split_whitespace().collect();
+            let file = format!("examples/{}", words[0]);
+            let output = folder.sim(&[&[file.as_str()], &words[1..]].concat());
+            // The flaky one is there to fail.
+            let status = i32::from(file.contains("flaky"));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(status), "{page}: {line}: {said}");
+            count += 1;
+        }
+    }
+    assert!(count >= 8, "{count}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_octets() {
     let folder = Folder::new("same");
     for name in ["bottleneck.toml", "router.toml", "flaky.toml"] {

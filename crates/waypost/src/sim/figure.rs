@@ -100,11 +100,6 @@ impl Owners<'_> {
         })
     }
 
-    /// Whether a text names a node or a link, and something of it.
-    fn owns(&self, text: &str) -> bool {
-        split(text, |owner| self.has(owner)).is_some()
-    }
-
     fn has(&self, owner: &str) -> bool {
         self.nodes.iter().any(|it| it.name == owner) || self.links.iter().any(|it| it.name == owner)
     }
@@ -197,11 +192,23 @@ impl Owners<'_> {
             return Err(self.reading.mistake(span.clone(), message).help(help));
         };
         let (left, right) = (text[..at].trim(), text[at + sign.len()..].trim());
-        let right = if self.owns(right) {
-            Operand::Figure(self.figure(right, span)?)
-        } else {
-            let quoted = right.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
-            Operand::Value(quoted.unwrap_or(right).to_owned())
+        let quoted = right.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
+        let right = match quoted {
+            Some(value) => {
+                if is_order(sign) && !is_number(value) {
+                    let message = format!("`{sign}` compares numbers, found the text `{value}`");
+                    return Err(self.reading.mistake(span.clone(), message));
+                }
+                Operand::Value(value.to_owned())
+            }
+            None if is_number(right) => Operand::Value(right.to_owned()),
+            // If it is none, what is wrong with it as a figure says more than that it is no number.
+            None if right.contains('/') => Operand::Figure(self.figure(right, span)?),
+            None => {
+                let message = format!("expected a number, a figure or a text, found `{right}`");
+                let help = format!("texts are in quotes: `\"{right}\"`");
+                return Err(self.reading.mistake(span.clone(), message).help(help));
+            }
         };
         Ok(Expectation {
             text: text.trim().to_owned(),
@@ -211,6 +218,17 @@ impl Owners<'_> {
             right,
         })
     }
+}
+
+/// Whether a text is a number, in digits.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|it: char| it.is_ascii_digit() || "+-.".contains(it))
+        && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Whether a comparison asks which is more.
+fn is_order(sign: &str) -> bool {
+    sign.starts_with(['<', '>'])
 }
 
 /// The owner of a figure and the rest, at the first `/` behind an owner that there is: names may have one themselves.
@@ -227,6 +245,32 @@ fn named<C>(counters: Named<C>, name: &str) -> Option<fn(&C) -> u64> {
 }
 
 impl Figure {
+    /// Says what is wrong with it in a network that has not begun. What a handler says then is not asked where it is there: some
+    /// have nothing to say yet.
+    pub(crate) fn check(&self, net: &Simulation) -> Result<(), String> {
+        if let What::Handler(node, handler) = &self.what {
+            // What stands behind a blank is for the handler.
+            let name = handler.split_whitespace().next().unwrap_or_default();
+            let graph = net
+                .node_named(node)
+                .and_then(|id| net.node::<GraphNode>(id));
+            if let (Some((element, name)), Some(graph)) = (name.rsplit_once('.'), graph) {
+                let all = graph
+                    .program()
+                    .instance()
+                    .read(&format!("{element}.handlers"));
+                let mut all = all
+                    .iter()
+                    .flat_map(|it| it.lines())
+                    .filter_map(|it| it.split_once('\t'));
+                if all.any(|(known, mode)| known == name && mode.contains('r')) {
+                    return Ok(());
+                }
+            }
+        }
+        self.read(net).map(drop)
+    }
+
     /// Its value now.
     pub(crate) fn read(&self, net: &Simulation) -> Result<String, String> {
         let node = |name: &str| net.node_named(name);
@@ -351,6 +395,9 @@ impl Expectation {
             Some(a.cmp(&b))
         } else if let (Some(a), Some(b)) = (number(found), number(expected)) {
             a.partial_cmp(&b)
+        } else if is_order(self.sign) {
+            // What is no number is neither less nor more.
+            None
         } else {
             Some(found.cmp(expected))
         };

@@ -1,5 +1,6 @@
 //! The links of a topology text.
 
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use waypost_sim::{Framing, Jitter, LinkConfig, Loss, units};
@@ -34,24 +35,38 @@ impl Link {
     }
 }
 
-/// A port that a link is at, and where that is said.
-type Taken = ((usize, usize), Range<usize>);
+/// Links that are shown where there is no port for another.
+const SHOWN_MAX: usize = 8;
+
+/// The ports that links are at, and where that is said; of each node the first that may be free.
+#[derive(Default)]
+struct Taken {
+    places: BTreeMap<(usize, usize), Range<usize>>,
+    free: HashMap<usize, usize>,
+}
 
 /// All links, in the order of the text.
 pub(crate) fn links(reading: &Reading, text: &Table<'_>, nodes: &[Node]) -> Vec<Link> {
     let tables = text.named("link", &keys::LINK);
+    let numbers = nodes.iter().enumerate();
+    let numbers = numbers.map(|(number, node)| (node.name.as_str(), number));
+    let named = Named {
+        nodes,
+        // The first of two of the same name, which is a mistake.
+        numbers: numbers.rev().collect(),
+    };
     let ends: Vec<_> = tables
         .iter()
-        .map(|(_, table)| written_ends(reading, table, nodes))
+        .map(|(_, table)| written_ends(reading, table, &named))
         .collect();
     // Ports that are named are taken before those that are not are looked for.
-    let mut taken: Vec<Taken> = Vec::new();
+    let mut taken = Taken::default();
     for end in ends.iter().flatten() {
         if let Some(port) = end.port {
             let place = (end.node, port);
-            match taken.iter().find(|(other, _)| *other == place) {
-                None => taken.push((place, end.span.clone())),
-                Some((_, before)) => {
+            match taken.places.get(&place) {
+                None => drop(taken.places.insert(place, end.span.clone())),
+                Some(before) => {
                     let node = &nodes[end.node].name;
                     let message = format!("port {port} of `{node}` has a link already");
                     let mistake = reading.mistake(end.span.clone(), message);
@@ -86,7 +101,7 @@ struct End {
 }
 
 /// The ends that are well-formed.
-fn written_ends(reading: &Reading, table: &Table<'_>, nodes: &[Node]) -> Vec<End> {
+fn written_ends(reading: &Reading, table: &Table<'_>, nodes: &Named<'_>) -> Vec<End> {
     let Some(list) = table.require(&keys::LINK, "ends") else {
         return Vec::new();
     };
@@ -100,8 +115,15 @@ fn written_ends(reading: &Reading, table: &Table<'_>, nodes: &[Node]) -> Vec<End
         .collect()
 }
 
-fn end(reading: &Reading, nodes: &[Node], text: &str, span: Range<usize>) -> Option<End> {
-    let find = |name: &str| nodes.iter().position(|node| node.name == name);
+/// Nodes, and their places in the list by their names.
+struct Named<'a> {
+    nodes: &'a [Node],
+    numbers: HashMap<&'a str, usize>,
+}
+
+fn end(reading: &Reading, named: &Named<'_>, text: &str, span: Range<usize>) -> Option<End> {
+    let nodes = named.nodes;
+    let find = |name: &str| named.numbers.get(name).copied();
     if let Some(node) = find(text) {
         return Some(End {
             node,
@@ -135,26 +157,29 @@ fn free_ports(
     reading: &Reading,
     nodes: &[Node],
     ends: [End; 2],
-    taken: &mut Vec<Taken>,
+    taken: &mut Taken,
 ) -> Option<[(usize, usize); 2]> {
     let mut place = |End { node, port, span }: End| {
         if let Some(port) = port {
             return Some((node, port));
         }
-        let is_free = |port: &usize| !taken.iter().any(|(other, _)| *other == (node, *port));
+        let is_free = |port: &usize| !taken.places.contains_key(&(node, *port));
         let ports = nodes[node].ports();
-        let Some(port) = (0..ports).find(is_free) else {
+        let first = taken.free.get(&node).copied().unwrap_or(0);
+        let Some(port) = (first..ports).find(is_free) else {
             let name = &nodes[node].name;
             let message = format!("all {ports} ports of `{name}` have links already");
             let mistake = reading.mistake(span, message);
-            let others = taken.iter().filter(|((other, _), _)| *other == node);
+            let others = taken.places.range((node, 0)..(node + 1, 0));
+            let others = others.take(SHOWN_MAX);
             let mistake = others.fold(mistake, |mistake, (_, at)| {
                 mistake.and(at.clone(), "a link is here")
             });
             reading.tell(mistake);
             return None;
         };
-        taken.push(((node, port), span));
+        taken.free.insert(node, port + 1);
+        taken.places.insert((node, port), span);
         Some((node, port))
     };
     let [a, b] = ends;
@@ -287,7 +312,7 @@ fn loss(value: &Value<'_>) -> Option<Loss> {
     let table = value.table(&keys::LOSS)?;
     if let Some(frames) = table.find("frames") {
         let others = ["begin", "end", "good", "bad"];
-        if let Some(other) = others.into_iter().find(|key| table.find(key).is_some()) {
+        if let Some(other) = others.into_iter().find(|key| table.has(key)) {
             frames.wrong(format!("`{other}` is of bursts: expected one or the other"));
             return None;
         }

@@ -1,5 +1,6 @@
 //! The nodes of a topology text: graphs, switches, talkers.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
@@ -227,9 +228,12 @@ fn read(file: &Value<'_>, folder: &Path) -> Option<Source> {
 
 fn talkers(reading: &Reading, tables: Vec<(Placed<&str>, Table<'_>)>) -> Vec<Node> {
     let mut macs: Vec<(&str, MacAddr)> = Vec::new();
-    for (number, ((name, _), table)) in tables.iter().enumerate() {
-        let [.., high, low] = (number + 1).to_be_bytes();
-        let given = table.find("mac").and_then(|mac| {
+    let mut known: HashMap<MacAddr, Range<usize>> = HashMap::new();
+    for (number, ((name, span), table)) in tables.iter().enumerate() {
+        let [.., a, b, c, d] = (number + 1).to_be_bytes();
+        let mac = table.find("mac");
+        let at = mac.map_or_else(|| span.clone(), |it| it.span());
+        let given = mac.and_then(|mac| {
             let text = mac.text()?;
             let address = text.parse::<MacAddr>().ok().filter(|it| it.is_unicast());
             if address.is_none() {
@@ -239,16 +243,20 @@ fn talkers(reading: &Reading, tables: Vec<(Placed<&str>, Table<'_>)>) -> Vec<Nod
             }
             address
         });
-        macs.push((
-            name,
-            given.unwrap_or_else(|| MacAddr::new([2, 0, 0, 0, high, low])),
-        ));
+        let mac = given.unwrap_or_else(|| MacAddr::new([2, 0, a, b, c, d]));
+        if let Some(before) = known.insert(mac, at.clone()) {
+            let message = format!("`{name}` has the address {mac}, which another talker has");
+            let mistake = reading.mistake(at, message);
+            reading.tell(mistake.and(before, "this one"));
+        }
+        macs.push((name, mac));
     }
     let mut nodes = Vec::new();
     for (((name, span), table), (_, mac)) in tables.into_iter().zip(&macs) {
         let mut ask = Vec::new();
         for (peer, at) in table.find("ask").map(|it| it.texts()).unwrap_or_default() {
             match macs.iter().find(|(known, _)| *known == peer) {
+                Some(_) if peer == name => reading.wrong(at, format!("`{name}` is to ask itself")),
                 Some((_, mac)) => ask.push(*mac),
                 None => {
                     let mistake = reading.mistake(at, format!("no talker is named `{peer}`"));

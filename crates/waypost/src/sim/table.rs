@@ -1,5 +1,9 @@
 //! Tables of a topology text, and the values in them: each reading says what was expected where it was not found.
 
+#[cfg(test)]
+use std::cell::RefCell;
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -17,8 +21,15 @@ pub(crate) type Placed<T> = (T, Range<usize>);
 pub(crate) struct Table<'a> {
     reading: &'a Reading,
     table: &'a DeTable<'a>,
+    section: &'static Section,
     /// Where it begins.
     head: (usize, usize),
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The keys that were asked for, each with the head of its section.
+    pub(crate) static ASKED: RefCell<BTreeSet<(&'static str, String)>> = const { RefCell::new(BTreeSet::new()) };
 }
 
 /// A value of a table or a list, and what it is called.
@@ -49,15 +60,21 @@ impl<'a> Table<'a> {
         Self {
             reading,
             table,
+            section,
             head: (head.start, head.end),
         }
     }
 
     /// The same without a look at its keys: they are looked at elsewhere.
-    pub(crate) const fn quiet(reading: &'a Reading, table: &'a DeTable<'a>) -> Self {
+    pub(crate) const fn quiet(
+        reading: &'a Reading,
+        table: &'a DeTable<'a>,
+        section: &'static Section,
+    ) -> Self {
         Self {
             reading,
             table,
+            section,
             head: (0, 0),
         }
     }
@@ -69,6 +86,12 @@ impl<'a> Table<'a> {
 
     /// What is behind a key.
     pub(crate) fn find(&self, key: &str) -> Option<Value<'a>> {
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.insert((self.section.head, key.to_owned())));
+        debug_assert!(
+            self.section.names().any(|it| it == key),
+            "`{key}` is no key"
+        );
         let (key, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
         Some(Value::new(
             self.reading,
@@ -76,6 +99,11 @@ impl<'a> Table<'a> {
             value.get_ref(),
             value.span(),
         ))
+    }
+
+    /// Whether a key is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     /// What is behind a key that has to be there.

@@ -10,6 +10,7 @@ use waypost_sim::Keep;
 
 use super::keys::{self, Section};
 use super::network::{End, Network};
+use super::table::ASKED;
 use super::topology::{Given, Topology, TopologyError};
 
 /// A text with every key that there is.
@@ -32,19 +33,47 @@ fn wrong(text: &str) -> Vec<String> {
 #[test]
 fn every_key_is_read() {
     assert_eq!(wrong(ALL), Vec::<String>::new());
-    let is_key = |line: &str, key: &str| {
-        let head = line.trim_start_matches(['[', '{', ' ']);
-        head.starts_with(key)
-            || line.contains(&format!(".{key}]"))
-            || line.contains(&format!("{{ {key} ="))
-            || line.contains(&format!(", {key} ="))
-    };
+    let asked = ASKED.take();
     for section in keys::SECTIONS {
         for name in section.names() {
-            let found = ALL.lines().any(|line| is_key(line, name));
-            assert!(found, "`{name}` of {} is not in the text", section.head);
+            let is_asked = asked.contains(&(section.head, name.to_owned()));
+            assert!(is_asked, "nobody reads `{name}` of {}", section.head);
+            let is_there =
+                |key: &&str| ALL.contains(&format!("{key} =")) || ALL.contains(&format!("[{key}"));
+            let is_there = is_there(&name) || ALL.contains(&format!(".{name}]"));
+            assert!(is_there, "`{name}` of {} is not in the text", section.head);
         }
     }
+}
+
+#[test]
+fn a_handler_is_looked_for_and_not_asked() {
+    let text = |figure: &str| {
+        format!(
+            "until = \"1s\"\n[graph.g]\ntext = \"s :: Script(TYPE PASSIVE, return $(add $sum 1)); Idle -> c :: Counter -> Discard\"\n\
+             [end]\nread = [\"{figure}\"]\n"
+        )
+    };
+    // There is no `sum` yet, nor any to be had in the end.
+    assert_eq!(wrong(&text("g/s.get sum")), Vec::<String>::new());
+    assert!(wrong(&text("g/s.got sum"))[0].contains("`s` has no read handler `got"));
+    assert!(wrong(&text("g/c.reset"))[0].contains("`c` has no read handler"));
+    assert!(wrong(&text("g/x.count"))[0].contains("no element `x`"));
+}
+
+#[test]
+fn a_link_finds_the_next_free_port() {
+    let count = 4000;
+    let mut text = "until = \"1s\"\n[switch.hub]\n".to_owned();
+    for number in 0..count {
+        text += &format!("[talker.t{number}]\n[link.l{number}]\nends = [\"t{number}\", \"hub\"]\n");
+    }
+    text += "[link.named]\nends = [\"hub:2\", \"hub:4095\"]\n";
+    let topology = read(&text).unwrap();
+    let ports: Vec<_> = topology.links.iter().map(|it| it.ends[1].1).collect();
+    // The one that is named is left out.
+    let free = (0..=count).filter(|port| *port != 2);
+    assert!(ports.into_iter().eq(free.chain([4095])));
 }
 
 #[test]
@@ -260,6 +289,26 @@ fn mistakes_are_told_with_their_place() {
         (
             "[end]\nexpect = [\"a/requests == b/request\"]",
             "a talker counts no `request`",
+        ),
+        (
+            "[end]\nexpect = [\"a/requests != bb/requests\"]",
+            "no node and no link is named `bb`",
+        ),
+        (
+            "[end]\nexpect = [\"a/requests == many\"]",
+            "expected a number, a figure or a text, found `many`",
+        ),
+        (
+            "[end]\nexpect = ['a/requests < \"many\"']",
+            "`<` compares numbers, found the text `many`",
+        ),
+        (
+            "[talker.c]\nmac = \"02:00:00:00:00:02\"",
+            "5:7: `c` has the address 02:00:00:00:00:02, which another talker has",
+        ),
+        (
+            "[talker.c]\nask = [\"a\", \"c\"]",
+            "5:13: `c` is to ask itself",
         ),
         ("[variables]\nX = \"$Y\"", "there is no variable `$Y`"),
         ("[variables]\n\"x y\" = 1", "letters, digits and `_` alone"),

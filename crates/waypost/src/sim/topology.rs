@@ -143,8 +143,8 @@ impl Topology {
         }
     }
 
-    /// Reads all figures of a network that has not begun, and looks at what is to be written: a handler that is not there is
-    /// told before an hour of computing.
+    /// Looks for all figures in a network that has not begun, and for what is to be written: a handler that is not there is told before
+    /// an hour of computing.
     fn check_handlers(&self, reading: &Reading) {
         let faults = FaultSchedule::default();
         match Network::build(self, self.seed, &faults, Keep::Nothing, None) {
@@ -155,7 +155,7 @@ impl Topology {
                 }
                 let expected = self.expectations.iter().flat_map(Expectation::figures);
                 for figure in self.reads.iter().chain(expected) {
-                    if let Err(error) = figure.read(&network.net) {
+                    if let Err(error) = figure.check(&network.net) {
                         reading.wrong(figure.span.clone(), error);
                     }
                 }
@@ -177,7 +177,7 @@ fn set_variables(
     document: &DeTable<'_>,
     given: &[(String, String)],
 ) -> Result<(), String> {
-    let text = Table::quiet(reading, document);
+    let text = Table::quiet(reading, document, &keys::TEXT);
     let own = text.find("variables").map(|it| it.map());
     let mut variables = BTreeMap::new();
     for ((name, span), value) in own.unwrap_or_default() {
