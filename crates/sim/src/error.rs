@@ -64,8 +64,8 @@ impl fmt::Display for BuildError {
 
 impl std::error::Error for BuildError {}
 
-/// So much happens at one instant that time stands still: nodes that answer each other over links without delay, or one that
-/// wants to be polled at once each time it is.
+/// A network that cannot go on. So much happens at one instant that time stands still: nodes that answer each other over links
+/// without delay, or one that wants to be polled at once each time it is. Or there is a [`Storm`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// When.
@@ -74,15 +74,43 @@ pub struct Stuck {
     pub events: u64,
     /// The node that was called last.
     pub node: String,
+    /// If there is more on its way than there may be.
+    pub storm: Option<Storm>,
+}
+
+/// Frames that multiply faster than they arrive, as in a circle of switches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storm {
+    /// Frames that are on their way.
+    pub frames: u64,
+    /// The link on which the most of them are.
+    pub link: String,
+    /// How many are on that link.
+    pub on_link: u64,
 }
 
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, events, node } = self;
-        write!(
-            f,
-            "time stands still at {at}: {events} events, the last at `{node}`"
-        )
+        let Self {
+            at,
+            events,
+            node,
+            storm,
+        } = self;
+        match storm {
+            Some(Storm {
+                frames,
+                link,
+                on_link,
+            }) => write!(
+                f,
+                "{frames} frames are on their way at {at}, {on_link} of them on `{link}`, the most of all links: a storm"
+            ),
+            None => write!(
+                f,
+                "time stands still at {at}: {events} events, the last at `{node}`"
+            ),
+        }
     }
 }
 

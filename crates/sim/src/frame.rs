@@ -40,7 +40,23 @@ impl Frame {
     pub fn build(write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut octets = buffer(SIZES[1]);
         write(&mut octets);
-        Self { octets }
+        Self { octets }.fitted()
+    }
+
+    /// The same octets in a buffer of their size, if this one is for longer frames: it serves again, while many short ones are
+    /// on their way.
+    #[must_use]
+    pub(crate) fn fitted(self) -> Self {
+        if self.octets.capacity() < SIZES[1] || self.len() > SIZES[0] {
+            return self;
+        }
+        self.clone()
+    }
+
+    /// What memory it takes, whoever made it.
+    pub(crate) fn footprint(&self) -> usize {
+        let size = SIZES.into_iter().find(|size| self.len() <= *size);
+        size.unwrap_or(self.len())
     }
 
     /// Cuts the frame, or lengthens it by octets of 0.

@@ -83,11 +83,13 @@ mod series;
 mod simulation;
 mod switch;
 mod talker;
+mod timers;
+mod traffic;
 pub mod units;
 
 pub use device::Device;
 pub use driven::{Driven, DrivenNode};
-pub use error::{BuildError, Stuck};
+pub use error::{BuildError, Storm, Stuck};
 pub use fault::{
     Change, Disturbance, Fault, FaultBounds, FaultKind, FaultSchedule, FaultTextError, Shrunk,
 };

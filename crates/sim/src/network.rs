@@ -5,6 +5,8 @@ use std::fmt;
 use waypost_wire::Instant;
 
 use crate::link::{Direction, Run, Transit};
+use crate::timers::Timers;
+use crate::traffic::Traffic;
 use crate::{
     Fate, Frame, LinkConfig, LinkId, Log, NodeId, Observer, Rng, Schedule, Seen, Series, Side,
 };
@@ -16,12 +18,10 @@ pub(crate) enum Event {
     Arrive(u32, Transit),
     /// The transmitter of a line is free.
     Ready(u32),
-    /// A node wanted to be polled now, unless it has changed its mind.
-    Timer(NodeId),
     /// A node is to be polled.
     Wake(NodeId),
-    /// Faults begin or end.
-    Fault,
+    /// Faults begin or end, of the schedule that was given at this turn.
+    Fault(u32),
 }
 
 /// Links, by direction: that of [`Side::A`] of link n has the number 2n.
@@ -45,6 +45,8 @@ struct Line {
     watchers: Vec<u32>,
     /// The sender waits for room.
     wanted: bool,
+    /// Frames on their way.
+    travelling: u64,
 }
 
 /// What a line needs beside itself.
@@ -52,6 +54,10 @@ struct Line {
 pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) schedule: Schedule<Event>,
+    pub(crate) timers: Timers,
+    pub(crate) traffic: Traffic,
+    /// What a core has sent and told that came to no end, or nothing.
+    pub(crate) endless: u64,
     pub(crate) log: Log,
     pub(crate) observers: Vec<Box<dyn Observer>>,
 }
@@ -66,15 +72,17 @@ impl fmt::Debug for World {
 struct Effects<'a> {
     world: &'a mut World,
     line: u32,
+    travelling: &'a mut u64,
     watchers: &'a [u32],
 }
 
 impl Run for Effects<'_> {
     #[inline]
     fn arrive(&mut self, at: Instant, transit: Transit) {
-        self.world
-            .schedule
-            .push(at, Event::Arrive(self.line, transit));
+        *self.travelling += 1;
+        self.world.traffic.begins(&transit.frame);
+        let event = Event::Arrive(self.line, transit);
+        self.world.schedule.push(at, event);
     }
 
     #[inline]
@@ -162,6 +170,7 @@ impl Network {
                 to: ends[side.other() as usize],
                 watchers: Vec::new(),
                 wanted: false,
+                travelling: 0,
             });
             let ports = &mut self.ports[from.index()];
             if ports.len() <= port {
@@ -185,12 +194,14 @@ impl Network {
         let Line {
             direction,
             watchers,
+            travelling,
             ..
         } = &mut self.lines[line];
         let now = self.world.now;
         let mut effects = Effects {
             world: &mut self.world,
             line: line as u32,
+            travelling,
             watchers,
         };
         what(direction, now, &mut effects)
@@ -256,8 +267,18 @@ impl Network {
     /// A frame comes to the end of a line: it is handed out unless it is lost there.
     pub(crate) fn arrive(&mut self, line: u32, transit: Transit, open: bool) -> Option<Frame> {
         self.on(line as usize, |direction, _, effects| {
+            *effects.travelling -= 1;
+            effects.world.traffic.ends(&transit.frame);
             direction.arrive(transit, open, effects)
         })
+    }
+
+    /// The link on which the most frames are on their way, and how many.
+    pub(crate) fn busiest(&self) -> Option<(LinkId, u64)> {
+        let (both, _) = self.lines.as_chunks::<2>();
+        let counts = both.iter().map(|[a, b]| a.travelling + b.travelling);
+        let most = counts.zip(0..).max_by_key(|(count, link)| (*count, !*link));
+        most.map(|(count, link)| (LinkId(link), count))
     }
 
     pub(crate) fn set_config(&mut self, link: LinkId, side: Side, config: LinkConfig) {

@@ -116,6 +116,16 @@ impl<'a> Output<'a> {
         self.network.wait_for_room(self.node, port);
     }
 
+    /// Whether more is on its way than there may be: the simulation ends after this call.
+    pub(crate) const fn is_storm(&self) -> bool {
+        self.network.world.traffic.is_storm()
+    }
+
+    /// The node has done so much in this call, and comes to no end.
+    pub(crate) const fn give_up(&mut self, outputs: u64) {
+        self.network.world.endless = outputs;
+    }
+
     /// Writes a line into the log: `out.note(format_args!("{count} lost"))`.
     pub fn note(&mut self, text: impl fmt::Display) {
         self.network.note(self.node, &text);

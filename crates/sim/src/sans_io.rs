@@ -5,6 +5,7 @@ use std::fmt;
 
 use waypost_wire::Instant;
 
+use crate::traffic::OUTPUTS_MAX;
 use crate::{Frame, Node, Output};
 
 /// A protocol core without I/O: octets and time go in; octets, events and a deadline come out.
@@ -30,7 +31,8 @@ pub trait Core {
     fn handle_timeout(&mut self, now: Instant);
 }
 
-/// A core as a [`Node`] with one port. What it tells is kept until somebody asks.
+/// A core as a [`Node`] with one port. What it tells is kept until somebody asks. One that sends and tells a million times when
+/// it is called once is taken for one that never ends, which the simulation tells as [`Stuck`](crate::Stuck).
 pub struct CoreNode<C: Core> {
     core: C,
     events: VecDeque<(Instant, C::Event)>,
@@ -70,8 +72,13 @@ impl<C: Core> CoreNode<C> {
     }
 
     fn settle(&mut self, now: Instant, out: &mut Output<'_>) {
+        let mut outputs = 0;
         while let Some(frame) = output(&mut self.core, now) {
             out.send(0, frame);
+            outputs += 1;
+            if outputs > OUTPUTS_MAX || out.is_storm() {
+                return out.give_up(outputs);
+            }
         }
         while let Some(event) = self.core.poll_event() {
             if self.events.len() == self.events_max {
@@ -79,6 +86,10 @@ impl<C: Core> CoreNode<C> {
                 self.forgotten += 1;
             }
             self.events.push_back((now, event));
+            outputs += 1;
+            if outputs > OUTPUTS_MAX {
+                return out.give_up(outputs);
+            }
         }
     }
 }

@@ -69,9 +69,19 @@ impl<T> Schedule<T> {
                 (self.events.len() - 1) as u32
             }
         };
-        let number = self.pushed;
-        self.pushed += 1;
+        let number = self.number();
         self.keys.push(Reverse(Key { at, number, slot }));
+    }
+
+    /// The number of the next event that comes, which is given away.
+    pub(crate) const fn number(&mut self) -> u64 {
+        self.pushed += 1;
+        self.pushed - 1
+    }
+
+    /// When the next event is to happen, and how many came before it.
+    pub(crate) fn next_key(&self) -> Option<(Instant, u64)> {
+        self.keys.peek().map(|key| (key.0.at, key.0.number))
     }
 
     /// When the next event is to happen.

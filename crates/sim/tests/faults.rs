@@ -78,6 +78,21 @@ fn faults_begin_and_end() {
 }
 
 #[test]
+fn faults_that_are_given_again_begin_and_end_once() {
+    let (mut net, [_, b], _) = network(1);
+    let faults: FaultSchedule = "at 10ms for 5ms restart b\nat 30ms for 5ms down wire"
+        .parse()
+        .unwrap();
+    for _ in 0..3 {
+        net.set_faults(faults.clone()).unwrap();
+    }
+    net.run_until(Instant::from_millis(100)).unwrap();
+    assert_eq!(net.node::<Beacon>(b).unwrap().restarts, 1);
+    let told = net.lines().filter(|line| line.contains(" fault ")).count();
+    assert_eq!(told, 4);
+}
+
+#[test]
 fn hand_and_schedule_hold_a_link_together() {
     let (mut net, [a, _], link) = network(1);
     net.set_faults(

@@ -31,8 +31,11 @@ impl Simulation {
         let mut turns: Vec<_> = turns.filter(|at| *at >= now).collect();
         turns.sort_unstable();
         turns.dedup();
+        // Those of the schedule before are nobody's from now on.
+        self.fault_turn += 1;
         for at in turns {
-            self.network.world.schedule.push(at, Event::Fault);
+            let event = Event::Fault(self.fault_turn);
+            self.network.world.schedule.push(at, event);
         }
         self.faults = faults;
         self.links().for_each(|link| self.settle_link(link));
@@ -158,7 +161,7 @@ impl Simulation {
         let paused = participant.is_held || self.faults.is_paused(now, &participant.name);
         if participant.paused != paused {
             participant.paused = paused;
-            participant.armed = None;
+            self.network.world.timers.clear(id.index());
             if !paused {
                 self.network.world.schedule.push(now, Event::Wake(id));
             }
@@ -169,7 +172,7 @@ impl Simulation {
         let now = self.now();
         let participant = &mut self.nodes[id.index()];
         participant.node.restart(now);
-        participant.armed = None;
+        self.network.world.timers.clear(id.index());
         self.network.world.schedule.push(now, Event::Wake(id));
     }
 

@@ -13,6 +13,7 @@ use waypost_wire::Instant;
 
 use crate::log::Line;
 use crate::network::{Event, Network};
+use crate::traffic::EVENTS_AT_ONCE_MAX;
 use crate::{
     BuildError, FaultSchedule, Keep, LinkConfig, LinkCounters, LinkId, Log, Node, NodeId, Observer,
     ObserverId, Rng, Series, Side,
@@ -20,9 +21,6 @@ use crate::{
 
 /// Ports of a node have numbers up to this.
 pub const PORT_MAX: usize = 4095;
-
-/// More events than so many at one instant are taken for time that stands still, unless something else is said.
-const EVENTS_AT_ONCE_MAX: u64 = 1_000_000;
 
 /// A network of [`Node`]s and links under virtual time. The same seed, construction and calls give the same run, event for
 /// event.
@@ -38,6 +36,8 @@ pub struct Simulation {
     link_names: BTreeMap<String, LinkId>,
     network: Network,
     faults: FaultSchedule,
+    /// How often faults were given.
+    fault_turn: u32,
     events: u64,
     /// Events at this instant.
     at_once: u64,
@@ -49,8 +49,6 @@ pub struct Simulation {
 struct Participant {
     name: String,
     node: Box<dyn Node>,
-    /// When its timer is set for.
-    armed: Option<Instant>,
     paused: bool,
     /// It was paused by hand.
     is_held: bool,
@@ -83,6 +81,7 @@ impl Simulation {
             link_names: BTreeMap::new(),
             network: Network::default(),
             faults: FaultSchedule::default(),
+            fault_turn: 0,
             events: 0,
             at_once: 0,
             at_once_max: EVENTS_AT_ONCE_MAX,
@@ -104,6 +103,15 @@ impl Simulation {
         self
     }
 
+    /// Takes more octets of frames on their way than so many for a storm: frames that multiply until there is no memory for
+    /// them. A frame counts as the memory that it takes: 256 octets, 2048, or what a longer one has; those in queues do
+    /// not count. Without this it is 512 MiB.
+    #[must_use]
+    pub const fn in_flight_max(mut self, octets: usize) -> Self {
+        self.network.world.traffic.octets_max = octets;
+        self
+    }
+
     /// A generator that belongs to `label`, for a node that is to draw.
     #[must_use]
     pub fn rng(&self, label: &str) -> Rng {
@@ -120,7 +128,6 @@ impl Simulation {
         self.nodes.push(Participant {
             name: name.to_owned(),
             node: Box::new(node),
-            armed: None,
             paused: false,
             is_held: false,
         });

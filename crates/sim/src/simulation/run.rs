@@ -3,14 +3,14 @@
 use waypost_wire::Instant;
 
 use super::Simulation;
-use crate::network::Event;
-use crate::{BuildError, NodeId, Output, Stuck};
+use crate::network::{Event, World};
+use crate::{BuildError, LinkId, NodeId, Output, Storm, Stuck};
 
 impl Simulation {
     /// Lets everything happen up to `until`, included, and says how many events that were. The time is `until` then.
     ///
     /// # Errors
-    /// Time stands still at an instant before.
+    /// Time stands still at an instant before, or there is a storm.
     pub fn run_until(&mut self, until: Instant) -> Result<u64, Stuck> {
         let before = self.events;
         while self.next_time().is_some_and(|at| at <= until) {
@@ -25,9 +25,16 @@ impl Simulation {
     /// Lets the next event happen, and says whether there was one.
     ///
     /// # Errors
-    /// Time stands still.
+    /// As [`run_until`](Self::run_until).
     pub fn step(&mut self) -> Result<bool, Stuck> {
-        let Some((at, event)) = self.network.world.schedule.pop() else {
+        let world = &mut self.network.world;
+        // Timers and events are in one order.
+        let (timer, event) = (world.timers.next_key(), world.schedule.next_key());
+        let is_timer = match (timer, event) {
+            (Some(timer), Some(event)) => timer < event,
+            (timer, _) => timer.is_some(),
+        };
+        let Some((at, _)) = (if is_timer { timer } else { event }) else {
             return Ok(false);
         };
         if at > self.now() {
@@ -35,13 +42,18 @@ impl Simulation {
         }
         self.events += 1;
         self.at_once += 1;
-        if self.at_once > self.at_once_max {
-            return Err(Stuck {
-                at,
-                events: self.at_once,
-                node: self.name(self.last_node).to_owned(),
-            });
+        if is_timer {
+            if let Some(node) = self.network.world.timers.pop() {
+                self.time_has_come(NodeId(node as u32));
+            }
+        } else if let Some((_, event)) = self.network.world.schedule.pop() {
+            self.happen(event);
         }
+        self.check()?;
+        Ok(true)
+    }
+
+    fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive(line, transit) => {
                 let (id, port) = self.network.end(line);
@@ -55,31 +67,62 @@ impl Simulation {
                 }
             }
             Event::Ready(line) => self.network.ready(line),
-            Event::Timer(id) => {
-                let participant = &mut self.nodes[id.index()];
-                if participant.armed == Some(at) && !participant.paused {
-                    participant.armed = None;
-                    let due = participant.node.next_poll();
-                    if due.is_some_and(|due| due <= at) {
-                        self.poll(id);
-                    } else {
-                        self.called(id);
-                    }
+            Event::Fault(turn) => {
+                if turn == self.fault_turn {
+                    self.turn_faults();
                 }
             }
-            Event::Fault => self.turn_faults(),
             Event::Wake(id) => {
                 if !self.nodes[id.index()].paused {
                     self.poll(id);
                 }
             }
         }
-        Ok(true)
+    }
+
+    /// The timer of a node was set for now.
+    fn time_has_come(&mut self, id: NodeId) {
+        let due = self.nodes[id.index()].node.next_poll();
+        if due.is_some_and(|due| due <= self.now()) {
+            self.poll(id);
+        } else {
+            // It was moved on meanwhile, which holds no time still.
+            self.at_once -= 1;
+            self.called(id);
+        }
+    }
+
+    /// Whether it can go on.
+    fn check(&self) -> Result<(), Stuck> {
+        let world = &self.network.world;
+        let stuck = |storm| Stuck {
+            at: world.now,
+            events: self.at_once + world.endless,
+            node: self.name(self.last_node).to_owned(),
+            storm,
+        };
+        if world.traffic.is_storm() {
+            let (link, on_link) = self.network.busiest().unwrap_or((LinkId(0), 0));
+            return Err(stuck(Some(Storm {
+                frames: world.traffic.frames,
+                link: self.link_name(link).to_owned(),
+                on_link,
+            })));
+        }
+        if self.at_once > self.at_once_max || world.endless > 0 {
+            return Err(stuck(None));
+        }
+        Ok(())
     }
 
     /// When the next event is to happen.
     pub fn next_time(&self) -> Option<Instant> {
-        self.network.world.schedule.next_time()
+        let World {
+            timers, schedule, ..
+        } = &self.network.world;
+        let timer = timers.next_key().map(|(at, _)| at);
+        let times = [timer, schedule.next_time()];
+        times.into_iter().flatten().min()
     }
 
     /// How many events have happened.
@@ -115,15 +158,16 @@ impl Simulation {
     fn called(&mut self, id: NodeId) {
         self.last_node = id;
         let now = self.now();
-        let participant = &mut self.nodes[id.index()];
-        let Some(next) = participant.node.next_poll() else {
+        let Some(next) = self.nodes[id.index()].node.next_poll() else {
             return;
         };
         let next = next.max(now);
+        let World {
+            timers, schedule, ..
+        } = &mut self.network.world;
         // One that is set for an earlier time is set again when that has come: many timers are moved on and on.
-        if next != Instant::MAX && participant.armed.is_none_or(|armed| next < armed) {
-            participant.armed = Some(next);
-            self.network.world.schedule.push(next, Event::Timer(id));
+        if next != Instant::MAX && timers.of(id.index()).is_none_or(|armed| next < armed) {
+            timers.set(id.index(), next, schedule.number());
         }
     }
 }

@@ -1,19 +1,18 @@
 //! Two cores and a link between them.
 
+mod run;
+
 use std::collections::VecDeque;
 use std::fmt;
 
 use waypost_wire::Instant;
 
 use crate::link::{Direction, Run, Transit};
-use crate::sans_io::output;
+use crate::traffic::Traffic;
 use crate::{
     Core, Fate, FaultSchedule, Frame, Keep, LinkConfig, LinkCounters, LinkId, Log, Rng, Schedule,
-    Side, Stuck,
+    Side,
 };
-
-/// More timeouts of a core at one instant than so many are taken for time that stands still.
-const AT_ONCE_MAX: u32 = 100_000;
 
 /// Events of one core that wait to be taken, at most.
 const EVENTS_MAX: usize = 1 << 20;
@@ -64,6 +63,8 @@ pub struct Pair<A: Core, B: Core> {
     /// What the link is like without faults.
     configs: [LinkConfig; 2],
     faults: FaultSchedule,
+    /// How often faults were given.
+    fault_turn: u32,
     paused: [bool; 2],
     world: World,
 }
@@ -83,18 +84,23 @@ struct World {
     now: Instant,
     schedule: Schedule<Event>,
     log: Log,
+    traffic: Traffic,
+    /// What happened since time has moved.
+    at_once: u64,
 }
 
 enum Event {
     Arrive(Side, Transit),
     Ready(Side),
-    Fault,
+    /// Of the faults that were given at this turn.
+    Fault(u32),
 }
 
 struct Effects<'a>(&'a mut World, Side);
 
 impl Run for Effects<'_> {
     fn arrive(&mut self, at: Instant, transit: Transit) {
+        self.0.traffic.begins(&transit.frame);
         self.0.schedule.push(at, Event::Arrive(self.1, transit));
     }
     fn ready(&mut self, at: Instant) {
@@ -127,12 +133,13 @@ impl<A: Core, B: Core> Pair<A, B> {
             ],
             configs,
             faults: FaultSchedule::default(),
+            fault_turn: 0,
             paused: [false; 2],
             world: World::default(),
         }
     }
 
-    /// Lets these faults happen. A core that is paused, or restarts, hears nothing and does nothing meanwhile; it forgets
+    /// Lets these faults happen, in place of those that were given before. A core that is paused, or restarts, hears nothing and does nothing meanwhile; it forgets
     /// nothing. Faults of other names happen to nobody.
     #[must_use]
     pub fn with_faults(mut self, faults: FaultSchedule) -> Self {
@@ -140,8 +147,10 @@ impl<A: Core, B: Core> Pair<A, B> {
         let mut turns: Vec<_> = turns.filter(|at| *at >= self.world.now).collect();
         turns.sort_unstable();
         turns.dedup();
+        self.fault_turn += 1;
         for at in turns {
-            self.world.schedule.push(at, Event::Fault);
+            let event = Event::Fault(self.fault_turn);
+            self.world.schedule.push(at, event);
         }
         self.faults = faults;
         self.settle_faults();
@@ -152,6 +161,14 @@ impl<A: Core, B: Core> Pair<A, B> {
     #[must_use]
     pub fn keep(mut self, keep: Keep) -> Self {
         self.world.log.set_keep(keep);
+        self
+    }
+
+    /// Takes more octets of frames on their way than so many for a storm, as
+    /// [`Simulation::in_flight_max`](crate::Simulation::in_flight_max).
+    #[must_use]
+    pub const fn in_flight_max(mut self, octets: usize) -> Self {
+        self.world.traffic.octets_max = octets;
         self
     }
 
@@ -204,169 +221,6 @@ impl<A: Core, B: Core> Pair<A, B> {
     pub fn set_config(&mut self, side: Side, config: LinkConfig) {
         self.configs[side as usize] = config;
         self.settle_faults();
-    }
-
-    /// Runs until a time, which it is then.
-    ///
-    /// # Errors
-    /// Time stands still: a core wants to be called again and again.
-    pub fn run_until(&mut self, until: Instant) -> Result<(), Stuck> {
-        self.settle();
-        while self.next_time().is_some_and(|at| at <= until) {
-            self.step()?;
-        }
-        self.world.now = self.world.now.max(until);
-        Ok(())
-    }
-
-    /// Runs until nothing is on its way and no core waits for a time, or to a deadline.
-    ///
-    /// # Errors
-    /// As [`run_until`](Self::run_until).
-    pub fn run_until_quiet(&mut self, deadline: Instant) -> Result<Outcome, Stuck> {
-        self.settle();
-        while let Some(at) = self.next_time() {
-            if at > deadline {
-                self.world.now = self.world.now.max(deadline);
-                return Ok(Outcome::Deadline);
-            }
-            self.step()?;
-        }
-        Ok(Outcome::Quiet(self.world.now))
-    }
-
-    /// When the next thing happens; what cores want to send now is not counted. `None` if all is quiet.
-    pub fn next_time(&self) -> Option<Instant> {
-        let [a, b] = self.timeouts();
-        let times = [self.world.schedule.next_time(), a, b];
-        let next = times.into_iter().flatten().min();
-        // A deadline at the end of all times never comes.
-        let next = next.filter(|at| *at != Instant::MAX);
-        next.map(|at| at.max(self.world.now))
-    }
-
-    /// Lets the next thing happen: something on the link first, then a timeout of `a`, then one of `b`.
-    ///
-    /// # Errors
-    /// As [`run_until`](Self::run_until).
-    pub fn step(&mut self) -> Result<(), Stuck> {
-        let Some(at) = self.next_time() else {
-            return Ok(());
-        };
-        self.world.now = at;
-        if self.world.schedule.next_time().is_some_and(|it| it <= at) {
-            let event = self.world.schedule.pop().map(|(_, event)| event);
-            self.happen(at, event);
-        } else {
-            let due = |timeout: Option<Instant>| timeout.is_some_and(|it| it <= at);
-            let mut calls = 0;
-            while due(self.timeouts()[0]) {
-                self.a.handle_timeout(at);
-                self.settle();
-                self.check(&mut calls, "a")?;
-            }
-            while due(self.timeouts()[1]) {
-                self.b.handle_timeout(at);
-                self.settle();
-                self.check(&mut calls, "b")?;
-            }
-        }
-        self.settle();
-        Ok(())
-    }
-
-    fn check(&self, calls: &mut u32, node: &str) -> Result<(), Stuck> {
-        *calls += 1;
-        if *calls > AT_ONCE_MAX {
-            return Err(Stuck {
-                at: self.world.now,
-                events: u64::from(*calls),
-                node: node.to_owned(),
-            });
-        }
-        Ok(())
-    }
-
-    fn happen(&mut self, now: Instant, event: Option<Event>) {
-        match event {
-            Some(Event::Arrive(side, transit)) => {
-                let open = !self.paused[side.other() as usize];
-                let mut effects = Effects(&mut self.world, side);
-                let line = &mut self.lines[side as usize];
-                if let Some(frame) = line.arrive(transit, open, &mut effects) {
-                    match side {
-                        Side::A => self.b.handle_input(now, &frame),
-                        Side::B => self.a.handle_input(now, &frame),
-                    }
-                }
-            }
-            Some(Event::Ready(side)) => {
-                let mut effects = Effects(&mut self.world, side);
-                self.lines[side as usize].ready(now, &mut effects);
-            }
-            Some(Event::Fault) => {
-                let turning = self.faults.turning(now);
-                let texts = turning.map(|fault| fault.what.to_string());
-                texts.for_each(|text| self.world.log.fault(now, text));
-                self.settle_faults();
-            }
-            None => {}
-        }
-    }
-
-    fn timeouts(&self) -> [Option<Instant>; 2] {
-        let [a, b] = self.paused.map(|paused| !paused);
-        [
-            self.a.poll_timeout().filter(|_| a),
-            self.b.poll_timeout().filter(|_| b),
-        ]
-    }
-
-    /// Lets the link and the cores be as the faults want them.
-    fn settle_faults(&mut self) {
-        let now = self.world.now;
-        let down = self.faults.is_down(now, "link", ["a", "b"]);
-        for side in Side::ALL {
-            let line = &mut self.lines[side as usize];
-            let config = self
-                .faults
-                .config(now, "link", &self.configs[side as usize]);
-            let mut effects = Effects(&mut self.world, side);
-            if *line.config() != config {
-                line.set_config(now, config, &mut effects);
-            }
-            line.set_up(now, !down, &mut effects);
-        }
-        self.paused = ["a", "b"].map(|name| self.faults.is_paused(now, name));
-    }
-
-    /// Sends what the cores want to send, and keeps what they tell.
-    fn settle(&mut self) {
-        let now = self.world.now;
-        let [a_paused, b_paused] = self.paused;
-        if !a_paused {
-            let mut effects = Effects(&mut self.world, Side::A);
-            while let Some(frame) = output(&mut self.a, now) {
-                self.lines[0].send(now, frame, &mut effects);
-            }
-            keep_events(&mut self.a, now, &mut self.events_a);
-        }
-        if !b_paused {
-            let mut effects = Effects(&mut self.world, Side::B);
-            while let Some(frame) = output(&mut self.b, now) {
-                self.lines[1].send(now, frame, &mut effects);
-            }
-            keep_events(&mut self.b, now, &mut self.events_b);
-        }
-    }
-}
-
-fn keep_events<C: Core>(core: &mut C, now: Instant, events: &mut VecDeque<(Instant, C::Event)>) {
-    while let Some(event) = core.poll_event() {
-        if events.len() == EVENTS_MAX {
-            events.pop_front();
-        }
-        events.push_back((now, event));
     }
 }
 
