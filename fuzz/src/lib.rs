@@ -6,6 +6,7 @@
 
 mod arguments;
 mod graph_text;
+mod ip;
 mod pcap;
 mod wire;
 
@@ -16,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("arguments", arguments::target),
     ("graph-text", graph_text::target),
+    ("ip", ip::target),
     ("pcap", pcap::target),
     ("wire", wire::target),
 ];

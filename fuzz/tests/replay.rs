@@ -31,6 +31,11 @@ fn graph_text() {
 }
 
 #[test]
+fn ip() {
+    replay("ip");
+}
+
+#[test]
 fn pcap() {
     replay("pcap");
 }
