@@ -72,6 +72,8 @@ use state::{Class, Tracker};
 
 /// Keys that are looked up together.
 const BATCH: usize = 64;
+/// Timers that fired early and are set again in one call.
+const REARMS: usize = 256;
 /// Established flows that are asked, for one new flow, whether they have been silent for long.
 const EVICTION_TRIES: usize = 8;
 
@@ -272,9 +274,12 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         self.end(id.index, EndReason::Removed)
     }
 
-    /// Takes one flow of which nothing was heard for its time; to be called until it returns `None`.
+    /// Takes one flow of which nothing was heard for its time; to be called until it returns `None`, and again when
+    /// [`poll_timeout`](Self::poll_timeout) says: at once, if many timers had to be set again or moved. One call
+    /// sets 256 again at most.
     pub fn expire(&mut self, now: Instant) -> Option<Ended<A, D>> {
-        while let Some((_, index)) = self.timers.expire(now) {
+        for _ in 0..REARMS {
+            let (_, index) = self.timers.expire(now)?;
             let Some(slot) = self.slots.at_mut(index) else {
                 continue;
             };

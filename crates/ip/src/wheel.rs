@@ -3,11 +3,16 @@
 //!
 //! Time is cut into ticks. A timer lies in one of 64 slots of one of 8 levels: the level is the highest
 //! group of 6 bits in which the tick of its deadline differs from the current tick, the slot is that group
-//! of the deadline. When the current tick enters a slot of a higher level, its timers move down; what is
-//! left of the current tick and before lies in the list of those due, sorted by deadline when it is read.
+//! of the deadline. The current tick goes from one slot that holds timers to the next; their timers move down,
+//! and those of the current tick lie in the list of those due, sorted by deadline when it is read.
 //! So timers fire in order of their deadlines to the nanosecond, never early, whatever the tick: the tick
 //! only says how finely the work is spread. Timers of equal deadline fire in the order in which they were
 //! started.
+//!
+//! One call of [`expire`](Wheel::expire) moves 1024 timers at most: where a slot of a higher level has more, they
+//! move over as many calls as that takes, and [`next_deadline`](Wheel::next_deadline) says meanwhile that there is
+//! something to do. What is sorted at once is what fires in one tick, of which a caller who starts so many that it
+//! matters should make the tick shorter.
 
 use crate::slab::{Key, NIL, Slab, Slot};
 use crate::storage::Store;
@@ -21,6 +26,12 @@ const LEVELS: usize = 8;
 const MIN_TICK_LOG2: u32 = 64 - LEVEL_BITS * LEVELS as u32;
 /// The number of the list of those due; slots have the numbers below.
 const DUE: u16 = (LEVELS * SLOTS) as u16;
+/// Timers that one call moves down.
+const MOVES: usize = 1024;
+/// Timers that one which is started moves down, so that however many are, there is an end to a slot.
+const MOVES_EACH: usize = 4;
+/// Timers of those due that are passed by to find the place of another.
+const STEPS: usize = 32;
 
 /// One running timer, in the storage of a [`Wheel`].
 #[derive(Clone, Debug)]
@@ -73,8 +84,10 @@ pub struct Wheel<K, S> {
     occupied: [u64; LEVELS],
     due: List,
     due_sorted: bool,
-    /// The tick up to which slots have been emptied.
+    /// The tick up to which slots have been emptied, that of the one which is being emptied apart.
     current: u64,
+    /// The slot whose timers are moving down: its level and the tick at which it begins.
+    moving: Option<(usize, u64)>,
     tick_log2: u32,
     refused: u64,
 }
@@ -99,6 +112,7 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
             due: List::EMPTY,
             due_sorted: true,
             current: 0,
+            moving: None,
             tick_log2: tick_log2.clamp(MIN_TICK_LOG2, 63),
             refused: 0,
         }
@@ -124,6 +138,7 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
     /// # Errors
     /// Gives the payload back, and counts it in [`refused`](Self::refused), when there is no place left.
     pub fn start(&mut self, deadline: Instant, payload: K) -> Result<Key, K> {
+        self.move_down(&mut { MOVES_EACH });
         let timer = Timer {
             deadline,
             payload,
@@ -148,6 +163,7 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
         if self.timers.view(key).is_none() {
             return false;
         }
+        self.move_down(&mut { MOVES_EACH });
         self.unlink(key.index());
         if let Some(timer) = self.timers.at_mut(key.index()) {
             timer.deadline = deadline;
@@ -169,8 +185,12 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
     }
 
     /// When [`expire`](Self::expire) should be called next: the earliest deadline, or an instant before it
-    /// where the earliest timer was cancelled; `None` when no timer runs. Takes constant time.
+    /// where the earliest timer was cancelled or many move; `None` when no timer runs. Takes constant time.
     pub fn next_deadline(&self) -> Option<Instant> {
+        if let Some((_, start)) = self.moving {
+            let start = Instant::from_nanos(start << self.tick_log2);
+            return Some(start.min(self.due.earliest));
+        }
         if self.due.head != NIL {
             return Some(self.due.earliest);
         }
@@ -179,9 +199,13 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
     }
 
     /// Takes the earliest timer whose deadline is not after `now`, with its deadline; to be called until it
-    /// returns `None`. A `now` before that of an earlier call finds nothing new.
+    /// returns `None`, and again when [`next_deadline`](Self::next_deadline) says: at once, if more timers have to
+    /// move first than one call moves. A `now` before that of an earlier call finds those whose deadline is not
+    /// after it, if any are left.
     pub fn expire(&mut self, now: Instant) -> Option<(Instant, K)> {
-        self.advance(now);
+        if !self.advance(now) {
+            return None;
+        }
         if !self.due_sorted {
             self.sort_due();
         }
@@ -206,68 +230,140 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
         Some((level, self.occupied[level].trailing_zeros() as usize))
     }
 
-    /// Makes the tick of `now` the current one and moves all that is due by then to the list of those due.
-    fn advance(&mut self, now: Instant) {
+    /// Goes on to the next slot that holds timers, until some are due or there is none up to the tick of `now`, which
+    /// is the current one then. `false` if that takes more moves than one call may make.
+    fn advance(&mut self, now: Instant) -> bool {
         let target = now.as_nanos() >> self.tick_log2;
-        if target <= self.current {
-            return;
-        }
-        while let Some((level, slot)) = self.next_slot() {
-            let shift = LEVEL_BITS * level as u32;
-            let above = (self.current >> shift) >> LEVEL_BITS << LEVEL_BITS;
-            let start = (above | slot as u64) << shift;
-            if start > target {
-                break;
+        let mut moves = MOVES;
+        loop {
+            if !self.move_down(&mut moves) {
+                return false;
             }
-            self.current = start;
-            self.occupied[level] &= !(1 << slot);
-            let list = core::mem::replace(&mut self.slots[level][slot], List::EMPTY);
-            let mut index = list.head;
-            while let Some(timer) = self.timers.at(index) {
-                let next = timer.next;
-                self.link(index);
-                index = next;
+            if self.due.head != NIL {
+                return true;
+            }
+            let next = self.next_slot().map(|(level, slot)| {
+                let shift = LEVEL_BITS * level as u32;
+                let above = (self.current >> shift) >> LEVEL_BITS << LEVEL_BITS;
+                (level, (above | slot as u64) << shift)
+            });
+            match next {
+                Some((level, start)) if start <= target => {
+                    self.current = start;
+                    self.moving = Some((level, start));
+                }
+                _ => {
+                    self.current = self.current.max(target);
+                    return true;
+                }
             }
         }
-        self.current = target;
     }
 
-    /// Appends a timer to the list where its deadline belongs.
+    /// Moves timers of the slot that is being emptied to where they belong now; `false` if some are left.
+    fn move_down(&mut self, moves: &mut usize) -> bool {
+        while let Some((level, start)) = self.moving {
+            let slot = (start >> (LEVEL_BITS * level as u32)) as usize % SLOTS;
+            let index = self.slots[level][slot].head;
+            if index == NIL {
+                self.moving = None;
+                break;
+            }
+            if *moves == 0 {
+                return false;
+            }
+            *moves -= 1;
+            self.unlink(index);
+            self.place(index);
+        }
+        true
+    }
+
+    /// Puts a timer into the list where its deadline belongs. Where that is a slot whose timers are moving, it waits
+    /// for its turn behind those that were started before.
     fn link(&mut self, index: u32) {
         let Some(timer) = self.timers.at(index) else {
             return;
         };
-        let deadline = timer.deadline;
-        let tick = deadline.as_nanos() >> self.tick_log2;
-        let number = if tick <= self.current {
-            DUE
+        let tick = timer.deadline.as_nanos() >> self.tick_log2;
+        match self.moving {
+            Some((level, start)) if is_within(tick, level, start) => {
+                self.append(index, number_of(tick, level));
+            }
+            _ => self.place(index),
+        }
+    }
+
+    /// Puts a timer into the slot in which it lies as seen from the current tick, or among those due.
+    fn place(&mut self, index: u32) {
+        let Some(timer) = self.timers.at(index) else {
+            return;
+        };
+        let tick = timer.deadline.as_nanos() >> self.tick_log2;
+        if tick <= self.current {
+            self.place_due(index);
         } else {
             let highest = 63 - (tick ^ self.current).leading_zeros();
-            let level = highest / LEVEL_BITS;
-            let slot = (tick >> (level * LEVEL_BITS)) as usize % SLOTS;
-            (level as usize * SLOTS + slot) as u16
+            self.append(index, number_of(tick, (highest / LEVEL_BITS) as usize));
+        }
+    }
+
+    /// Puts a timer among those due where it belongs, or, if that is far from both ends, at the end, to be sorted.
+    fn place_due(&mut self, index: u32) {
+        let Some(deadline) = self.timers.at(index).map(|timer| timer.deadline) else {
+            return;
         };
+        let is_after = |this: &Self, other: u32| {
+            let other = this.timers.at(other);
+            other.is_some_and(|other| other.deadline > deadline)
+        };
+        if !self.due_sorted {
+            return self.append(index, DUE);
+        }
+        let (mut before, mut after) = (self.due.tail, NIL);
+        if is_after(self, self.due.head) {
+            (before, after) = (NIL, self.due.head);
+        }
+        for _ in 0..STEPS {
+            if !is_after(self, before) {
+                break;
+            }
+            after = before;
+            before = self.timers.at(before).map_or(NIL, |timer| timer.prev);
+        }
+        if is_after(self, before) {
+            self.due_sorted = false;
+            return self.append(index, DUE);
+        }
+        self.insert(index, DUE, before, after);
+    }
+
+    fn append(&mut self, index: u32, number: u16) {
         let tail = self.list(number).tail;
-        if number == DUE {
-            let ordered = self
-                .timers
-                .at(tail)
-                .is_none_or(|last| last.deadline <= deadline);
-            self.due_sorted &= ordered;
-        } else {
+        self.insert(index, number, tail, NIL);
+    }
+
+    /// Puts a timer between two neighbours of a list.
+    fn insert(&mut self, index: u32, number: u16, before: u32, after: u32) {
+        let Some(timer) = self.timers.at_mut(index) else {
+            return;
+        };
+        let deadline = timer.deadline;
+        timer.list = number;
+        timer.prev = before;
+        timer.next = after;
+        if number != DUE {
             self.occupied[usize::from(number) / SLOTS] |= 1 << (usize::from(number) % SLOTS);
         }
-        if let Some(timer) = self.timers.at_mut(index) {
-            timer.list = number;
-            timer.prev = tail;
-            timer.next = NIL;
-        }
-        match self.timers.at_mut(tail) {
-            Some(last) => last.next = index,
+        match self.timers.at_mut(before) {
+            Some(timer) => timer.next = index,
             None => self.list(number).head = index,
         }
+        match self.timers.at_mut(after) {
+            Some(timer) => timer.prev = index,
+            None => self.list(number).tail = index,
+        }
         let list = self.list(number);
-        list.tail = index;
         list.earliest = list.earliest.min(deadline);
     }
 
@@ -364,6 +460,50 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
                 None => self.due.head = index,
             }
             self.due.tail = index;
+        }
+    }
+}
+
+/// The number of the slot of a level in which a tick lies.
+const fn number_of(tick: u64, level: usize) -> u16 {
+    let slot = (tick >> (LEVEL_BITS * level as u32)) as usize % SLOTS;
+    (level * SLOTS + slot) as u16
+}
+
+/// Whether a tick lies in the slot of a level that begins at `start`.
+const fn is_within(tick: u64, level: usize, start: u64) -> bool {
+    let shift = LEVEL_BITS * level as u32;
+    tick >> shift == start >> shift
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    /// A caller who is late and starts a periodic timer again from its old deadline does not make every call walk
+    /// through all that are due.
+    #[test]
+    fn what_is_started_late_finds_its_place_near_the_ends() {
+        for span in [1 << 30, 1 << 12] {
+            let mut wheel = VecWheel::new(Vec::new(), 2000);
+            for n in 0..1000_u64 {
+                let deadline = Instant::from_nanos(5_000_000_000 + n * span / 1000);
+                wheel.start(deadline, n).unwrap();
+            }
+            let now = Instant::from_secs(100);
+            let mut last = Instant::ZERO;
+            for _ in 0..10_000 {
+                let Some((deadline, n)) = wheel.expire(now) else {
+                    assert!(wheel.moving.is_some());
+                    continue;
+                };
+                assert!(deadline >= last && wheel.due_sorted);
+                last = deadline;
+                let again = Instant::from_nanos(deadline.as_nanos() + span);
+                wheel.start(again, n).unwrap();
+                assert!(wheel.due_sorted);
+            }
         }
     }
 }

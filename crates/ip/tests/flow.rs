@@ -66,7 +66,13 @@ fn connect(table: &mut Table, now: Instant, key: Key, data: u32) -> FlowId {
 }
 
 fn expire_all(table: &mut Table, now: Instant) -> Vec<Ended<Ipv4Addr, u32>> {
-    std::iter::from_fn(|| table.expire(now)).collect()
+    let mut all = Vec::new();
+    loop {
+        all.extend(std::iter::from_fn(|| table.expire(now)));
+        if table.poll_timeout().is_none_or(|next| next > now) {
+            return all;
+        }
+    }
 }
 
 #[test]
@@ -463,6 +469,31 @@ fn connections_that_open_again_keep_to_the_limit_of_those_half_open() {
         assert_eq!(state, Some(FlowState::Established));
     }
     assert_eq!((table.half_open(), table.len()), (0, 32));
+}
+
+/// However many timers fired early, one call sets a few of them again and says that it is to be called again.
+#[test]
+fn timers_are_set_again_in_slices() {
+    let config = FlowConfig {
+        half_open: 20_000,
+        flows: 20_000,
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    for n in 0..10_000 {
+        insert(&mut table, secs(0), udp(n, 1), n).unwrap();
+        let found = table.lookup(&udp(n, 1)).unwrap();
+        table.packet(secs(100), found, None);
+    }
+    let now = secs(130);
+    let mut calls = 0;
+    while table.poll_timeout().is_some_and(|next| next <= now) {
+        assert_eq!(table.expire(now), None);
+        calls += 1;
+    }
+    assert!((39..100).contains(&calls), "{calls}");
+    assert_eq!(table.poll_timeout(), Some(secs(220)));
+    assert_eq!(expire_all(&mut table, secs(220)).len(), 10_000);
 }
 
 #[test]

@@ -53,11 +53,83 @@ fn a_million_timers_in_one_tick() {
             .unwrap();
     }
     let mut last = at(0);
-    while let Some((deadline, _)) = wheel.expire(at(1 << 20)) {
-        assert!(deadline >= last);
-        last = deadline;
+    while !wheel.is_empty() {
+        while let Some((deadline, _)) = wheel.expire(at(1 << 20)) {
+            assert!(deadline >= last);
+            last = deadline;
+        }
     }
-    assert!(wheel.is_empty());
+}
+
+/// Many timers minutes ahead, in one slot of a high level: they move down over many calls, each of which says that
+/// another is to follow, and then fire in order.
+#[test]
+fn a_crowded_slot_moves_over_many_calls() {
+    const COUNT: u64 = 100_000;
+    let deadline = |n: u64| at(300_000_000_000 + n.wrapping_mul(0x9e37_79b9) % 40_000_000_000);
+    let mut wheel = VecWheel::new(Vec::new(), 1 << 18);
+    for n in 0..COUNT {
+        wheel.start(deadline(n), n).unwrap();
+    }
+    let now = at(350_000_000_000);
+    let (mut calls, mut late) = (0, 0);
+    while wheel.expire(now).is_none() {
+        assert!(wheel.next_deadline().unwrap() <= now);
+        calls += 1;
+        // What is started meanwhile with the deadline of another comes behind it.
+        wheel.start(deadline(late), COUNT + late).unwrap();
+        late += 1;
+    }
+    assert!((90..1000).contains(&calls), "{calls}");
+    let mut fired = Vec::new();
+    while !wheel.is_empty() {
+        fired.extend(std::iter::from_fn(|| wheel.expire(now)));
+    }
+    // The first is the one with which the loop above ended.
+    assert_eq!(fired.len() as u64, COUNT + late - 1);
+    assert!(fired.is_sorted_by_key(|(deadline, _)| *deadline));
+    for n in 1..late {
+        let place = |wanted| fired.iter().position(|(_, n)| *n == wanted).unwrap();
+        assert!(place(n) < place(COUNT + n));
+    }
+}
+
+/// A caller who starts more timers than one call moves, for the same time, does not keep them from firing.
+#[test]
+fn a_slot_is_emptied_however_many_are_started() {
+    let mut wheel = VecWheel::new(Vec::new(), 1 << 18);
+    let deadline = at(300_000_000_000);
+    for n in 0..50_000 {
+        wheel.start(deadline, n).unwrap();
+    }
+    let mut calls = 0;
+    while wheel.expire(at(350_000_000_000)).is_none() {
+        for n in 0..2000 {
+            wheel.start(deadline, n).unwrap();
+        }
+        calls += 1;
+        assert!(calls < 100);
+    }
+}
+
+#[test]
+fn an_earlier_now_finds_what_was_due_then() {
+    let mut wheel = VecWheel::new(Vec::new(), 9);
+    for secs in [5, 6, 7, 900] {
+        wheel.start(Instant::from_secs(secs), secs).unwrap();
+    }
+    let mut expire = |secs| Some(wheel.expire(Instant::from_secs(secs))?.1);
+    assert_eq!(expire(100), Some(5));
+    assert_eq!(expire(4), None);
+    assert_eq!(expire(6), Some(6));
+    assert_eq!(expire(6), None);
+    assert_eq!(expire(0), None);
+    assert_eq!(wheel.next_deadline(), Some(Instant::from_secs(7)));
+    wheel.start(Instant::from_secs(3), 3).unwrap();
+    let mut expire = |secs| Some(wheel.expire(Instant::from_secs(secs))?.1);
+    assert_eq!((expire(2), expire(3), expire(3)), (None, Some(3), None));
+    assert_eq!((expire(899), expire(899)), (Some(7), None));
+    assert_eq!(expire(900), Some(900));
 }
 
 #[derive(Clone, Debug)]
