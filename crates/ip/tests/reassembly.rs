@@ -356,11 +356,10 @@ fn the_first_fragments_headers_count() {
         }
         assert_eq!(input(&mut table, at(1), fragment), Became::Held);
     }
-    input(
-        &mut table,
-        at(1),
-        Ipv4Addr::fragment(told(1, 65504, false), &[1; 8]),
-    );
+    // It is said to be dropped, and not to be held.
+    let last = Ipv4Addr::fragment(told(1, 65504, false), &[1; 8]);
+    let became = input(&mut table, at(1), last);
+    assert_eq!(became, Became::Dropped(FragmentDrop::Overlong));
     assert!(table.counters().dropped(FragmentDrop::Overlong) > 60);
     assert_eq!((table.fragments(), table.counters().datagrams), (0, 0));
     conserved(&table);
@@ -496,6 +495,39 @@ fn a_flood_from_many_sources_stays_within_its_bounds() {
     }
     run::<Ipv4Addr>();
     run::<Ipv6Addr>();
+}
+
+#[test]
+fn what_has_no_room_at_all_pushes_out_nothing() {
+    let config = ReassemblyConfig {
+        octets: 3000,
+        ..ReassemblyConfig::default()
+    };
+    let all = data(1000, 0);
+    let mut table = table::<Ipv4Addr>(config);
+    let good = |id, offset: usize, end: usize| {
+        let told = Told {
+            source: 2,
+            ..told(id, offset, end < 1000)
+        };
+        Ipv4Addr::fragment(told, &all[offset..end])
+    };
+    for id in 0..3 {
+        assert_eq!(input(&mut table, at(1), good(id, 0, 504)), Became::Held);
+    }
+    // Too large alone, and together with what it joins.
+    let no_room = Became::Dropped(FragmentDrop::NoRoom);
+    let large = Ipv4Addr::fragment(told(7, 0, true), &data(4000, 0));
+    assert_eq!(input(&mut table, at(1), large), no_room);
+    let part = |offset| Ipv4Addr::fragment(told(8, offset, true), &data(1200, 0));
+    assert_eq!(input(&mut table, at(1), part(0)), Became::Held);
+    let large = Ipv4Addr::fragment(told(8, 1200, true), &data(2000, 0));
+    assert_eq!(input(&mut table, at(1), large), no_room);
+    assert_eq!(table.counters().evicted, 0);
+    for id in 0..3 {
+        expect_whole(input(&mut table, at(1), good(id, 504, 1000)), &all);
+    }
+    conserved(&table);
 }
 
 #[test]

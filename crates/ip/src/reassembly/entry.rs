@@ -244,6 +244,11 @@ impl<A: Copy + Eq> Entry<A> {
         Ok(())
     }
 
+    /// How long the datagram is to be, once its last fragment came.
+    pub(super) fn total(&self) -> Option<usize> {
+        self.total.map(|total| total as usize)
+    }
+
     /// How long the datagram is, if all of it is there: nothing overlaps, so the lengths add up to it.
     pub(super) fn complete(&self) -> Option<usize> {
         self.total

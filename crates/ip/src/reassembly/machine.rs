@@ -29,10 +29,12 @@ impl<A: ReassembleIp, P: FragmentPacket, S: ReassemblyStorage<A, P>> Reassembly<
             let checked = entry
                 .place(&self.fragments, piece, packet.octets())
                 .and_then(|place| {
-                    if entry.fragments < self.config.fragments_each {
-                        Ok(place)
-                    } else {
+                    if entry.fragments >= self.config.fragments_each {
                         Err(FragmentDrop::TooMany)
+                    } else if self.is_too_long(entry, piece) {
+                        Err(FragmentDrop::Overlong)
+                    } else {
+                        Ok(place)
                     }
                 });
             match checked {
@@ -89,12 +91,6 @@ impl<A: ReassembleIp, P: FragmentPacket, S: ReassemblyStorage<A, P>> Reassembly<
         else {
             return Outcome::Held;
         };
-        // Each fragment was checked with its own headers; those of the first are the ones that count.
-        let header_len = self.fragments.at(pieces.head).map(|held| held.header_len);
-        if header_len.is_none_or(|header_len| A::is_too_long(header_len, len)) {
-            self.abandon(index, FragmentDrop::Overlong);
-            return Outcome::Held;
-        }
         let Some(entry) = self.remove(index) else {
             return Outcome::Held;
         };
@@ -123,9 +119,33 @@ impl<A: ReassembleIp, P: FragmentPacket, S: ReassemblyStorage<A, P>> Reassembly<
         }
     }
 
-    /// Makes room for a fragment of the datagram at `joined`, or of a new one; `false` if nothing may go.
+    /// Whether a datagram is longer than IP allows once a fragment joins it, as far as its beginning and its end
+    /// are there. Each fragment was checked with its own headers; those of the first are the ones that count.
+    fn is_too_long(&self, entry: &Entry<A>, piece: &Piece<A>) -> bool {
+        let len = match piece.more {
+            true => entry.total(),
+            false => Some(piece.offset as usize + piece.len),
+        };
+        let header_len = match piece.offset {
+            0 => Some(piece.header_len),
+            _ => {
+                let first = self.fragments.at(entry.pieces.head);
+                first.filter(|it| it.offset == 0).map(|it| it.header_len)
+            }
+        };
+        let both = header_len.zip(len);
+        both.is_some_and(|(header_len, len)| A::is_too_long(header_len, len))
+    }
+
+    /// Makes room for a fragment of the datagram at `joined`, or of a new one; `false` if nothing may go, and where
+    /// it would not be enough if all others went, none has gone.
     fn make_room(&mut self, joined: u32, memory: usize) -> bool {
         let is_new = joined == NIL;
+        let own = self.entries.at(joined);
+        let own = own.map_or((0, 0), |entry| (entry.fragments, entry.memory));
+        if own.0 >= self.config.fragments || own.1.saturating_add(memory) > self.config.octets {
+            return false;
+        }
         loop {
             let full = self.fragments.is_full()
                 || self.memory.saturating_add(memory) > self.config.octets
