@@ -68,6 +68,25 @@ impl Hash {
     }
 }
 
+/// Numbers that nobody knows who does not know the seed (Steele, Lea and Flood, OOPSLA 2014, §5), each odd, so that
+/// none is 0: for hashes that multiply by them.
+pub(crate) fn secrets<const N: usize>(seed: u64) -> [u64; N] {
+    let mut state = seed;
+    core::array::from_fn(|_| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31 | 1
+    })
+}
+
+/// Both halves of the product: every bit of either factor reaches the bits in the middle.
+#[inline]
+pub(crate) fn fold(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product >> 64) as u64 ^ product as u64
+}
+
 /// The beginnings of a table's chains, as many as a power of two. All are there from the start, so that no
 /// packet ever waits for a table to be hashed anew.
 #[derive(Clone, Debug)]

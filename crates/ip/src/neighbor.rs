@@ -201,7 +201,8 @@ pub type VecNeighborTable<A, P> = NeighborTable<A, P, GrowingNeighbors>;
 
 impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
     /// An empty table. Limits above what storage of fixed length holds are that length.
-    pub fn new(storage: S, config: NeighborConfig) -> Self {
+    pub fn new(storage: S, mut config: NeighborConfig) -> Self {
+        config.retransmit_time = config.retransmit_time.max(config::MIN_RETRANSMIT_TIME);
         let (entries, index, timers, packets) = storage.into_parts();
         Self {
             entries: Entries::new(entries, config.neighbors),

@@ -12,7 +12,7 @@ use waypost_ip::neighbor::{
     State, VecNeighborTable,
 };
 use waypost_wire::arp::{ArpHeader, ArpOperation};
-use waypost_wire::{Instant, MacAddr};
+use waypost_wire::{Duration, Instant, MacAddr};
 
 type Table = VecNeighborTable<Ipv4Addr, u32>;
 
@@ -61,6 +61,26 @@ fn released(packet: u32) -> Event<Ipv4Addr, u32> {
         packet,
         target: PEER,
         mac: PEER_MAC,
+    }
+}
+
+/// With no time between requests, and none allowed, a timeout ends all the same.
+#[test]
+fn no_time_between_requests_is_taken_as_a_little() {
+    let config = NeighborConfig {
+        retransmit_time: Duration::ZERO,
+        requests_per_sec: 0,
+        requests_burst: 0,
+        ..NeighborConfig::default()
+    };
+    let mut table = table(config);
+    table.handle_request(ms(0), PEER, PEER_MAC, true);
+    assert_eq!(table.state(PEER), Some(State::Stale));
+    let _ = table.send(ms(0), PEER, 0);
+    for now in 5000..5010 {
+        table.handle_timeout(ms(now));
+        assert_eq!(table.state(PEER), Some(State::Probe));
+        assert_eq!(table.poll_timeout(), Some(ms(now + 1)));
     }
 }
 

@@ -6,18 +6,12 @@
 use waypost_wire::Ip;
 
 use super::key::FlowKey;
+use crate::hash::{fold, secrets};
 
 /// The secret, in the form in which it is used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hasher {
     secrets: [u64; 4],
-}
-
-/// Both halves of the product: every bit of either factor reaches the bits in the middle.
-#[inline]
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product >> 64) as u64 ^ product as u64
 }
 
 /// An address as two numbers, the second 0 for IPv4.
@@ -33,15 +27,8 @@ fn words<A: Ip>(addr: A) -> [u64; 2] {
 }
 
 impl Hasher {
-    /// Spreads the seed (Steele, Lea and Flood, OOPSLA 2014, §5) and keeps each secret odd, so that none is 0.
     pub(super) fn new(seed: u64) -> Self {
-        let mut state = seed;
-        let secrets = core::array::from_fn(|_| {
-            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ z >> 31 | 1
-        });
+        let secrets = secrets(seed);
         Self { secrets }
     }
 

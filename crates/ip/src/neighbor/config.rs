@@ -16,7 +16,8 @@ pub struct NeighborConfig {
     /// How long an answer shows that the neighbour is there (`REACHABLE_TIME`). RFC 4861 §6.3.2 asks for a
     /// value drawn anew, every few hours, between half and one and a half times a base.
     pub reachable_time: Duration,
-    /// Time between requests (`RETRANS_TIMER`).
+    /// Time between requests (`RETRANS_TIMER`); taken as a millisecond, the least that RFC 4861 §4.2 can say, if
+    /// less.
     pub retransmit_time: Duration,
     /// Time from the first packet to a stale neighbour until it is asked (`DELAY_FIRST_PROBE_TIME`).
     pub delay_time: Duration,
@@ -64,6 +65,9 @@ impl NeighborConfig {
         seed: 0,
     };
 }
+
+/// The least time between requests: with none, a request that has to wait would be tried again without end.
+pub(super) const MIN_RETRANSMIT_TIME: Duration = Duration::from_millis(1);
 
 impl Default for NeighborConfig {
     fn default() -> Self {

@@ -3,6 +3,7 @@
 
 use waypost_wire::{Ip, MacAddr};
 
+use crate::hash::{fold, secrets};
 use crate::slab::NIL;
 use crate::storage::Store;
 
@@ -34,7 +35,7 @@ pub(super) struct Index<A, S> {
     /// The number of places in use is a power of two; this is one less.
     mask: usize,
     len: usize,
-    seed: u64,
+    secrets: [u64; 2],
     addr: core::marker::PhantomData<A>,
 }
 
@@ -53,7 +54,7 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
             buckets,
             mask,
             len: 0,
-            seed,
+            secrets: secrets(seed),
             addr: core::marker::PhantomData,
         }
     }
@@ -171,19 +172,17 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
         }
     }
 
-    /// Where an address wants to be. The seed keeps others from choosing addresses that all want the same.
+    /// Where an address wants to be. Both what it is mixed with and the factor are secret, which keeps others from
+    /// choosing addresses that all want the same.
     #[inline]
     fn home(&self, addr: A) -> usize {
-        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mix = |hash: u64, part: u64| {
-            let product = u128::from(part ^ hash) * u128::from(FACTOR);
-            (product >> 64) as u64 ^ product as u64
-        };
+        let [first, factor] = self.secrets;
+        let mix = |hash: u64, part: u64| fold(part ^ hash, factor);
         let octets = addr.octets();
         let (parts, rest) = octets.as_ref().as_chunks::<8>();
         let hash = parts
             .iter()
-            .fold(self.seed, |hash, part| mix(hash, u64::from_ne_bytes(*part)));
+            .fold(first, |hash, part| mix(hash, u64::from_ne_bytes(*part)));
         let hash = match rest.first_chunk::<4>() {
             Some(part) => mix(hash, u64::from(u32::from_ne_bytes(*part))),
             None => hash,
@@ -217,6 +216,26 @@ mod tests {
         let none: Index<Ipv4Addr, [Bucket<Ipv4Addr>; 0]> = Index::new([], 1);
         assert!(none.is_full());
         assert_eq!(none.entry(Ipv4Addr::LOCALHOST), None);
+    }
+
+    /// Addresses that are neighbours by number are spread, whatever the seed; where each goes depends on it.
+    #[test]
+    fn addresses_are_spread_by_the_seed() {
+        let homes = |seed| {
+            let index = Index::new([Bucket::EMPTY; 1024], seed);
+            let homes = (0..1024).map(|n| index.home(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+            homes.collect::<Vec<_>>()
+        };
+        for seed in 0..50 {
+            let mut crowds = [0; 64];
+            let (here, there) = (homes(seed), homes(seed + 1));
+            for home in &here {
+                crowds[home / 16] += 1;
+            }
+            assert!(crowds.iter().all(|count| *count < 60), "{seed}: {crowds:?}");
+            let same = here.iter().zip(&there).filter(|(a, b)| a == b);
+            assert!(same.count() < 64);
+        }
     }
 
     proptest! {

@@ -113,7 +113,8 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         self.timers.next_deadline()
     }
 
-    /// Does what is due: repeats requests, gives up, lets neighbours age.
+    /// Does what is due: repeats requests, gives up, lets neighbours age. To be called again when
+    /// [`poll_timeout`](Self::poll_timeout) says.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some((_, key)) = self.timers.expire(now) {
             let Some(entry) = self.entries.slab.view_mut(key) else {
