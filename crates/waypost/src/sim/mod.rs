@@ -24,7 +24,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU8;
 use std::time::Instant;
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, Command};
 use waypost_graph_text::Source;
 use waypost_sim::{Keep, units};
 use waypost_wire::Duration;
@@ -108,9 +109,10 @@ pub(crate) fn execute(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     };
     if arguments.json && arguments.log.as_deref() == Some(Path::new("-")) {
-        return Err(Failure::new(
-            "--json and `--log -` are both for standard output: expected one of them, or a file for the log",
-        ));
+        // As for all conflicts; but this one hangs on a value.
+        let message = "`--json` and `--log -` are both for standard output: expected one of them, or a file for the log";
+        let mut command = Arguments::augment_args(Command::new("waypost sim"));
+        command.error(ErrorKind::ArgumentConflict, message).exit();
     }
     let (source, folder) = read(file)?;
     let given = Given {

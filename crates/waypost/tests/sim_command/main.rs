@@ -289,8 +289,12 @@ fn what_cannot_be_done_is_said() {
         status 2
         ");
     assert_snapshot!(folder.said(&[&file, "--json", "--log", "-"]), @r"
-        error: --json and `--log -` are both for standard output: expected one of them, or a file for the log
-        status 1
+        error: `--json` and `--log -` are both for standard output: expected one of them, or a file for the log
+
+        Usage: waypost sim [OPTIONS] [FILE]
+
+        For more information, try '--help'.
+        status 2
         ");
     assert_snapshot!(folder.said(&[&file, "--until", "5"]), @r"
         error: invalid value '5' for '--until <TIME>': expected a time such as `5ms`, in ns, us, ms, s, min or h, found `5`
