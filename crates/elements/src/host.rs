@@ -16,7 +16,7 @@ use waypost_wire::WallTime;
 /// use waypost_graph::{Options, Pool, Program, Source};
 ///
 /// // Is all of it well? Nothing is written, whatever is there already.
-/// let source = Source::new("example.click", "Idle -> ToDump(/etc/passwd);");
+/// let source = Source::new("example.click", "Idle -> ToDump(capture.pcap);");
 /// let registry = registry();
 /// let program = Program::parse(&source, &registry, &mut Options::default())?;
 /// let program = program.share(Host::KEY, Host::default().without_files());
