@@ -265,7 +265,7 @@ fn routes<A: FibAddr>(prefix: impl Fn(u32) -> Prefix<A>) {
         fib.insert(prefix(n), hop).unwrap();
     }
     let reader = fib.reader();
-    fib.remove(prefix(1));
+    fib.remove(prefix(1)).unwrap();
     allocates_nothing(0, 8000, |n| {
         let addr = prefix(n % 2000).network();
         assert!(n % 2000 == 1 || reader.lookup(addr).is_some());
