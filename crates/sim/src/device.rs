@@ -10,7 +10,7 @@ use waypost_netdev::{
 };
 use waypost_wire::{Instant, WallTime};
 
-use crate::Frame;
+use crate::{Frame, vlan};
 
 /// A device of a simulated network. Its rings are shared by its clones: one is given to the program that sends and receives,
 /// another to the [`DrivenNode`](crate::DrivenNode) that stands for the program in the network.
@@ -94,9 +94,9 @@ impl Device {
         Some(frame)
     }
 
-    /// How many frames are for the network.
-    pub(crate) fn pending(&self) -> usize {
-        self.rings().to_send.len()
+    /// The length of the next frame for the network.
+    pub(crate) fn next_len(&self) -> Option<usize> {
+        self.rings().to_send.front().map(|frame| frame.len())
     }
 
     /// What is in the rings is lost.
@@ -121,6 +121,14 @@ impl Device {
             (1 << 16) + 14
         } else {
             len
+        }
+    }
+
+    /// Octets of VLAN tags that a frame may have beside.
+    const fn tags_max(&self) -> usize {
+        match self.capabilities.medium {
+            Medium::Ethernet(_) => vlan::TAGS_MAX,
+            _ => 0,
         }
     }
 }
@@ -177,19 +185,24 @@ impl NetDev for Device {
             }
             let mut frame = std::mem::take(&mut rings.spare);
             drop(rings);
-            if frame.len() != self.frame_max() {
-                frame = Frame::zeroed(self.frame_max());
+            let (frame_max, tags_max) = (self.frame_max(), self.tags_max());
+            if frame.len() != frame_max + tags_max {
+                frame = Frame::zeroed(frame_max + tags_max);
             }
             let (mut sent, mut too_long) = (None, 0);
             each(LentTx::counting(&mut frame, &mut sent, &mut too_long));
             let mut rings = self.rings();
-            rings.too_long += too_long;
-            let Some((len, _)) = sent else {
+            // The room for tags is for them alone.
+            let tags = |len: usize| vlan::tags_len(&frame[..len]).min(tags_max);
+            let fits = sent.filter(|(len, _)| *len <= frame_max || len - tags(*len) <= frame_max);
+            rings.too_long += too_long + u64::from(sent.is_some() && fits.is_none());
+            let Some((len, _)) = fits else {
                 rings.spare = frame;
                 return Ok(count);
             };
-            frame.resize(len);
-            rings.to_send.push_back(frame);
+            let (to_send, spare) = frame.cut(len);
+            rings.to_send.push_back(to_send);
+            rings.spare = spare.unwrap_or_default();
         }
         Ok(max)
     }
@@ -217,7 +230,7 @@ impl fmt::Debug for Device {
 mod tests {
     use super::*;
     use waypost_netdev::{RxFrame, TxFrame};
-    use waypost_wire::Duration;
+    use waypost_wire::{Duration, MacAddr};
 
     const NOW: Instant = Instant::ZERO;
 
@@ -234,7 +247,7 @@ mod tests {
             [(); 3].map(|()| send(&mut device, 9)),
             [Ok(1), Ok(1), Ok(0)]
         );
-        assert_eq!((device.room(NOW), device.pending()), (0, 2));
+        assert_eq!((device.room(NOW), device.next_len()), (0, Some(9)));
         assert_eq!(device.take().as_deref(), Some(&[7; 9][..]));
         assert_eq!((device.room(NOW), device.statistics().sent), (1, 1));
         (0..3).for_each(|_| device.put(NOW, Frame::zeroed(5)));
@@ -270,5 +283,26 @@ mod tests {
         let stamp = Some(epoch + Duration::from_secs(5));
         let each = |frame: LentRx<'_>| assert_eq!(frame.meta().timestamp, stamp);
         assert_eq!(device.receive(Instant::from_secs(9), 1, each), Ok(1));
+    }
+
+    #[test]
+    fn tags_have_room_beside_the_packet() {
+        let mut device = Device::new(Medium::Ethernet(MacAddr::ZERO), 100, 8);
+        let mut send = |tags: usize, len: usize| {
+            device.transmit(NOW, 1, |slot| {
+                slot.send(len, FrameMeta::default(), |octets| {
+                    octets.fill(0);
+                    for tag in 0..tags {
+                        octets[12 + 4 * tag] = 0x81;
+                    }
+                });
+            })
+        };
+        let sent = [(0, 114), (0, 115), (1, 118), (1, 119), (2, 122), (2, 123)];
+        let sent = sent.map(|(tags, len)| send(tags, len));
+        assert_eq!(sent, [Ok(1), Ok(0), Ok(1), Ok(0), Ok(1), Ok(0)]);
+        assert_eq!(device.too_long(), 3);
+        let lens = std::iter::from_fn(|| device.take()).map(|frame| frame.len());
+        assert_eq!(lens.collect::<Vec<_>>(), [114, 118, 122]);
     }
 }

@@ -127,8 +127,8 @@ impl<P: Driven> DrivenNode<P> {
         }
         self.send(out);
         for (port, device) in self.devices.iter().enumerate() {
-            if device.pending() > 0 {
-                out.wait_for_room(port);
+            if let Some(len) = device.next_len() {
+                out.wait_for_room_for(port, len);
             }
         }
     }
@@ -137,10 +137,10 @@ impl<P: Driven> DrivenNode<P> {
     fn send(&self, out: &mut Output<'_>) {
         for (port, device) in self.devices.iter().enumerate() {
             // Without a link, frames are lost, and the log says so.
-            while !out.has_link(port) || out.room(port) > 0 {
-                let Some(frame) = device.take() else {
-                    break;
-                };
+            while let Some(len) = device.next_len()
+                && (!out.has_link(port) || out.has_room_for(port, len))
+                && let Some(frame) = device.take()
+            {
                 out.send(port, frame);
             }
         }

@@ -59,6 +59,20 @@ impl Frame {
         size.unwrap_or(self.len())
     }
 
+    /// The first octets as a frame, and this one to be written anew, unless the first has its buffer: a short frame of a
+    /// buffer for long ones is copied, so that many of them do not take the memory of as many long ones.
+    pub(crate) fn cut(mut self, len: usize) -> (Self, Option<Self>) {
+        let size = SIZES.into_iter().find(|size| len <= *size);
+        if size.unwrap_or(len) * 2 > self.octets.capacity() {
+            self.octets.truncate(len);
+            return (self, None);
+        }
+        let first = Self::from(&self[..len]);
+        // It shows nothing of its last frame.
+        self[..len].fill(0);
+        (first, Some(self))
+    }
+
     /// Cuts the frame, or lengthens it by octets of 0.
     pub fn resize(&mut self, len: usize) {
         self.octets.resize(len, 0);
@@ -81,6 +95,10 @@ impl Drop for Frame {
         let Some(class) = SIZES.iter().rposition(|size| octets.capacity() >= *size) else {
             return;
         };
+        // A buffer that is much longer than what it would be taken for is not worth its memory.
+        if octets.capacity() > 2 * SIZES[class].max(SIZES[1]) {
+            return;
+        }
         octets.clear();
         // While a thread ends, its spare buffers may be gone before its frames.
         let _ = SPARE.try_with(|spare| {
@@ -159,5 +177,23 @@ mod tests {
         assert_eq!(&frame.clone()[..], [1, 1, 1, 0, 0]);
         assert_eq!(format!("{frame:?}"), "Frame(5 octets: 0101010000)");
         assert_eq!(Frame::zeroed(70_000).len(), 70_000);
+    }
+
+    #[test]
+    fn a_short_frame_takes_no_long_buffer_and_a_long_buffer_is_not_kept() {
+        let mut long = Frame::zeroed(65_550);
+        long[..100].fill(7);
+        let (short, spare) = long.cut(100);
+        assert_eq!((&short[..], short.octets.capacity()), (&[7; 100][..], 256));
+        let spare = spare.unwrap();
+        assert_eq!((spare.len(), spare.iter().max()), (65_550, Some(&0)));
+        let (long, none) = spare.cut(60_000);
+        assert!(none.is_none() && long.len() == 60_000);
+        drop(long);
+        assert_eq!(Frame::zeroed(2000).octets.capacity(), 2048);
+        let short = Frame::build(|octets| octets.extend([1; 40]));
+        assert_eq!(short.octets.capacity(), 256);
+        let lens = [0, 256, 257, 2048, 2049].map(|len| Frame::zeroed(len).footprint());
+        assert_eq!(lens, [256, 256, 2048, 2048, 2049]);
     }
 }

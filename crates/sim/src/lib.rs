@@ -86,6 +86,7 @@ mod talker;
 mod timers;
 mod traffic;
 pub mod units;
+mod vlan;
 
 pub use device::Device;
 pub use driven::{Driven, DrivenNode};

@@ -87,8 +87,8 @@ impl Log {
         self.count
     }
 
-    /// A digest of all entries, and of the octets of all frames at each: the identity of a run. It is no defence against
-    /// anybody.
+    /// A digest of all entries, and of the octets of each frame when it is sent and when it is delivered: the identity of a run.
+    /// It is no defence against anybody.
     pub fn digest(&self) -> u64 {
         self.digest.finish()
     }

@@ -43,10 +43,21 @@ struct Line {
     to: (NodeId, usize),
     /// Observers of the link.
     watchers: Vec<u32>,
-    /// The sender waits for room.
-    wanted: bool,
+    /// The sender waits for room for a frame of this length, or of any.
+    wanted: Option<Wanted>,
+    /// When it is looked whether the transmitter is free, beside what the direction asks for.
+    looked_at: Option<Instant>,
     /// Frames on their way.
     travelling: u64,
+}
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// Room for a frame, however long.
+    Any,
+    /// Room for a frame of this length.
+    Frame(usize),
 }
 
 /// What a line needs beside itself.
@@ -169,7 +180,8 @@ impl Network {
                 from,
                 to: ends[side.other() as usize],
                 watchers: Vec::new(),
-                wanted: false,
+                wanted: None,
+                looked_at: None,
                 travelling: 0,
             });
             let ports = &mut self.ports[from.index()];
@@ -223,9 +235,15 @@ impl Network {
         })
     }
 
-    pub(crate) fn wait_for_room(&mut self, node: NodeId, port: usize) {
+    pub(crate) fn has_room(&self, node: NodeId, port: usize, len: usize) -> bool {
+        let now = self.world.now;
+        self.line(node, port)
+            .is_some_and(|line| self.lines[line as usize].direction.has_room(now, len))
+    }
+
+    pub(crate) fn wait_for_room(&mut self, node: NodeId, port: usize, wanted: Wanted) {
         if let Some(line) = self.line(node, port) {
-            self.lines[line as usize].wanted = true;
+            self.lines[line as usize].wanted = Some(wanted);
             self.look_for_room(line as usize);
         }
     }
@@ -236,23 +254,33 @@ impl Network {
             direction,
             from,
             wanted,
+            looked_at,
             ..
         } = &mut self.lines[line];
-        if !*wanted {
-            return;
-        }
         let now = self.world.now;
-        if direction.room(now) > 0 {
-            *wanted = false;
+        let has_room = match wanted {
+            None => return,
+            Some(Wanted::Any) => direction.room(now) > 0,
+            Some(Wanted::Frame(len)) => direction.has_room(now, *len),
+        };
+        if has_room {
+            *wanted = None;
             self.world.schedule.push(now, Event::Wake(*from));
-        } else if let Some(free_at) = direction.free_at() {
+        } else if let Some(free_at) = direction.free_at()
+            && *looked_at != Some(free_at)
+        {
             // Nobody looks after a transmitter that has nothing to send next.
+            *looked_at = Some(free_at);
             self.world.schedule.push(free_at, Event::Ready(line as u32));
         }
     }
 
     /// The transmitter of a line may be free.
     pub(crate) fn ready(&mut self, line: u32) {
+        let looked_at = &mut self.lines[line as usize].looked_at;
+        if *looked_at == Some(self.world.now) {
+            *looked_at = None;
+        }
         self.on(line as usize, |direction, now, effects| {
             direction.ready(now, effects);
         });

@@ -5,7 +5,7 @@ use std::fmt;
 
 use waypost_wire::Instant;
 
-use crate::network::Network;
+use crate::network::{Network, Wanted};
 use crate::{Frame, NodeId};
 
 /// A participant: any core that is told of frames and time, and sends frames.
@@ -113,7 +113,19 @@ impl<'a> Output<'a> {
 
     /// Has the node polled as soon as the link of this port, which is full, has room again.
     pub fn wait_for_room(&mut self, port: usize) {
-        self.network.wait_for_room(self.node, port);
+        self.network.wait_for_room(self.node, port, Wanted::Any);
+    }
+
+    /// Whether a port takes a frame of this length now without a loss for want of room. Where queues count octets, it may do so
+    /// while it has no [`room`](Self::room) for a longer one.
+    pub fn has_room_for(&self, port: usize, len: usize) -> bool {
+        self.network.has_room(self.node, port, len)
+    }
+
+    /// As [`wait_for_room`](Self::wait_for_room), for a frame of this length.
+    pub fn wait_for_room_for(&mut self, port: usize, len: usize) {
+        self.network
+            .wait_for_room(self.node, port, Wanted::Frame(len));
     }
 
     /// Whether more is on its way than there may be: the simulation ends after this call.

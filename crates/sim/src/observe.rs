@@ -21,7 +21,7 @@ pub struct Seen<'a> {
     pub fate: Fate,
     /// The frame, from its link header on.
     pub octets: &'a [u8],
-    /// Frames that wait in this direction.
+    /// Frames that wait in this direction; the one that is told as sent is among them, if it is to wait.
     pub queued_frames: usize,
     /// Octets of frames that wait in this direction.
     pub queued_octets: usize,
@@ -49,6 +49,11 @@ pub struct Seen<'a> {
 pub trait Observer: Any {
     /// This happens.
     fn see(&mut self, seen: &Seen<'_>);
+
+    /// The simulation was to run until now, and has come there. It may go on.
+    fn reached(&mut self, now: Instant) {
+        let _ = now;
+    }
 }
 
 /// An observer of a [`Simulation`](crate::Simulation).

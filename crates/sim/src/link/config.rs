@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use waypost_wire::Duration;
 
+use crate::vlan;
+
 /// What frames begin with, and what they cost beside their octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,7 +125,7 @@ pub struct LinkConfig {
     pub keep_order: bool,
     /// What waits while a frame is sent.
     pub queue: Queue,
-    /// The longest packet above the link header, in octets. Longer ones are dropped.
+    /// The longest packet above the link header, in octets. Longer ones are dropped. Two VLAN tags of Ethernet do not count.
     pub mtu: usize,
     /// Which frames vanish.
     pub loss: Loss,
@@ -190,10 +192,28 @@ impl LinkConfig {
         Duration::from_nanos(nanos)
     }
 
-    /// The longest frame that crosses, in octets.
+    /// The longest frame without VLAN tags that crosses, in octets.
     #[inline]
     pub const fn frame_max(&self) -> usize {
         self.mtu.saturating_add(self.framing.header_len())
+    }
+
+    /// The longest frame that crosses, in octets.
+    pub(crate) const fn tagged_frame_max(&self) -> usize {
+        let tags = match self.framing {
+            Framing::Ethernet => vlan::TAGS_MAX,
+            Framing::Ip => 0,
+        };
+        self.frame_max().saturating_add(tags)
+    }
+
+    /// Whether a frame is not too long.
+    #[inline]
+    pub(crate) fn takes(&self, frame: &[u8]) -> bool {
+        // Most are short enough, whatever they hold.
+        frame.len() <= self.frame_max()
+            || (self.framing == Framing::Ethernet
+                && frame.len() - vlan::tags_len(frame) <= self.frame_max())
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Dice {
     corruption: Rng,
     reordering: Rng,
     jitter: Rng,
+    /// The jitter of copies.
+    copies: Rng,
     /// The link is in a burst of losses.
     bad: bool,
 }
@@ -26,6 +28,7 @@ impl Dice {
             corruption: seed.split("corruption"),
             reordering: seed.split("reordering"),
             jitter: seed.split("jitter"),
+            copies: seed.split("copies"),
             bad: false,
         }
     }
@@ -71,17 +74,26 @@ impl Dice {
 
     /// How long a frame takes from one end to the other.
     pub(super) fn delay(&mut self, config: &LinkConfig) -> Duration {
-        match config.jitter {
-            Jitter::None => config.delay,
-            Jitter::Uniform(width) => config.delay + self.jitter.duration(Duration::ZERO, width),
-            Jitter::Normal(deviation) => {
-                let offset = deviation.as_nanos() as f64 * self.jitter.normal();
-                let length = Duration::from_nanos(offset.abs() as u64);
-                if offset < 0.0 {
-                    config.delay - length
-                } else {
-                    config.delay + length
-                }
+        delay(&mut self.jitter, config)
+    }
+
+    /// How long the copy of a frame takes.
+    pub(super) fn copy_delay(&mut self, config: &LinkConfig) -> Duration {
+        delay(&mut self.copies, config)
+    }
+}
+
+fn delay(rng: &mut Rng, config: &LinkConfig) -> Duration {
+    match config.jitter {
+        Jitter::None => config.delay,
+        Jitter::Uniform(width) => config.delay + rng.duration(Duration::ZERO, width),
+        Jitter::Normal(deviation) => {
+            let offset = deviation.as_nanos() as f64 * rng.normal();
+            let length = Duration::from_nanos(offset.abs() as u64);
+            if offset < 0.0 {
+                config.delay - length
+            } else {
+                config.delay + length
             }
         }
     }
@@ -147,6 +159,7 @@ mod tests {
     fn one_fault_moves_no_decision_of_another() {
         let plain = LinkConfig {
             duplication_ppm: 500_000,
+            jitter: Jitter::Uniform(Duration::from_millis(1)),
             ..LinkConfig::ip()
         };
         let worse = LinkConfig {
@@ -158,7 +171,11 @@ mod tests {
             let mut dice = Dice::new(&Rng::new(8));
             let mut decide = |_| {
                 dice.corrupt(&config, &mut [0; 9]);
-                dice.duplicates(&config)
+                let duplicated = dice.duplicates(&config);
+                if config.corruption_ppm > 0 {
+                    dice.copy_delay(&config);
+                }
+                (duplicated, dice.delay(&config))
             };
             (0..100).map(&mut decide).collect::<Vec<_>>()
         });

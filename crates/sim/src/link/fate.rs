@@ -109,9 +109,9 @@ pub struct LinkCounters {
     pub delivered_octets: u64,
     /// Copies that were made.
     pub duplicated: u64,
-    /// Frames that were damaged.
+    /// Frames that were damaged, and not lost.
     pub corrupted: u64,
-    /// Frames that were held back.
+    /// Frames that were held back, and not lost.
     pub held: u64,
     /// Frames that were marked as having met congestion.
     pub marked: u64,

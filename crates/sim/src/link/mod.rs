@@ -92,14 +92,23 @@ impl Direction {
 
     /// How many frames of any length would be taken now without loss. A link that is down takes all, and loses them.
     pub(crate) fn room(&self, now: Instant) -> usize {
-        if !self.up || self.config.rate.is_none() {
+        // What was queued while there was a rate is still ahead of others.
+        if !self.up || (self.config.rate.is_none() && !self.is_busy(now)) {
             return usize::MAX;
         }
         let queue = &self.config.queue;
-        let longest = self.config.frame_max().min(1 << 16);
+        let longest = self.config.tagged_frame_max().min(1 << 16);
         let octets = queue.octets.saturating_sub(self.queued_octets) / longest;
         let room = queue.frames.saturating_sub(self.queue.len()).min(octets);
         room.saturating_add(usize::from(!self.is_busy(now)))
+    }
+
+    /// Whether a frame of this length would be taken now without loss for want of room.
+    pub(crate) fn has_room(&self, now: Instant, len: usize) -> bool {
+        !self.up
+            || !self.is_busy(now)
+            || len > self.config.tagged_frame_max()
+            || !self.lacks_room(len)
     }
 
     /// When the transmitter is free, if nobody was asked to look after that.
@@ -120,23 +129,29 @@ impl Direction {
     pub(crate) fn send(&mut self, now: Instant, frame: Frame, run: &mut impl Run) {
         let number = self.next_number;
         self.next_number += 1;
-        let queued = self.queue.len() as u32;
-        self.tell(Fate::Sent { queued }, number, &frame, run);
         let mut transit = Transit {
             frame,
             number,
             epoch: self.epoch,
         };
+        let len = transit.frame.len();
+        let crosses = self.config.takes(&transit.frame);
+        let waits = self.up && crosses && self.is_busy(now);
+        self.tell_sent(&transit, waits && !self.lacks_room(len), run);
         if !self.up {
             return self.drop(DropReason::Down, &transit, run);
         }
-        if transit.frame.len() > self.config.frame_max() {
+        if !crosses {
             return self.drop(DropReason::TooLong, &transit, run);
         }
-        if !self.is_busy(now) {
+        if !waits {
             return self.transmit(now, transit, run);
         }
-        let len = transit.frame.len();
+        // Nothing makes room for what never fits.
+        let queue = &self.config.queue;
+        if queue.frames == 0 || len > queue.octets {
+            return self.drop(DropReason::QueueFull, &transit, run);
+        }
         while self.lacks_room(len) {
             let head = if self.config.queue.drop_head {
                 self.queue.pop_front()
@@ -159,6 +174,20 @@ impl Direction {
         self.queue.push_back(transit);
         self.counters.queued_max = self.counters.queued_max.max(self.queue.len());
         self.wait(run);
+    }
+
+    /// Who looks at the queue then sees this frame in it, if it is to wait.
+    fn tell_sent(&mut self, transit: &Transit, waits: bool, run: &mut impl Run) {
+        let fate = Fate::Sent {
+            queued: self.queue.len() as u32,
+        };
+        let len = transit.frame.len();
+        let (mut frames, mut octets) = self.queued();
+        if waits {
+            (frames, octets) = (frames + 1, octets + len);
+        }
+        self.counters.count(fate, len);
+        run.happened(fate, transit.number, &transit.frame, (frames, octets));
     }
 
     /// Has the transmitter looked after when it is free, if there is something to send.
@@ -201,22 +230,18 @@ impl Direction {
         let held = self.dice.holds(&self.config);
         let delay = self.dice.delay(&self.config);
         let bits = self.dice.corrupt(&self.config, &mut transit.frame);
-        if bits > 0 {
-            self.tell(Fate::Corrupted { bits }, number, &transit.frame, run);
-        }
+        let copy_delay = duplicated.then(|| self.dice.copy_delay(&self.config));
         if lost {
             return self.drop(DropReason::Lost, &transit, run);
         }
-        if duplicated {
-            self.tell(Fate::Duplicated, number, &transit.frame, run);
-            let copy = Transit {
-                frame: transit.frame.clone(),
-                ..transit
-            };
-            let delay = self.dice.delay(&self.config);
-            let arrival = self.in_order(sent + delay);
-            run.arrive(arrival, copy);
+        if bits > 0 {
+            self.tell(Fate::Corrupted { bits }, number, &transit.frame, run);
         }
+        let copy = copy_delay.map(|delay| {
+            self.tell(Fate::Duplicated, number, &transit.frame, run);
+            let frame = transit.frame.clone();
+            (sent + delay, Transit { frame, ..transit })
+        });
         let arrival = if held {
             self.tell(Fate::Held, number, &transit.frame, run);
             sent + delay + self.config.reordering_delay
@@ -224,6 +249,11 @@ impl Direction {
             self.in_order(sent + delay)
         };
         run.arrive(arrival, transit);
+        // Behind the frame itself, which a copy does not delay.
+        if let Some((arrival, copy)) = copy {
+            let arrival = self.in_order(arrival);
+            run.arrive(arrival, copy);
+        }
     }
 
     fn in_order(&mut self, arrival: Instant) -> Instant {
@@ -263,6 +293,8 @@ impl Direction {
             self.epoch = self.epoch.wrapping_add(1);
             self.busy_until = self.busy_until.min(now);
             self.waiting = None;
+            // Frames that are gone delay nobody.
+            self.last_arrival = Instant::ZERO;
             self.queued_octets = 0;
             while let Some(waiting) = self.queue.pop_front() {
                 self.drop(DropReason::Down, &waiting, run);

@@ -194,6 +194,127 @@ fn frames_that_are_held_back_are_overtaken_and_jitter_keeps_the_order() {
     assert!(!run.octets().is_sorted());
 }
 
+#[test]
+fn frames_that_are_gone_delay_nobody() {
+    let delay = |delay| LinkConfig { delay, ..config() };
+    let second = Duration::from_secs(1);
+    let (mut line, mut run) = (direction(delay(second)), Runner::default());
+    run.send(&mut line, 0..1);
+    run.run_until(&mut line, micros(5));
+    line.set_up(run.now, false, &mut run);
+    line.set_up(run.now, true, &mut run);
+    line.set_config(run.now, config(), &mut run);
+    run.send(&mut line, 1..2);
+    run.run_until(&mut line, Instant::from_secs(2));
+    assert_eq!(run.arrived, [(micros(16), 1)]);
+}
+
+#[test]
+fn a_queue_has_room_for_what_fits_into_its_octets() {
+    let mut small = config();
+    small.queue.octets = 250;
+    let (mut line, mut run) = (direction(small.clone()), Runner::default());
+    assert_eq!(
+        (line.room(run.now), line.has_room(run.now, 9000)),
+        (1, true)
+    );
+    run.send(&mut line, 0..1);
+    let rooms = |line: &Direction, now| [100, 250, 251].map(|len| line.has_room(now, len));
+    assert_eq!(line.room(run.now), 0);
+    assert_eq!(rooms(&line, run.now), [true, true, false]);
+    run.send(&mut line, 1..3);
+    assert_eq!(rooms(&line, run.now), [false; 3]);
+    // A link that has lost its rate sends what waits before it takes more than its queue holds.
+    small.rate = None;
+    line.set_config(run.now, small, &mut run);
+    assert_eq!((line.room(run.now), rooms(&line, run.now)), (0, [false; 3]));
+    run.run_until(&mut line, micros(1));
+    assert_eq!((line.room(run.now), line.queued().0), (usize::MAX, 0));
+}
+
+#[test]
+fn what_never_fits_makes_no_room() {
+    let mut small = config();
+    small.queue.octets = 250;
+    small.queue.drop_head = true;
+    let (mut line, mut run) = (direction(small), Runner::default());
+    run.send(&mut line, 0..3);
+    line.send(run.now, Frame::zeroed(251), &mut run);
+    assert_eq!(line.queued(), (2, 200));
+    assert_eq!(dropped(&line, DropReason::QueueFull), 1);
+    assert_eq!(dropped(&line, DropReason::QueueHead), 0);
+}
+
+#[test]
+fn what_is_lost_is_neither_damaged_nor_held_nor_doubled() {
+    let (mut line, mut run) = (
+        direction(LinkConfig {
+            loss: Loss::Numbers([0, 2].into()),
+            corruption_ppm: 1_000_000,
+            reordering_ppm: 1_000_000,
+            duplication_ppm: 1_000_000,
+            ..config()
+        }),
+        Runner::default(),
+    );
+    run.send(&mut line, 0..5);
+    run.run_until(&mut line, Instant::from_secs(1));
+    let counters = *line.counters();
+    let counts = [counters.corrupted, counters.held, counters.duplicated];
+    assert_eq!((counts, counters.delivered), ([3; 3], 6));
+}
+
+#[test]
+fn copies_delay_no_frame() {
+    let arrivals = |duplication_ppm, keep_order, frames| {
+        let config = LinkConfig {
+            jitter: Jitter::Uniform(Duration::from_millis(1)),
+            duplication_ppm,
+            keep_order,
+            ..config()
+        };
+        let (mut line, mut run) = (direction(config), Runner::default());
+        run.send(&mut line, 0..frames);
+        run.run_until(&mut line, Instant::from_secs(1));
+        run.arrived
+    };
+    let (plain, doubled) = (arrivals(0, false, 100), arrivals(500_000, false, 100));
+    assert!((130..170).contains(&doubled.len()));
+    assert!(plain.iter().all(|arrival| doubled.contains(arrival)));
+    let (plain, doubled) = (arrivals(0, true, 1), arrivals(1_000_000, true, 1));
+    assert_eq!((plain[0], doubled.len()), (doubled[0], 2));
+}
+
+#[test]
+fn vlan_tags_are_no_part_of_the_packet() {
+    let ethernet = LinkConfig {
+        mtu: 100,
+        ..LinkConfig::ethernet()
+    };
+    let ip = LinkConfig {
+        mtu: 100,
+        ..LinkConfig::ip()
+    };
+    let frame = |tags: usize, len: usize| {
+        let mut frame = vec![0; 12];
+        (0..tags).for_each(|_| frame.extend([0x81, 0, 0, 1]));
+        frame.resize(len, 0);
+        frame
+    };
+    for (tags, len, crosses) in [
+        (0, 114, true),
+        (0, 115, false),
+        (1, 118, true),
+        (1, 119, false),
+        (2, 122, true),
+        (2, 123, false),
+        (3, 126, false),
+    ] {
+        assert_eq!(ethernet.takes(&frame(tags, len)), crosses, "{tags} {len}");
+    }
+    assert!(ip.takes(&frame(2, 100)) && !ip.takes(&frame(2, 101)));
+}
+
 proptest! {
     #[test]
     fn every_frame_comes_to_an_end(

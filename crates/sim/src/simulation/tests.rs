@@ -295,6 +295,30 @@ fn a_full_link_is_felt_by_whoever_uses_a_device() {
 }
 
 #[test]
+fn a_queue_of_octets_is_filled_by_whoever_uses_a_device() {
+    let mut net = Simulation::new(0);
+    let device = Device::new(Medium::Ip, 60, 1000);
+    let program = Greedy {
+        device: device.clone(),
+        received: 0,
+    };
+    let a = net.add("a", DrivenNode::new(program, [device])).unwrap();
+    let b = net.add("b", Clock::new(MILLI, 0)).unwrap();
+    let mut config = LinkConfig {
+        rate: Some(480_000_000),
+        ..LinkConfig::ip()
+    };
+    config.queue.octets = 6000;
+    let link = net.connect("wire", a, b, config).unwrap();
+    net.run_until(Instant::from_millis(10)).unwrap();
+    let counters = net.counters(link, Side::A).unwrap();
+    assert_eq!((counters.delivered, counters.dropped_all()), (10_000, 0));
+    assert_eq!(counters.queued_max, 100);
+    // For each frame: it arrives, the transmitter is free, the program is woken.
+    assert!(net.events() < 30_010, "{}", net.events());
+}
+
+#[test]
 fn lines_that_were_written_down_are_forgotten_and_the_digest_stays() {
     let whole = |net: &Simulation| (net.log().count(), net.log().digest());
     let (mut kept, ..) = pair(3);
