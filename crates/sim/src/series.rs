@@ -3,7 +3,7 @@
 use waypost_wire::Instant;
 
 /// Points that a series has at most: beyond, it keeps every second, and from then on of what comes.
-const POINTS_MAX: usize = 1 << 12;
+pub(crate) const POINTS_MAX: usize = 1 << 12;
 
 /// A figure over time.
 ///
@@ -24,6 +24,10 @@ pub struct Series {
     stride: u64,
     seen: u64,
 }
+
+/// How far a series has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(usize, Option<(Instant, f64)>);
 
 impl Series {
     /// A series without points.
@@ -64,6 +68,31 @@ impl Series {
             self.stride *= 2;
         }
         self.points.push((at, value));
+    }
+
+    /// Adds a point, for whoever sees to their number. Of points on a level line, the first and the last stay.
+    pub(crate) fn push_level(&mut self, at: Instant, value: f64) {
+        match self.points.as_mut_slice() {
+            [.., (_, before), (last, same)] if *before == value && *same == value => *last = at,
+            _ => self.points.push((at, value)),
+        }
+    }
+
+    /// What [`back_to`](Self::back_to) goes back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.points.len(), self.points.last().copied())
+    }
+
+    /// Forgets what was added since.
+    pub(crate) fn back_to(&mut self, Mark(len, last): Mark) {
+        self.points.truncate(len);
+        if let (Some(point), Some(last)) = (self.points.last_mut(), last) {
+            *point = last;
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.points.clear();
     }
 
     /// The same points under another name.

@@ -2,17 +2,21 @@
 
 use waypost_wire::{Duration, EtherType, EthernetHeader, Instant, MacAddr};
 
+use crate::digest::Digest;
 use crate::{Frame, Node, Output, Rng};
 
 /// The frames of talkers: local experimental ethertype 1 (IEEE 802 §9.2.4).
 const ETHERTYPE: EtherType = EtherType(0x88b5);
-/// Ethernet header, kind, number, time of the request.
-const LEN_MIN: usize = 14 + 1 + 8 + 8;
+/// Ethernet header, kind, number, sum, time of the request.
+const LEN_MIN: usize = 14 + 1 + 4 + 4 + 8;
+/// Where the sum is.
+const SUM: std::ops::Range<usize> = 19..23;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
 
 /// An Ethernet host that asks its peers by chance, and answers those who ask it: traffic for networks of switches. It
-/// measures the time from a request to its reply, as the series `rtt`, in milliseconds.
+/// measures the time from a request to its reply, as the series `rtt`, in milliseconds. Frames that were damaged it knows by a
+/// sum, and ignores. What it was to ask while it was paused is not asked later.
 ///
 /// ```
 /// use waypost_sim::{LinkConfig, Simulation, Talker};
@@ -53,7 +57,7 @@ pub struct TalkerCounters {
     pub replies: u64,
     /// Requests that it answered.
     pub answered: u64,
-    /// Frames for others, and of other kinds.
+    /// Frames for others, of other kinds, and damaged ones.
     pub ignored: u64,
 }
 
@@ -84,6 +88,15 @@ impl Talker {
         self.counters
     }
 
+    /// When to ask, after now.
+    fn after(&mut self, now: Instant) -> Instant {
+        // An interval of 0 would be none.
+        now + self
+            .rng
+            .exponential(self.interval)
+            .max(Duration::from_nanos(1))
+    }
+
     fn ask(&mut self, now: Instant, out: &mut Output<'_>) {
         let Some(peer) = self.rng.choose(&self.peers) else {
             return;
@@ -93,8 +106,9 @@ impl Talker {
         frame[6..12].copy_from_slice(&self.mac.octets());
         frame[12..14].copy_from_slice(&ETHERTYPE.0.to_be_bytes());
         frame[14] = REQUEST;
-        frame[15..23].copy_from_slice(&self.counters.requests.to_be_bytes());
+        frame[15..19].copy_from_slice(&(self.counters.requests as u32).to_be_bytes());
         frame[23..31].copy_from_slice(&now.as_nanos().to_be_bytes());
+        seal(&mut frame);
         self.counters.requests += 1;
         out.send(0, frame);
     }
@@ -109,13 +123,16 @@ impl Node for Talker {
             }
             _ => (MacAddr::default(), MacAddr::default(), 0),
         };
-        if to == self.mac && kind == REQUEST {
+        if to != self.mac || !is_whole(&frame) {
+            self.counters.ignored += 1;
+        } else if kind == REQUEST {
             self.counters.answered += 1;
             frame[..6].copy_from_slice(&from.octets());
             frame[6..12].copy_from_slice(&self.mac.octets());
             frame[14] = REPLY;
+            seal(&mut frame);
             out.send(port, frame);
-        } else if to == self.mac && kind == REPLY {
+        } else if kind == REPLY {
             self.counters.replies += 1;
             let asked = frame[23..31].try_into().map_or(0, u64::from_be_bytes);
             let rtt = now - Instant::from_nanos(asked);
@@ -126,15 +143,104 @@ impl Node for Talker {
     }
 
     fn poll(&mut self, now: Instant, out: &mut Output<'_>) {
-        while let Some(next) = self.next.filter(|next| *next <= now) {
+        let Some(next) = self.next.filter(|next| *next <= now) else {
+            return;
+        };
+        if next == now {
             self.ask(now, out);
-            // An interval of 0 would be none.
-            let wait = self.rng.exponential(self.interval);
-            self.next = Some(next + wait.max(Duration::from_nanos(1)));
         }
+        self.next = Some(self.after(now));
     }
 
     fn next_poll(&self) -> Option<Instant> {
         self.next
+    }
+
+    fn restart(&mut self, now: Instant) {
+        if self.next.is_some() {
+            self.next = Some(self.after(now));
+        }
+    }
+}
+
+/// Writes the sum of all other octets.
+fn seal(frame: &mut Frame) {
+    let sum = sum(frame).to_be_bytes();
+    frame[SUM].copy_from_slice(&sum);
+}
+
+fn is_whole(frame: &Frame) -> bool {
+    frame.len() >= LEN_MIN && frame[SUM] == sum(frame).to_be_bytes()
+}
+
+fn sum(frame: &Frame) -> u32 {
+    let mut digest = Digest::default();
+    digest.octets(&frame[..SUM.start]);
+    digest.octets(&frame[SUM.end..]);
+    digest.finish() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LinkConfig, LinkId, NodeId, Side, Simulation};
+
+    /// A host that asks a million times a second, and one that answers.
+    fn network(config: LinkConfig) -> (Simulation, NodeId, LinkId) {
+        let mut net = Simulation::new(1);
+        let macs = [1, 2].map(|last| MacAddr::new([2, 0, 0, 0, 0, last]));
+        let interval = Duration::from_micros(1);
+        let a = Talker::new(macs[0], vec![macs[1]], interval, 60, net.rng("a"));
+        let b = Talker::new(macs[1], Vec::new(), interval, 60, net.rng("b"));
+        let (a, b) = (net.add("a", a).unwrap(), net.add("b", b).unwrap());
+        let link = net.connect("wire", a, b, config).unwrap();
+        (net, a, link)
+    }
+
+    #[test]
+    fn what_was_missed_is_not_asked_later() {
+        let (mut net, a, _) = network(LinkConfig::ethernet());
+        let requests = |net: &Simulation| net.node::<Talker>(a).unwrap().counters().requests;
+        net.run_until(Instant::from_millis(1)).unwrap();
+        let before = requests(&net);
+        assert!((800..1200).contains(&before));
+        net.set_paused(a, true).unwrap();
+        net.run_until(Instant::from_secs(8)).unwrap();
+        net.set_paused(a, false).unwrap();
+        net.run_until(Instant::from_secs(8)).unwrap();
+        assert_eq!(requests(&net), before);
+        net.run_until(Instant::from_micros(8_001_000)).unwrap();
+        assert!((800..1200).contains(&(requests(&net) - before)));
+    }
+
+    #[test]
+    fn a_restarted_host_draws_anew_when_it_asks() {
+        let (mut net, a, _) = network(LinkConfig::ethernet());
+        let next = |net: &Simulation| net.node::<Talker>(a).unwrap().next_poll();
+        let first = next(&net).unwrap();
+        net.restart(a).unwrap();
+        assert!(next(&net).unwrap() != first && next(&net).unwrap() > net.now());
+        let mac = MacAddr::new([2, 0, 0, 0, 0, 9]);
+        let mut silent = Talker::new(mac, Vec::new(), Duration::ZERO, 60, net.rng("c"));
+        silent.restart(Instant::ZERO);
+        assert_eq!(silent.next_poll(), None);
+    }
+
+    #[test]
+    fn damaged_frames_are_ignored() {
+        let corrupted = LinkConfig {
+            delay: Duration::from_millis(3),
+            corruption_ppm: 100_000,
+            ..LinkConfig::ethernet()
+        };
+        let (mut net, a, link) = network(corrupted);
+        net.run_until(Instant::from_millis(100)).unwrap();
+        let points = net.series(a)[0].points();
+        assert!(points.len() > 1000 && points.iter().all(|(_, millis)| *millis == 6.0));
+        let damaged = Side::ALL.map(|side| net.counters(link, side).unwrap().corrupted);
+        let counters = net.node::<Talker>(a).unwrap().counters();
+        let on_their_way = 10_000;
+        assert!(damaged[0] > 5000 && counters.ignored > 5000);
+        assert!(counters.requests - counters.replies < damaged[0] + damaged[1] + on_their_way);
     }
 }

@@ -19,6 +19,10 @@ impl Simulation {
         if self.now() < until {
             self.set_now(until);
         }
+        let World { now, observers, .. } = &mut self.network.world;
+        for observer in observers {
+            observer.reached(*now);
+        }
         Ok(self.events - before)
     }
 
