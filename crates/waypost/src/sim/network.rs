@@ -47,7 +47,7 @@ pub(crate) enum End {
     Time,
     /// The user did not want to wait, and sent this signal.
     Signal(u8),
-    /// Time stands still.
+    /// Time stands still, or there is more on its way than there may be.
     Stuck(Stuck),
     /// It cannot go on.
     Failed(Wrong),

@@ -232,6 +232,7 @@ impl Display for Report {
         let stopped = match &self.end {
             End::Time => String::new(),
             End::Signal(_) => ", then stopped by a signal".to_owned(),
+            End::Stuck(stuck) if stuck.storm.is_some() => ", then there was a storm".to_owned(),
             End::Stuck(_) => ", then time stood still".to_owned(),
             End::Failed(_) => ", then stopped by an error".to_owned(),
         };
