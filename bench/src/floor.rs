@@ -5,6 +5,8 @@
 
 use std::ptr;
 
+use waypost::device::advise_huge_pages;
+
 /// A buffer: where its octets begin and how many they are, and the octets.
 #[repr(C, align(64))]
 struct Buffer {
@@ -17,6 +19,14 @@ struct Buffer {
 /// Octets in front of a frame.
 const HEADROOM: usize = 128;
 const ETHERNET: usize = 14;
+
+/// Room for so many, in pages like those of the graphs beside it.
+fn in_huge_pages<T>(count: usize) -> Vec<T> {
+    let mut room = Vec::with_capacity(count);
+    // Where the kernel has none, neither have the graphs.
+    let _ = advise_huge_pages(room.spare_capacity_mut());
+    room
+}
 
 /// What elements hand to each other.
 pub(crate) struct Buffers {
@@ -35,7 +45,9 @@ impl Buffers {
             hop: 0,
             octets: [0; 2048 - 64],
         };
-        let mut memory: Box<[Buffer]> = (0..count).map(|_| empty()).collect();
+        let mut memory = in_huge_pages(count);
+        memory.extend((0..count).map(|_| empty()));
+        let mut memory = memory.into_boxed_slice();
         Self {
             count: 0,
             places: [ptr::null_mut(); 256],
@@ -158,7 +170,8 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// The table of some routes (prefix, length, next hop), the shorter before the longer.
     pub(crate) fn new(routes: &[(u32, u8, u16)]) -> Self {
-        let (mut first, mut second) = (vec![0_u16; 1 << 24], Vec::new());
+        let (mut first, mut second) = (in_huge_pages(1 << 24), Vec::new());
+        first.resize(1 << 24, 0_u16);
         for &(prefix, length, hop) in routes {
             if length <= 24 {
                 let from = (prefix >> 8) as usize;

@@ -1,4 +1,7 @@
 //! From one thread to another, in Rust: a ring of packets, whose reader looks at each first line.
+//!
+//! How long that takes is for the most part how long the machine takes to move a cache line from one core to the other; so what
+//! the same frames take without all that a packet has is measured beside it.
 
 use std::error::Error;
 use std::hint::{black_box, spin_loop};
@@ -6,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use waypost::packet::{Allocator, Batch, Packet, Pool, spsc};
+use waypost::wire::prefetch_read;
 
 use super::source::FRAME;
 use super::{Bench, PACKETS};
@@ -23,6 +27,11 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
             .push("the hop between two threads: there is one core".to_owned());
         return Ok(());
     }
+    bench.at_each_batch(
+        group,
+        "bare boxes, sent back by a second ring",
+        move |batch| bare_boxes(cores.0, batch),
+    );
     let pool = Pool::builder().small(8192).clones(0).build()?;
     let orders = writer(cores.0, &pool);
     let pool_of_reader = pool.clone();
@@ -85,6 +94,56 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
         Ok(sample)
     });
     Ok(())
+}
+
+/// A frame and nothing else.
+#[repr(align(64))]
+struct BareFrame([u8; 2048]);
+
+/// One turn with frames in boxes, which the reader sends back to the writer.
+fn bare_boxes(core: usize, batch: usize) -> Result<Sample, String> {
+    let (mut producer, mut consumer) = spsc::ring::<Box<BareFrame>>(RING);
+    let (mut back, mut returned) = spsc::ring(RING);
+    let mut frames = (0..RING).map(|_| Box::new(BareFrame([0; 2048])));
+    back.push_from(RING, || frames.next());
+    let writer = thread::spawn(move || {
+        machine::pin(core);
+        let mut sent = 0;
+        while sent < PACKETS {
+            let count = producer.push_from(batch, || {
+                let mut frame = returned.pop()?;
+                frame.0[..FRAME.len()].copy_from_slice(&FRAME);
+                Some(frame)
+            });
+            if count == 0 {
+                spin_loop();
+            }
+            sent += count;
+        }
+    });
+    let mut frames = Vec::with_capacity(batch);
+    let mut seen = 0;
+    while consumer.len() == 0 {
+        spin_loop();
+    }
+    let sample = Sample::of(PACKETS as u64, || {
+        while seen < PACKETS {
+            consumer.pop_into(batch, |frame| frames.push(frame));
+            if frames.is_empty() {
+                spin_loop();
+                continue;
+            }
+            frames.iter().for_each(|frame| prefetch_read(&**frame));
+            seen += frames.len();
+            for frame in &frames {
+                black_box(frame.0.first_chunk::<34>());
+            }
+            let mut read = frames.drain(..);
+            back.push_from(batch, || read.next());
+        }
+    });
+    writer.join().map_err(|_| "the writing thread has ended")?;
+    Ok(sample)
 }
 
 /// Fills a batch with frames, however long that takes.
