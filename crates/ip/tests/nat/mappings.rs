@@ -1,6 +1,5 @@
-//! What a NAT keeps, through its public interface: mappings, filtering and ports as RFC 4787, 5382, 5508 and
-//! 6056 have them, and random operations against a plain model. Errors are in `nat_errors.rs`.
-#![cfg(feature = "alloc")]
+//! What a NAT keeps: mappings, filtering and ports as RFC 4787, 5382, 5508 and
+//! 6056 have them, and random operations against a plain model. Errors are in `errors.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -13,52 +12,9 @@ use waypost_ip::flow::{
     Direction, FixedFlows, FlowConfig, FlowId, FlowKey, FlowRefusal, FlowState, FlowTimeouts,
     GrowingFlows,
 };
-use waypost_wire::{Duration, Instant, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
+use waypost_wire::{Duration, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
 
-type Key = FlowKey<Ipv4Addr>;
-type Nat = NatTable<Ipv4Addr, u32, GrowingFlows, GrowingNat>;
-
-const EXTERNAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const PEER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 53);
-const OTHER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 2), 53);
-const UDP: IpProtocol = IpProtocol::UDP;
-
-const fn secs(secs: u64) -> Instant {
-    Instant::from_secs(secs)
-}
-
-fn host(last: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0x0a00_0000 + last)
-}
-
-fn nat_with(flows: FlowConfig, config: NatConfig) -> Nat {
-    let config = NatConfig {
-        seed: 0x5eed,
-        ..config
-    };
-    let mut nat = Nat::new(GrowingFlows, GrowingNat, flows, config);
-    assert!(nat.add_address(EXTERNAL));
-    nat
-}
-
-fn nat(config: NatConfig) -> Nat {
-    nat_with(FlowConfig::default(), config)
-}
-
-/// Enters a flow from inside and returns what stands for its inside.
-fn open(
-    nat: &mut Nat,
-    now: Instant,
-    packet: Key,
-) -> Result<(FlowId, (Ipv4Addr, u16)), FlowRefusal> {
-    let id = nat.outbound(now, packet, None, 0)?.id;
-    let reply = nat.flows().flow(id).unwrap().reply;
-    Ok((id, (reply.destination, reply.destination_port)))
-}
-
-fn udp(last: u32, port: u16, peer: (Ipv4Addr, u16)) -> Key {
-    FlowKey::new(UDP, (host(last), port), peer)
-}
+use super::*;
 
 #[test]
 fn flows_of_one_endpoint_share_one_mapping() {

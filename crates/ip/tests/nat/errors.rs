@@ -1,60 +1,14 @@
 //! ICMP errors through a NAT, as RFC 5508, 4787 §9 and 5382 §7.3 have them: they find their flow by what they quote,
 //! are translated in both directions, and change nothing.
-#![cfg(feature = "alloc")]
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use waypost_ip::flow::nat::{Filtering, GrowingNat, NatConfig, NatTable};
-use waypost_ip::flow::{
-    Direction, ErrorMatch, FlowConfig, FlowId, FlowKey, FlowRefusal, GrowingFlows, NoErrorMatch,
-    NoKey,
-};
-use waypost_wire::{Icmpv4Header, Instant, IpProtocol, Ipv4Header, UdpHeader};
+use waypost_ip::flow::nat::{Filtering, NatConfig};
+use waypost_ip::flow::{Direction, ErrorMatch, FlowKey, NoErrorMatch, NoKey};
+use waypost_wire::{Icmpv4Header, IpProtocol, Ipv4Header, UdpHeader};
 
-type Key = FlowKey<Ipv4Addr>;
-type Nat = NatTable<Ipv4Addr, u32, GrowingFlows, GrowingNat>;
-
-const EXTERNAL: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
-const PEER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 53);
-const UDP: IpProtocol = IpProtocol::UDP;
-
-const fn secs(secs: u64) -> Instant {
-    Instant::from_secs(secs)
-}
-
-fn host(last: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(0x0a00_0000 + last)
-}
-
-fn nat_with(flows: FlowConfig, config: NatConfig) -> Nat {
-    let config = NatConfig {
-        seed: 0x5eed,
-        ..config
-    };
-    let mut nat = Nat::new(GrowingFlows, GrowingNat, flows, config);
-    assert!(nat.add_address(EXTERNAL));
-    nat
-}
-
-fn nat(config: NatConfig) -> Nat {
-    nat_with(FlowConfig::default(), config)
-}
-
-/// Enters a flow from inside and returns what stands for its inside.
-fn open(
-    nat: &mut Nat,
-    now: Instant,
-    packet: Key,
-) -> Result<(FlowId, (Ipv4Addr, u16)), FlowRefusal> {
-    let id = nat.outbound(now, packet, None, 0)?.id;
-    let reply = nat.flows().flow(id).unwrap().reply;
-    Ok((id, (reply.destination, reply.destination_port)))
-}
-
-fn udp(last: u32, port: u16, peer: (Ipv4Addr, u16)) -> Key {
-    FlowKey::new(UDP, (host(last), port), peer)
-}
+use super::*;
 
 /// The packet of a host's protocol, from its port 100 or, of queries, with that identifier.
 fn from_100(protocol: IpProtocol, last: u32, peer: (Ipv4Addr, u16)) -> Key {

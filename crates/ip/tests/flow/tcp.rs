@@ -1,6 +1,5 @@
 //! What a flow table makes of TCP connections that two hosts open, use and close through it, while the link on
 //! either side of it loses, copies and delays segments: every valid sequence of them (RFC 5382 §4.2, REQ-2).
-#![cfg(feature = "alloc")]
 
 use std::net::Ipv4Addr;
 
