@@ -16,7 +16,6 @@ mod ip;
 mod machine;
 mod measure;
 #[allow(unsafe_code)]
-mod memory;
 mod report;
 mod testpmd;
 
@@ -24,9 +23,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use waypost_counting::Counting;
 
 #[global_allocator]
-static ALLOCATOR: memory::Counting = memory::Counting;
+static ALLOCATOR: Counting = Counting;
 
 /// How fast it is, beside its peers in the same run.
 #[derive(Parser)]

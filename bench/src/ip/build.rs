@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::rc::Rc;
 
+use waypost_counting::kept_by;
+
 use super::routes::{Route, Routed, Routes};
 use super::table::{Ours, Peers, Table};
 use super::wants_any;
 use crate::measure::{self, Case, Sample, Settings};
-use crate::memory;
 use crate::report::Report;
 
 /// How many routes are built in all turns of one table: the greater it is, the fewer turns it takes.
@@ -79,7 +80,7 @@ fn case<A: Routed, T: Table<A>>(
         turn: Box::new(move || {
             let mut built = None;
             let sample = Sample::of(routes.len() as u64, || {
-                built = Some(memory::kept_by(|| T::build(&routes)));
+                built = Some(kept_by(|| T::build(&routes)));
             });
             if let Some((table, octets)) = built {
                 table?;

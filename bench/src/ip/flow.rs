@@ -12,6 +12,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
+use waypost_counting::kept_by;
 use waypost_ip::flow::{FlowConfig, FlowKey, FlowStorage, FlowTable, Found, GrowingFlows};
 use waypost_wire::{Duration, Instant, IpProtocol};
 
@@ -20,7 +21,6 @@ use super::pieces::{self, PIECE, Ring};
 use super::routes::{HOT, Random};
 use super::{short, wants_any};
 use crate::measure::{self, Case, Sample, Settings};
-use crate::memory;
 use crate::report::Report;
 
 type Key = FlowKey<Ipv4Addr>;
@@ -76,7 +76,7 @@ fn lookups(
 ) -> Result<(), String> {
     let mut random = Random::new(0x5eed);
     let flows: Vec<Key> = (0..count).map(|_| key(&mut random)).collect();
-    let (table, octets) = memory::kept_by(|| {
+    let (table, octets) = kept_by(|| {
         let mut table = empty(GrowingFlows, count);
         let entered = flows
             .iter()
@@ -89,7 +89,7 @@ fn lookups(
         enter(&mut huge, Instant::ZERO, *flow)?;
     }
     let huge = Rc::new(RefCell::new(huge));
-    let (map, map_octets) = memory::kept_by(|| filled(DefaultHashBuilder::default(), &flows));
+    let (map, map_octets) = kept_by(|| filled(DefaultHashBuilder::default(), &flows));
     let keyed = filled(Keyed::new(0x5eed), &flows);
     for (name, octets) in [("waypost", octets), (DEFAULT, map_octets)] {
         if settings.wants(memory) || settings.wants(name) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 
+use waypost_counting::kept_by;
 use waypost_ip::slab::Key;
 use waypost_ip::wheel::VecWheel;
 use waypost_wire::{Duration, Instant};
@@ -12,7 +13,6 @@ use super::pieces::{self, PIECE};
 use super::routes::Random;
 use super::{short, wants_any};
 use crate::measure::{self, Case, Sample, Settings};
-use crate::memory;
 use crate::report::Report;
 
 /// Timers are for up to a minute.
@@ -37,8 +37,8 @@ pub(super) fn add(
             continue;
         }
         let [cancel, fire, memory] = &groups;
-        let (wheel, octets) = memory::kept_by(|| Wheel::new(count));
-        let (tree, tree_octets) = memory::kept_by(|| Tree::new(count));
+        let (wheel, octets) = kept_by(|| Wheel::new(count));
+        let (tree, tree_octets) = kept_by(|| Tree::new(count));
         for (name, octets) in [(OURS, octets), (TREE, tree_octets)] {
             if settings.wants(memory) || settings.wants(name) {
                 report.add_figure(memory, name, octets as f64, "octets");

@@ -1,28 +1,8 @@
 //! In the steady state the data path allocates nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use waypost_counting::{Counting, allocations};
 use waypost_elements::registry;
 use waypost_graph::{Instant, Options, Pool, Program, Source};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is handed to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -48,12 +28,9 @@ fn nothing_is_allocated_per_packet() {
     let mut graph = program.instances(1, &pool).unwrap().remove(0);
     // Queues, spare batches and counters take their places.
     graph.run_until_idle(Instant::ZERO, 1000);
-    let (packets, before) = (
-        graph.read("c.count").unwrap(),
-        ALLOCATIONS.load(Ordering::Relaxed),
-    );
+    let (packets, before) = (graph.read("c.count").unwrap(), allocations());
     graph.run_until_idle(Instant::ZERO, 10_000);
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let taken = allocations() - before;
     let moved =
         graph.read("c.count").unwrap().parse::<u64>().unwrap() - packets.parse::<u64>().unwrap();
     assert!(
@@ -61,5 +38,5 @@ fn nothing_is_allocated_per_packet() {
         "{moved} packets: check {}",
         graph.read("check.drop_details").unwrap()
     );
-    assert_eq!(allocations, 0, "for {moved} packets");
+    assert_eq!(taken, 0, "for {moved} packets");
 }

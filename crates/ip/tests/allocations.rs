@@ -2,10 +2,9 @@
 //! that are there.
 #![cfg(feature = "alloc")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use waypost_counting::{Counting, allocations};
 use waypost_ip::fib::{Fib, FibAddr, NextHop};
 use waypost_ip::flow::nat::{GrowingNat, NatConfig, NatTable};
 use waypost_ip::flow::{FlowConfig, FlowKey, GrowingFlows, VecFlowTable};
@@ -17,36 +16,15 @@ use waypost_wire::{
     Duration, Instant, Ip, IpProtocol, Ipv4Header, MacAddr, Prefix, SeqNumber, TcpFlags, TcpHeader,
 };
 
-struct Counting;
-
-thread_local! {
-    /// How often this thread took memory.
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is handed to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 /// Does the same thing, with numbers that count on, until every place was used; then it is counted what it takes.
 fn allocates_nothing(warm: u32, counted: u32, mut step: impl FnMut(u32)) {
     (0..warm).for_each(&mut step);
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     (warm..warm + counted).for_each(&mut step);
-    assert_eq!(ALLOCATIONS.get() - before, 0);
+    assert_eq!(allocations() - before, 0);
 }
 
 fn v4(n: u32) -> Ipv4Addr {

@@ -1,28 +1,8 @@
 //! In the steady state, events allocate nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use waypost_counting::{Counting, allocations};
 use waypost_sim::{Jitter, LinkConfig, Simulation, Switch, Talker};
 use waypost_wire::{Duration, Instant, MacAddr};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: everything is handed to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -49,11 +29,11 @@ fn nothing_is_allocated_per_event() {
     }
     // Queues, series, the table and the free buffers take their places.
     net.run_until(Instant::from_secs(10)).unwrap();
-    let (events, before) = (net.events(), ALLOCATIONS.load(Ordering::Relaxed));
+    let (events, before) = (net.events(), allocations());
     net.run_until(Instant::from_secs(20)).unwrap();
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let taken = allocations() - before;
     let events = net.events() - events;
     assert!(events > 500_000, "{events}");
     // A queue may still become longer than it ever was.
-    assert!(allocations < 20, "{allocations} for {events} events");
+    assert!(taken < 20, "{taken} for {events} events");
 }
