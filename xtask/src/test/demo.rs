@@ -71,6 +71,8 @@ impl User {
         // The third descriptor goes on to every process of the demo: its last end is the end of the last of them.
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$@\" 2>&1 3>&1", "sh"]);
+        // A script that runs the tests in the background has its processes ignore Ctrl-C.
+        command.args(["env", "--default-signal=INT"]);
         if self == Self::Nobody && is_root() {
             // In a namespace where root is nobody, since another user may not be allowed to read what root has built.
             command.args(["unshare", "--user", "--map-user=65534"]);
