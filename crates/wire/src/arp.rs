@@ -6,39 +6,20 @@ use core::net::Ipv4Addr;
 use crate::addr::MacAddr;
 use crate::ethernet::EtherType;
 use crate::integers::U16;
-use crate::view::{Stored, Truncated, header};
+use crate::numbers::{named_values, stored};
+use crate::view::{Truncated, header};
 
-/// What an ARP packet wants (IANA "ARP Parameters").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ArpOperation(pub u16);
-
-impl ArpOperation {
-    /// Who has this address?
-    pub const REQUEST: Self = Self(1);
-    /// I have it.
-    pub const REPLY: Self = Self(2);
-}
-
-impl Stored<ArpOperation> for U16 {
-    #[inline]
-    fn load(self) -> ArpOperation {
-        ArpOperation(self.get())
-    }
-    #[inline]
-    fn store(value: ArpOperation) -> Self {
-        Self::new(value.0)
+named_values! {
+    /// What an ARP packet wants (IANA "ARP Parameters").
+    pub struct ArpOperation(u16), "operation" {
+        /// Who has this address?
+        REQUEST = 1, "request";
+        /// I have it.
+        REPLY = 2, "reply";
     }
 }
 
-impl fmt::Display for ArpOperation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::REQUEST => f.pad("request"),
-            Self::REPLY => f.pad("reply"),
-            Self(other) => write!(f, "operation {other}"),
-        }
-    }
-}
+stored!(ArpOperation in U16);
 
 header! {
     /// The 28 octets of an ARP packet for IPv4 over Ethernet.

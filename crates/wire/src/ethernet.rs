@@ -7,7 +7,8 @@ use core::fmt;
 
 use crate::addr::MacAddr;
 use crate::integers::U16;
-use crate::view::{Stored, Truncated, header};
+use crate::numbers::stored;
+use crate::view::{Truncated, header};
 
 /// What a frame carries (IEEE 802 §9.2.1); values below 0x0600 are the length of an 802.3 frame
 /// instead.
@@ -75,16 +76,7 @@ impl EtherType {
     }
 }
 
-impl Stored<EtherType> for U16 {
-    #[inline]
-    fn load(self) -> EtherType {
-        EtherType(self.get())
-    }
-    #[inline]
-    fn store(value: EtherType) -> Self {
-        Self::new(value.0)
-    }
-}
+stored!(EtherType in U16);
 
 impl fmt::Display for EtherType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -72,6 +72,7 @@ pub mod integers;
 pub mod ip;
 pub mod ipv4;
 pub mod ipv6;
+mod numbers;
 mod options;
 pub mod prefetch;
 pub mod prefix;

@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::{Add, AddAssign, Sub, SubAssign};
 
 use crate::integers::U32;
-use crate::view::Stored;
+use crate::numbers::stored;
 
 /// A sequence number of TCP.
 ///
@@ -122,16 +122,7 @@ impl SubAssign<u32> for SeqNumber {
     }
 }
 
-impl Stored<SeqNumber> for U32 {
-    #[inline]
-    fn load(self) -> SeqNumber {
-        SeqNumber(self.get())
-    }
-    #[inline]
-    fn store(value: SeqNumber) -> Self {
-        Self::new(value.0)
-    }
-}
+stored!(SeqNumber in U32);
 
 impl fmt::Display for SeqNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,8 @@ use core::hash::Hash;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::checksum::Checksum;
-use crate::view::{Stored, View};
+use crate::numbers::stored;
+use crate::view::View;
 
 mod traffic_class;
 
@@ -81,16 +82,7 @@ impl IpProtocol {
     }
 }
 
-impl Stored<IpProtocol> for u8 {
-    #[inline]
-    fn load(self) -> IpProtocol {
-        IpProtocol(self)
-    }
-    #[inline]
-    fn store(value: IpProtocol) -> Self {
-        value.0
-    }
-}
+stored!(IpProtocol in u8);
 
 impl fmt::Display for IpProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -59,35 +59,11 @@ impl Instant {
         self.0 / NANOS_PER_MILLI
     }
 
-    /// The time from `earlier` to `self`, zero if `earlier` is in fact later.
-    #[inline]
-    pub const fn duration_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
     /// The time from `earlier` to `self`, or `None` if `earlier` is in fact later.
     #[inline]
     pub const fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
         match self.0.checked_sub(earlier.0) {
             Some(nanos) => Some(Duration::from_nanos(nanos)),
-            None => None,
-        }
-    }
-
-    /// `self + span`, or `None` past [`Instant::MAX`].
-    #[inline]
-    pub const fn checked_add(self, span: Duration) -> Option<Self> {
-        match self.0.checked_add(span.as_nanos()) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
-
-    /// `self - span`, or `None` before [`Instant::ZERO`].
-    #[inline]
-    pub const fn checked_sub(self, span: Duration) -> Option<Self> {
-        match self.0.checked_sub(span.as_nanos()) {
-            Some(nanos) => Some(Self(nanos)),
             None => None,
         }
     }
@@ -141,35 +117,37 @@ impl WallTime {
     pub const fn as_unix_nanos(self) -> u64 {
         self.0
     }
-
-    /// The time from `earlier` to `self`, zero if `earlier` is in fact later.
-    #[inline]
-    pub const fn duration_since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
-    }
-
-    /// `self + span`, or `None` past [`WallTime::MAX`].
-    #[inline]
-    pub const fn checked_add(self, span: Duration) -> Option<Self> {
-        match self.0.checked_add(span.as_nanos()) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
-
-    /// `self - span`, or `None` before the Unix epoch.
-    #[inline]
-    pub const fn checked_sub(self, span: Duration) -> Option<Self> {
-        match self.0.checked_sub(span.as_nanos()) {
-            Some(nanos) => Some(Self(nanos)),
-            None => None,
-        }
-    }
 }
 
 /// Both clocks have the same arithmetic.
-macro_rules! clock_operators {
+macro_rules! clock_arithmetic {
     ($($clock:ident)*) => {$(
+        impl $clock {
+            /// The time from `earlier` to `self`, zero if `earlier` is in fact later.
+            #[inline]
+            pub const fn duration_since(self, earlier: Self) -> Duration {
+                Duration::from_nanos(self.0.saturating_sub(earlier.0))
+            }
+
+            /// `self + span`, or `None` past [`MAX`](Self::MAX).
+            #[inline]
+            pub const fn checked_add(self, span: Duration) -> Option<Self> {
+                match self.0.checked_add(span.as_nanos()) {
+                    Some(nanos) => Some(Self(nanos)),
+                    None => None,
+                }
+            }
+
+            /// `self - span`, or `None` before the origin.
+            #[inline]
+            pub const fn checked_sub(self, span: Duration) -> Option<Self> {
+                match self.0.checked_sub(span.as_nanos()) {
+                    Some(nanos) => Some(Self(nanos)),
+                    None => None,
+                }
+            }
+        }
+
         impl Add<Duration> for $clock {
             type Output = Self;
             #[inline]
@@ -210,7 +188,7 @@ macro_rules! clock_operators {
     )*};
 }
 
-clock_operators!(Instant WallTime);
+clock_arithmetic!(Instant WallTime);
 
 /// Seconds since the origin with all nine decimals, so that a column of instants lines up.
 impl fmt::Display for Instant {
