@@ -365,6 +365,20 @@ fn the_first_fragments_headers_count() {
     conserved(&table);
 }
 
+/// RFC 8200 §5: of 1500 octets, headers included, however short the fragments are.
+#[test]
+fn the_packet_that_every_node_takes_may_come_in_the_shortest_fragments() {
+    let mut table = table::<Ipv6Addr>(ReassemblyConfig::default());
+    let all = data(1460, 0);
+    let mut became = Became::Held;
+    for (offset, part) in (0..).step_by(8).zip(all.chunks(8)) {
+        assert_eq!(became, Became::Held);
+        let told = told(1, offset, offset + 8 < all.len());
+        became = input(&mut table, at(1), Ipv6Addr::fragment(told, part));
+    }
+    expect_whole(became, &all);
+}
+
 #[test]
 fn limits_hold_in_storage_of_fixed_length() {
     let config = ReassemblyConfig {

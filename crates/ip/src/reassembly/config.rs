@@ -12,7 +12,8 @@ pub struct ReassemblyConfig {
     /// Most fragments held.
     pub fragments: usize,
     /// Most fragments of one datagram: a bound on the work that one more causes. 65535 octets come in 45
-    /// fragments of 1500 octets, in 119 of 576.
+    /// fragments of 1500 octets, in 119 of 576; the 1500 octets that there must be of IPv6 in 183 at most, of 8
+    /// octets each.
     pub fragments_each: usize,
     /// Most octets held, as [`FragmentPacket::memory`](super::FragmentPacket::memory) counts them. Enough for one
     /// datagram as long as IP allows; 576 octets of IPv4 and 1500 of IPv6 there must be (RFC 791 §3.2,
@@ -30,7 +31,7 @@ impl Default for ReassemblyConfig {
         Self {
             datagrams: 1024,
             fragments: 8192,
-            fragments_each: 128,
+            fragments_each: 192,
             octets: 4 << 20,
             timeout: Duration::from_secs(60),
             seed: 0,
