@@ -85,6 +85,8 @@ pub(super) struct Tracker {
     pub(super) state: FlowState,
     /// Whether it was established once.
     confirmed: bool,
+    /// Whether the reply's side sent its FIN before the handshake was complete.
+    closed_early: bool,
     /// The SYN that waits for its acknowledgment: of the original direction in [`FlowState::SynSent`], of
     /// the other in [`FlowState::SynReceived`].
     syn: SeqNumber,
@@ -97,6 +99,7 @@ impl Tracker {
     pub(super) const EMPTY: Self = Self {
         state: FlowState::Unreplied,
         confirmed: false,
+        closed_early: false,
         syn: SeqNumber::new(0),
     };
 
@@ -128,6 +131,7 @@ impl Tracker {
         self.state = FlowState::SynSent;
         self.syn = header.sequence();
         self.confirmed = false;
+        self.closed_early = false;
     }
 
     /// What a packet changes.
@@ -173,11 +177,19 @@ impl Tracker {
             }
             FlowState::SynReceived if is_original && self.is_acknowledged(header) => {
                 self.establish();
+                if self.closed_early {
+                    self.close(Direction::Reply, TcpFlags::FIN);
+                }
                 self.close(direction, flags);
             }
             // The other side sends its SYN again, maybe with another number.
             FlowState::SynReceived if !is_original && flags.contains(TcpFlags::SYN) => {
                 self.syn = header.sequence();
+            }
+            // It may close before it hears that its SYN came (RFC 9293 §3.10.4), as who answers with the SYN's
+            // data does (RFC 7413 §4.2).
+            FlowState::SynReceived if !is_original && flags.contains(TcpFlags::FIN) => {
+                self.closed_early = true;
             }
             FlowState::Established | FlowState::HalfClosed { .. } => self.close(direction, flags),
             // The same ports again, for a new connection (RFC 9293 §3.6.1).
@@ -344,6 +356,20 @@ mod tests {
         assert_eq!(then(&fins), FlowState::Closing);
         let again = [fins[0], fins[1], (Original, SYN, 5000, 0)];
         assert_eq!(then(&again), FlowState::SynSent);
+    }
+
+    #[test]
+    fn who_answers_may_close_before_the_handshake_is_complete() {
+        let early = [HANDSHAKE[0], HANDSHAKE[1], (Reply, FIN_ACK, 901, 101)];
+        let then = |more: &[_]| after(&[&early, more].concat());
+        assert_eq!(then(&[]), FlowState::SynReceived);
+        let ack = (Original, ACK, 101, 902);
+        assert_eq!(then(&[ack]), FlowState::HalfClosed { by: Reply });
+        assert_eq!(
+            then(&[ack, (Original, FIN_ACK, 101, 902)]),
+            FlowState::Closing
+        );
+        assert_eq!(then(&[(Original, FIN_ACK, 101, 902)]), FlowState::Closing);
     }
 
     #[test]
