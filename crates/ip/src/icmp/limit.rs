@@ -81,6 +81,8 @@ pub struct ErrorLimiter<A, S> {
     places: S,
     /// How many of the places are used: whole sets of [`WAYS`].
     len: usize,
+    /// Where the last prefix was found: an error is first asked for and then counted.
+    last: usize,
     config: LimitConfig,
     chance: u64,
     replaced: u64,
@@ -98,6 +100,7 @@ impl<A: Ip, S: Store<PrefixBucket<A>>> ErrorLimiter<A, S> {
             global: TokenBucket::new(config.rate, config.burst, now),
             places,
             len: if len < WAYS { len } else { len - len % WAYS },
+            last: 0,
             config,
             chance: Hash::new(config.seed).word(1).finish() | 1,
             replaced: 0,
@@ -143,6 +146,10 @@ impl<A: Ip, S: Store<PrefixBucket<A>>> ErrorLimiter<A, S> {
 
     fn place(&mut self, now: Instant, to: A) -> Option<&mut PrefixBucket<A>> {
         let prefix = to.truncated(self.config.prefix_len);
+        let is_of = |it: &PrefixBucket<A>| it.used && it.prefix == prefix;
+        if self.places.items().get(self.last).is_some_and(is_of) {
+            return self.places.items_mut().get_mut(self.last);
+        }
         let sets = self.len.div_ceil(WAYS);
         let hash = Hash::new(self.config.seed)
             .octets(prefix.octets().as_ref())
@@ -150,8 +157,7 @@ impl<A: Ip, S: Store<PrefixBucket<A>>> ErrorLimiter<A, S> {
         let start = (hash % sets.max(1) as u64) as usize * WAYS;
         let end = (start + WAYS).min(self.len);
         let set = self.places.items_mut().get_mut(start..end)?;
-        let found = set.iter().position(|it| it.used && it.prefix == prefix);
-        let index = match found {
+        let index = match set.iter().position(is_of) {
             Some(index) => index,
             None => {
                 let idle = |it: &mut PrefixBucket<A>| match it.used {
@@ -172,6 +178,7 @@ impl<A: Ip, S: Store<PrefixBucket<A>>> ErrorLimiter<A, S> {
                 least
             }
         };
+        self.last = start + index;
         set.get_mut(index)
     }
 }
