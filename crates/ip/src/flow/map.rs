@@ -20,7 +20,7 @@ impl<K, V> MapCell<K, V> {
     pub const EMPTY: Self = Self(None);
 }
 
-/// The addresses that are counted together for the limit by source.
+/// Addresses that are taken as one: for the limit by source those of a prefix, for a NAT those of one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source<A> {
     pub(super) network: A,

@@ -32,7 +32,7 @@ use waypost_wire::{Instant, Ip, TcpHeader};
 pub use config::{Filtering, Mapping, NatConfig, Pooling};
 #[cfg(feature = "alloc")]
 pub use mappings::GrowingNat;
-pub use mappings::{Endpoint, FixedNat, Internal, NatStorage, Permit};
+pub use mappings::{Endpoint, FixedNat, Internal, NatStorage, NatStores, Permit};
 pub use ports::PortSets;
 
 use super::key::{FlowKey, Query};
@@ -93,8 +93,8 @@ where
         }
     }
 
-    /// Adds an external address; `false` if it is there already or there is no room. Hosts without flows
-    /// may get another external address by it.
+    /// Adds an external address; `false` if it is there already or there is no room. A host that has mappings keeps
+    /// its external address; others may get another by it, also those whose flows share ports.
     pub fn add_address(&mut self, addr: A) -> bool {
         self.ports.add(addr)
     }
@@ -164,7 +164,8 @@ where
                     (reply.destination, reply.destination_port) = (addr, port);
                     flows.lookup(&reply).is_none()
                 };
-                match self.ports.take(&packet, is_free) {
+                let paired = self.mappings.address_of(&near);
+                match self.ports.take(&packet, paired, is_free) {
                     Ok(external) => (external, true),
                     Err(reason) => return Err(self.flows.refuse(reason)),
                 }

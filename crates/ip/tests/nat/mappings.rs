@@ -90,6 +90,30 @@ fn a_host_keeps_its_external_address() {
     assert_eq!(used.len(), 8);
 }
 
+/// RFC 4787 §4.1, REQ-2: also of a host that has sessions when addresses are added.
+#[test]
+fn a_host_with_mappings_keeps_its_external_address_when_others_are_added() {
+    let mut nat = nat(NatConfig::default());
+    for last in 0..64 {
+        open(&mut nat, secs(0), udp(last, 4000, PEER)).unwrap();
+    }
+    for last in 2..=8 {
+        assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, last)));
+    }
+    for last in 0..64 {
+        let packet = FlowKey::new(IpProtocol::TCP, (host(last), 4001), PEER);
+        let (_, external) = open(&mut nat, secs(1), packet).unwrap();
+        assert_eq!(external.0, EXTERNAL);
+    }
+    // Who has no mapping left goes to where there is room.
+    while nat.expire(secs(10_000)).is_some() {}
+    let used: BTreeSet<Ipv4Addr> = (0..64)
+        .map(|last| open(&mut nat, secs(10_000), udp(last, 4000, PEER)).unwrap())
+        .map(|(_, external)| external.0)
+        .collect();
+    assert_eq!(used.len(), 8);
+}
+
 #[test]
 fn parity_and_range_of_ports_are_kept() {
     let mut nat = nat(NatConfig::default());
@@ -497,6 +521,7 @@ enum Op {
     Pass {
         secs: u64,
     },
+    Address,
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -507,12 +532,14 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0_u8..6, any::<usize>()).prop_map(|(peer, mapping)| Op::Inbound { peer, mapping }),
         1 => any::<usize>().prop_map(|flow| Op::Remove { flow }),
         1 => (0_u64..100).prop_map(|secs| Op::Pass { secs }),
+        1 => Just(Op::Address),
     ]
 }
 
 proptest! {
     /// Whatever happens: mappings are those of the flows and of nothing else, no external port stands for
-    /// two endpoints, with independent mapping no endpoint has two ports, and all is free in the end.
+    /// two endpoints, with independent mapping no endpoint has two ports, no host has two external addresses, and
+    /// all is free in the end.
     #[test]
     fn mappings_are_those_of_the_flows(
         ops in prop::collection::vec(op(), 1..200),
@@ -529,7 +556,7 @@ proptest! {
         let config = NatConfig { mapping, filtering, seed, ..NatConfig::default() };
         let flow_config = FlowConfig { flows, half_open: flows, seed, ..FlowConfig::default() };
         let mut nat = nat_with(flow_config, config);
-        nat.add_address(Ipv4Addr::new(198, 51, 100, 2));
+        let mut addresses = 1;
         let mut now = secs(0);
         // External endpoint to internal one and number of flows.
         let mut model: BTreeMap<Endpoint<Ipv4Addr>, (Ipv4Addr, u16, u32)> = BTreeMap::new();
@@ -574,6 +601,10 @@ proptest! {
                     now += Duration::from_secs(secs);
                     while nat.expire(now).is_some() {}
                 }
+                Op::Address if addresses < 4 => {
+                    addresses += 1;
+                    prop_assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, addresses)));
+                }
                 _ => {}
             }
             model = nat
@@ -594,11 +625,14 @@ proptest! {
                 let internal: BTreeSet<_> = model.values().map(|(addr, port, _)| (*addr, *port)).collect();
                 prop_assert_eq!(internal.len(), model.len());
             }
+            let pairs: BTreeSet<_> = model.iter().map(|(external, (host, ..))| (*host, external.addr)).collect();
+            let hosts: BTreeSet<_> = pairs.iter().map(|(host, _)| *host).collect();
+            prop_assert_eq!(pairs.len(), hosts.len());
             prop_assert_eq!(nat.mappings().count(), model.len());
         }
         while nat.expire(now + Duration::from_secs(10_000)).is_some() {}
         prop_assert_eq!(nat.mappings().count(), 0);
-        for last in 1..=2 {
+        for last in 1..=addresses {
             prop_assert_eq!(nat.ports_in_use(Ipv4Addr::new(198, 51, 100, last), &udp(0, 0, PEER)), 0);
         }
     }

@@ -27,10 +27,10 @@ pub enum Filtering {
 /// Which external address stands for an internal one (RFC 4787 §4.1, REQ-2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pooling {
-    /// Always the same.
+    /// The same as long as it has mappings.
     #[default]
     Paired,
-    /// The same as long as it has ports, then any that has.
+    /// The same as long as that has ports free, then any that has.
     Arbitrary,
 }
 

@@ -4,7 +4,7 @@ use waypost_wire::{Ip, IpProtocol};
 
 use super::super::hash::Hasher;
 use super::super::key::FlowKey;
-use super::super::map::{Map, MapCell, MapKey};
+use super::super::map::{Map, MapCell, MapKey, Source};
 use super::ports::PortSets;
 use crate::storage::Store;
 
@@ -40,6 +40,13 @@ impl<A: Ip> Endpoint<A> {
     pub(super) const fn in_zone(mut self, zone: u16) -> Self {
         self.zone = zone;
         self
+    }
+
+    const fn host(&self) -> Source<A> {
+        Source {
+            network: self.addr,
+            zone: self.zone,
+        }
     }
 
     /// The same protocol at another place.
@@ -90,9 +97,9 @@ impl<A: Ip> MapKey for Permit<A> {
 }
 
 /// Where a NAT keeps its mappings: [`FixedNat`], `GrowingNat` with the feature `alloc`, or the caller's own.
-/// There are to be four places for each flow, and two more, in those of mappings: a flow between two hosts inside
-/// keeps two mappings, and places are half used. Of permits half as many are enough. There is one set of ports for
-/// each external address.
+/// There are to be four places for each flow, and two more, in those of mappings and of hosts: a flow between two
+/// hosts inside keeps two mappings, and places are half used. Of permits half as many are enough. There is one set of
+/// ports for each external address.
 pub trait NatStorage<A: Ip> {
     /// From internal to external.
     type Externals: Store<MapCell<Endpoint<A>, (A, u16)>>;
@@ -100,12 +107,25 @@ pub trait NatStorage<A: Ip> {
     type Internals: Store<MapCell<Endpoint<A>, Internal<A>>>;
     /// Who may send where.
     type Permits: Store<MapCell<Permit<A>, u32>>;
+    /// The external address of each host inside, and how many mappings it has.
+    type Hosts: Store<MapCell<Source<A>, (A, u32)>>;
     /// The external addresses.
     type Ports: Store<PortSets<A>>;
 
-    /// The four stores.
-    fn into_parts(self) -> (Self::Externals, Self::Internals, Self::Permits, Self::Ports);
+    /// The five stores.
+    fn into_parts(self) -> NatStores<A, Self>
+    where
+        Self: Sized;
 }
+
+/// The stores of a NAT: from internal to external, back, permits, hosts, external addresses.
+pub type NatStores<A, S> = (
+    <S as NatStorage<A>>::Externals,
+    <S as NatStorage<A>>::Internals,
+    <S as NatStorage<A>>::Permits,
+    <S as NatStorage<A>>::Hosts,
+    <S as NatStorage<A>>::Ports,
+);
 
 /// Room, in place, for the mappings of flows, in `C` places, and for `P` external addresses of 32 KiB each.
 /// `C` is to be four times the number of flows, and two more; with less, a flow for whose mappings there is no room is
@@ -115,6 +135,7 @@ pub struct FixedNat<A, const C: usize, const P: usize> {
     externals: [MapCell<Endpoint<A>, (A, u16)>; C],
     internals: [MapCell<Endpoint<A>, Internal<A>>; C],
     permits: [MapCell<Permit<A>, u32>; C],
+    hosts: [MapCell<Source<A>, (A, u32)>; C],
     ports: [PortSets<A>; P],
 }
 
@@ -125,6 +146,7 @@ impl<A: Ip, const C: usize, const P: usize> FixedNat<A, C, P> {
             externals: [const { MapCell::EMPTY }; C],
             internals: [const { MapCell::EMPTY }; C],
             permits: [const { MapCell::EMPTY }; C],
+            hosts: [const { MapCell::EMPTY }; C],
             ports: [const { PortSets::EMPTY }; P],
         }
     }
@@ -140,10 +162,17 @@ impl<A: Ip, const C: usize, const P: usize> NatStorage<A> for FixedNat<A, C, P> 
     type Externals = [MapCell<Endpoint<A>, (A, u16)>; C];
     type Internals = [MapCell<Endpoint<A>, Internal<A>>; C];
     type Permits = [MapCell<Permit<A>, u32>; C];
+    type Hosts = [MapCell<Source<A>, (A, u32)>; C];
     type Ports = [PortSets<A>; P];
 
-    fn into_parts(self) -> (Self::Externals, Self::Internals, Self::Permits, Self::Ports) {
-        (self.externals, self.internals, self.permits, self.ports)
+    fn into_parts(self) -> NatStores<A, Self> {
+        (
+            self.externals,
+            self.internals,
+            self.permits,
+            self.hosts,
+            self.ports,
+        )
     }
 }
 
@@ -158,9 +187,10 @@ impl<A: Ip> NatStorage<A> for GrowingNat {
     type Externals = alloc::vec::Vec<MapCell<Endpoint<A>, (A, u16)>>;
     type Internals = alloc::vec::Vec<MapCell<Endpoint<A>, Internal<A>>>;
     type Permits = alloc::vec::Vec<MapCell<Permit<A>, u32>>;
+    type Hosts = alloc::vec::Vec<MapCell<Source<A>, (A, u32)>>;
     type Ports = alloc::vec::Vec<PortSets<A>>;
 
-    fn into_parts(self) -> (Self::Externals, Self::Internals, Self::Permits, Self::Ports) {
+    fn into_parts(self) -> NatStores<A, Self> {
         Default::default()
     }
 }
@@ -170,12 +200,13 @@ pub(super) struct Mappings<A: Ip, M: NatStorage<A>> {
     externals: Map<Endpoint<A>, (A, u16), M::Externals>,
     internals: Map<Endpoint<A>, Internal<A>, M::Internals>,
     permits: Map<Permit<A>, u32, M::Permits>,
+    hosts: Map<Source<A>, (A, u32), M::Hosts>,
 }
 
 impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
     /// Room for the mappings of so many flows, and the storage of the ports.
     pub(super) fn new(storage: M, flows: usize, seed: u64) -> (Self, M::Ports) {
-        let (externals, internals, permits, ports) = storage.into_parts();
+        let (externals, internals, permits, hosts, ports) = storage.into_parts();
         // A new mapping is there before an old flow goes for its flow. One between two hosts inside keeps two.
         let permitted = flows.saturating_add(1);
         let len = flows.saturating_mul(2).saturating_add(1);
@@ -183,6 +214,7 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
             externals: Map::new(externals, len, seed ^ 1),
             internals: Map::new(internals, len, seed ^ 2),
             permits: Map::new(permits, permitted, seed ^ 3),
+            hosts: Map::new(hosts, len, seed ^ 4),
         };
         (this, ports)
     }
@@ -193,6 +225,12 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
 
     pub(super) fn internal(&self, external: &Endpoint<A>) -> Option<Internal<A>> {
         self.internals.value(external)
+    }
+
+    /// The external address of a host that has mappings.
+    pub(super) fn address_of(&self, internal: &Endpoint<A>) -> Option<A> {
+        let (addr, _) = self.hosts.value(&internal.host())?;
+        Some(addr)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Endpoint<A>, Internal<A>)> {
@@ -222,6 +260,10 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
             self.internals.remove(&external);
             return false;
         }
+        match self.hosts.value_mut(&internal.host()) {
+            Some((_, mappings)) => *mappings += 1,
+            None => _ = self.hosts.insert(internal.host(), (external.addr, 1)),
+        }
         true
     }
 
@@ -246,6 +288,10 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
             self.externals.remove(&near);
         }
         self.internals.remove(external);
+        match self.hosts.value_mut(&near.host()) {
+            Some((_, mappings)) if *mappings > 1 => *mappings -= 1,
+            _ => _ = self.hosts.remove(&near.host()),
+        }
         true
     }
 

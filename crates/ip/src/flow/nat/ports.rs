@@ -147,19 +147,19 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
         true
     }
 
-    /// An external address and port for a flow. `is_free` says whether they are, where ports are shared.
+    /// An external address and port for a flow, of the address `paired` if its host has one already. `is_free` says
+    /// whether they are, where ports are shared.
     pub(super) fn take(
         &mut self,
         packet: &FlowKey<A>,
+        paired: Option<A>,
         is_free: impl Fn(A, u16) -> bool,
     ) -> Result<(A, u16), FlowRefusal> {
         if self.len == 0 {
             return Err(FlowRefusal::NoAddress);
         }
-        let source = self
-            .counter
-            .addr(packet.source, u64::from(packet.zone) | 1 << 32);
-        let paired = ((u128::from(source) * self.len as u128) >> 64) as usize;
+        let paired = paired.and_then(|addr| self.place(addr));
+        let paired = paired.unwrap_or_else(|| self.home(packet));
         let tries = match self.config.pooling {
             Pooling::Paired => 1,
             Pooling::Arbitrary => self.len,
@@ -220,6 +220,13 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
             .place(addr)
             .and_then(|place| self.sets.items().get(place));
         set.map_or(0, |set| set.counts[class(packet.protocol)] as usize)
+    }
+
+    /// The place of the address for a host that has none.
+    fn home(&self, packet: &FlowKey<A>) -> usize {
+        let zone = u64::from(packet.zone) | 1 << 32;
+        let hash = self.counter.addr(packet.source, zone);
+        ((u128::from(hash) * self.len as u128) >> 64) as usize
     }
 
     fn place(&self, addr: A) -> Option<usize> {
@@ -290,17 +297,17 @@ mod tests {
             let mut ports = ports(NatConfig::default());
             let mut taken = BTreeSet::new();
             for host in 0..count {
-                let (addr, external) = ports.take(&packet(host, port), |_, _| true).unwrap();
+                let (addr, external) = ports.take(&packet(host, port), None, |_, _| true).unwrap();
                 assert_eq!(addr, EXTERNAL);
                 assert_eq!((external % 2, external < 1024), (port % 2, port < 1024));
                 assert!(external > 0 && taken.insert(external));
             }
-            let more = ports.take(&packet(count, port), |_, _| true);
+            let more = ports.take(&packet(count, port), None, |_, _| true);
             assert_eq!(more, Err(FlowRefusal::PortsExhausted));
             let one = *taken.first().unwrap();
             ports.release(&packet(0, port), (EXTERNAL, one));
             ports.release(&packet(0, port), (EXTERNAL, one));
-            let again = ports.take(&packet(count, port), |_, _| true);
+            let again = ports.take(&packet(count, port), None, |_, _| true);
             assert_eq!(again, Ok((EXTERNAL, one)));
             assert_eq!(ports.in_use(EXTERNAL, &packet(0, 0)), count as usize);
         }
@@ -313,7 +320,12 @@ mod tests {
                 seed,
                 ..NatConfig::default()
             });
-            let take = |host| ports.take(&packet(host, 5000), |_, _| true).unwrap().1;
+            let take = |host| {
+                ports
+                    .take(&packet(host, 5000), None, |_, _| true)
+                    .unwrap()
+                    .1
+            };
             (0..640).map(take).collect::<Vec<u16>>()
         };
         let (first, second) = (draw(1), draw(2));
@@ -335,7 +347,7 @@ mod tests {
         let packet = packet(1, 5000);
         let mut seen = BTreeSet::new();
         for _ in 0..1000 {
-            let taken = ports.take(&packet, |_, _| true).unwrap();
+            let taken = ports.take(&packet, None, |_, _| true).unwrap();
             assert!(seen.insert(taken.1));
             ports.release(&packet, taken);
         }
@@ -346,10 +358,10 @@ mod tests {
         let mut ports = ports(NatConfig::default());
         let echo = |host| FlowKey::echo_request(Ipv4Addr::from_bits(host), EXTERNAL, 7);
         for host in 0..0x1_0000 {
-            assert!(ports.take(&echo(host), |_, _| true).is_ok());
+            assert!(ports.take(&echo(host), None, |_, _| true).is_ok());
         }
-        let more = ports.take(&echo(0), |_, _| true);
+        let more = ports.take(&echo(0), None, |_, _| true);
         assert_eq!(more, Err(FlowRefusal::PortsExhausted));
-        assert!(ports.take(&packet(0, 5000), |_, _| true).is_ok());
+        assert!(ports.take(&packet(0, 5000), None, |_, _| true).is_ok());
     }
 }
