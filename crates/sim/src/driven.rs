@@ -69,8 +69,11 @@ pub struct DrivenNode<P> {
     rest: Duration,
     /// The program had more to do than it was let.
     tired_until: Option<Instant>,
-    restart: Option<fn(&mut P, Instant)>,
+    restart: Option<Restart<P>>,
 }
+
+/// What a restart of its node does to a program; what there is to say about it is [noted](Output::note).
+pub type Restart<P> = fn(&mut P, Instant, &mut Output<'_>);
 
 impl<P: Driven> DrivenNode<P> {
     /// A program that has the other clones of these devices; the first is at port 0 of the node, and so on.
@@ -98,7 +101,7 @@ impl<P: Driven> DrivenNode<P> {
 
     /// Says what a restart of the node does to the program. Without this only its devices lose their frames.
     #[must_use]
-    pub fn on_restart(mut self, restart: fn(&mut P, Instant)) -> Self {
+    pub fn on_restart(mut self, restart: Restart<P>) -> Self {
         self.restart = Some(restart);
         self
     }
@@ -164,11 +167,11 @@ impl<P: Driven> Node for DrivenNode<P> {
         times.into_iter().flatten().min()
     }
 
-    fn restart(&mut self, now: Instant) {
+    fn restart(&mut self, now: Instant, out: &mut Output<'_>) {
         self.devices.iter().for_each(Device::clear);
         self.tired_until = None;
         if let Some(restart) = self.restart {
-            restart(&mut self.program, now);
+            restart(&mut self.program, now, out);
         }
     }
 }

@@ -89,7 +89,7 @@ pub mod units;
 mod vlan;
 
 pub use device::Device;
-pub use driven::{Driven, DrivenNode};
+pub use driven::{Driven, DrivenNode, Restart};
 pub use error::{BuildError, Storm, Stuck};
 pub use fault::{
     Change, Disturbance, Fault, FaultBounds, FaultKind, FaultSchedule, FaultTextError, Shrunk,

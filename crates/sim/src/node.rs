@@ -65,8 +65,8 @@ pub trait Node: Any {
     }
 
     /// The node was switched off and on again: what is lost by that is to be forgotten. It is polled after this.
-    fn restart(&mut self, now: Instant) {
-        let _ = now;
+    fn restart(&mut self, now: Instant, out: &mut Output<'_>) {
+        let _ = (now, out);
     }
 }
 

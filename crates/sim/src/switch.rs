@@ -135,7 +135,7 @@ impl Node for Switch {
         }
     }
 
-    fn restart(&mut self, _: Instant) {
+    fn restart(&mut self, _: Instant, _: &mut Output<'_>) {
         self.table.clear();
         self.sweep_at = Instant::ZERO;
     }

@@ -156,7 +156,7 @@ impl Node for Talker {
         self.next
     }
 
-    fn restart(&mut self, now: Instant) {
+    fn restart(&mut self, now: Instant, _: &mut Output<'_>) {
         if self.next.is_some() {
             self.next = Some(self.after(now));
         }
@@ -216,14 +216,15 @@ mod tests {
     #[test]
     fn a_restarted_host_draws_anew_when_it_asks() {
         let (mut net, a, _) = network(LinkConfig::ethernet());
-        let next = |net: &Simulation| net.node::<Talker>(a).unwrap().next_poll();
-        let first = next(&net).unwrap();
+        let next = |net: &Simulation, id| net.node::<Talker>(id).unwrap().next_poll();
+        let first = next(&net, a).unwrap();
         net.restart(a).unwrap();
-        assert!(next(&net).unwrap() != first && next(&net).unwrap() > net.now());
+        assert!(next(&net, a).unwrap() != first && next(&net, a).unwrap() > net.now());
         let mac = MacAddr::new([2, 0, 0, 0, 0, 9]);
-        let mut silent = Talker::new(mac, Vec::new(), Duration::ZERO, 60, net.rng("c"));
-        silent.restart(Instant::ZERO);
-        assert_eq!(silent.next_poll(), None);
+        let silent = Talker::new(mac, Vec::new(), Duration::ZERO, 60, net.rng("c"));
+        let silent = net.add("c", silent).unwrap();
+        net.restart(silent).unwrap();
+        assert_eq!(next(&net, silent), None);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Node for Beacon {
     fn next_poll(&self) -> Option<Instant> {
         Some(self.next)
     }
-    fn restart(&mut self, _: Instant) {
+    fn restart(&mut self, _: Instant, _: &mut Output<'_>) {
         self.restarts += 1;
     }
 }

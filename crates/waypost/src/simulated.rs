@@ -19,20 +19,18 @@
 //! ```
 
 mod capture;
+mod classes;
 
 use std::fmt;
 
 pub use capture::Capture;
-use waypost_elements::device::{Egress, Ingress, Port};
+use classes::{CLASSES, Plug, key};
 pub use waypost_elements::host::Host;
-use waypost_graph::{
-    Args, BuildCx, Builder, ConfigError, Diagnostics, Element, ElementClass, Instance, Instant,
-    Options, Pool, Program, Registry, Source,
-};
+use waypost_graph::{Builder, Diagnostics, Instance, Instant, Options, Pool, Program, Source};
 use waypost_graph_text::Libraries;
 use waypost_netdev::Medium;
 use waypost_packet::PoolError;
-use waypost_sim::{Device, Driven, DrivenNode};
+use waypost_sim::{Device, Driven, DrivenNode, Output};
 use waypost_wire::{MacAddr, WallTime};
 
 /// A graph as a node of a simulation.
@@ -151,14 +149,13 @@ impl Graph {
     }
 
     fn build(&self, devices: &[Device], pool: &Pool) -> Result<Instance, Diagnostics> {
-        let registry = registry();
         let mut libraries = Find(self.library);
         let mut options = Options {
             variables: self.variables.clone(),
             libraries: Some(&mut libraries),
             ..Options::default()
         };
-        let mut program = Program::parse(&self.source, &registry, &mut options)?;
+        let mut program = Program::parse(&self.source, &CLASSES, &mut options)?;
         for (number, (name, device)) in self.ports.iter().zip(devices).enumerate() {
             program = program.share(&key(name), Plug(device.clone(), number as u16 + 1));
         }
@@ -223,17 +220,20 @@ impl Running {
     }
 
     /// Why it could not be built anew when it was restarted: a file that it reads is gone, say. What runs since then is a graph
-    /// without elements.
+    /// without elements. The log of the simulation says it too.
     pub const fn failed_restart(&self) -> Option<&Diagnostics> {
         self.failed.as_ref()
     }
 
-    fn restart(&mut self, _: Instant) {
+    fn restart(&mut self, _: Instant, out: &mut Output<'_>) {
         // The old one lets go of its files and packets first.
         self.instance = nothing(&self.pool);
         match self.graph.build(&self.devices, &self.pool) {
             Ok(instance) => (self.instance, self.failed) = (instance, None),
-            Err(error) => self.failed = Some(error),
+            Err(error) => {
+                out.note(format_args!("cannot be restarted: {error}"));
+                self.failed = Some(error);
+            }
         }
     }
 }
@@ -263,69 +263,4 @@ fn nothing(pool: &Pool) -> Instance {
     Builder::new()
         .build(pool.allocator())
         .unwrap_or_else(|error| unreachable!("nothing is wrong with nothing: {error}"))
-}
-
-/// A port's device, and the number that packets carry which came in there.
-struct Plug(Device, u16);
-
-fn key(name: &str) -> String {
-    format!("simulated device {name}")
-}
-
-/// All classes, with the node's ports in the place of interfaces; there is no kernel to have a TAP interface in. What says how an interface of the kernel is used is read and
-/// has no meaning here.
-fn registry() -> Registry {
-    let mut registry = waypost_elements::registry();
-    let classes: Vec<_> = registry.classes().cloned().collect();
-    for class in classes {
-        let build = match class.name {
-            "FromDevice" => from_device,
-            "ToDevice" => to_device,
-            "KernelTap" => kernel_tap,
-            _ => continue,
-        };
-        registry.add(ElementClass { build, ..class });
-    }
-    registry
-}
-
-fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let (device, number) = plug(args, cx)?;
-    Ok(Box::new(Port::<_, Ingress>::new(device).numbered(number)))
-}
-
-fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let (device, _) = plug(args, cx)?;
-    Ok(Box::new(Port::<_, Egress>::new(device)))
-}
-
-fn kernel_tap(_: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let error = ConfigError::new("a simulated graph has no kernel to make an interface in");
-    Err(error.help("expected `FromDevice` and `ToDevice`, of a port with a link to another node"))
-}
-
-fn plug(args: &mut Args, cx: &BuildCx<'_>) -> Result<(Device, u16), ConfigError> {
-    const MEANINGLESS: &[&str] = &[
-        "BURST",
-        "BUSY_POLL",
-        "FANOUT",
-        "METHOD",
-        "MODE",
-        "OUTBOUND",
-        "PEER",
-        "PROMISC",
-        "QDISC_BYPASS",
-        "QUEUE",
-        "RING",
-        "SNIFFER",
-        "ZERO_COPY",
-    ];
-    let name = args.take_mandatory("DEVNAME")?;
-    for keyword in MEANINGLESS {
-        args.take(keyword);
-    }
-    let found = cx.shared::<Plug>(&key(&name), || {
-        Err(ConfigError::new(format!("this node has no port `{name}`")))
-    })?;
-    Ok((found.0.clone(), found.1))
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost::graph::Source;
-use waypost::sim::{Disturbance, Fault, LinkConfig, Loss, NodeId, Simulation};
+use waypost::sim::{Disturbance, Fault, Keep, LinkConfig, Loss, NodeId, Simulation};
 use waypost::simulated::{Graph, GraphNode};
 use waypost::wire::icmpv4::Icmpv4Header;
 use waypost::wire::{Duration, Instant, IpProtocol, Ipv4Header};
@@ -128,6 +128,26 @@ fn a_simulated_graph_has_no_kernel() {
     );
 }
 
+#[test]
+fn a_script_of_a_simulated_graph_writes_no_file_of_the_machine() {
+    let file = std::env::temp_dir().join(format!("waypost-script-{}", std::process::id()));
+    let node = |class: &str, instruction: &str| {
+        let text = format!("Idle -> c :: Counter -> Discard; {class}(set x 1, {instruction});");
+        let graph = Graph::new(Source::new("script.click", text), ["eth0"]).node();
+        graph.map_err(|error| error.to_string())
+    };
+    for class in ["Script", "DriverManager"] {
+        for instruction in ["print >FILE c.count", "append c.count FILE"] {
+            let instruction = instruction.replace("FILE", &file.display().to_string());
+            let wrong = node(class, &instruction).map(drop).unwrap_err();
+            let expected = format!("a simulated graph has no file to write into: `{instruction}`");
+            assert!(wrong.contains(&expected), "{wrong}");
+        }
+        assert!(node(class, "print >- $x, save c.count -").is_ok());
+    }
+    assert!(!file.exists());
+}
+
 /// What finds libraries, until one of them is gone.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
 
@@ -143,7 +163,7 @@ fn found_once(name: &str, _: &Source) -> Result<Source, String> {
 
 #[test]
 fn a_graph_that_is_restarted_begins_anew_or_says_why_it_does_not() {
-    let mut net = Simulation::new(1);
+    let mut net = Simulation::new(1).keep(Keep::All);
     let pings = "RatedSource(RATE 10) -> ToDevice(eth0);";
     let a = Graph::new(Source::new("a", pings), ["eth0"])
         .node()
@@ -174,4 +194,13 @@ fn a_graph_that_is_restarted_begins_anew_or_says_why_it_does_not() {
     let why = node.program().failed_restart().unwrap().to_string();
     assert!(why.contains("`two.click` is gone"), "{why}");
     assert!(node.program().instance().read("came.count").is_err());
+    let said: Vec<_> = net.lines().filter(|it| it.contains("cannot be")).collect();
+    assert!(
+        said[0].starts_with("2.000000000s c: cannot be restarted: "),
+        "{said:?}"
+    );
+    assert!(
+        said[0].contains("`two.click` is gone") && said.len() == 1,
+        "{said:?}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::Simulation;
 use crate::network::Event;
-use crate::{BuildError, Disturbance, FaultSchedule, LinkConfig, LinkId, NodeId, Side};
+use crate::{BuildError, Disturbance, FaultSchedule, LinkConfig, LinkId, NodeId, Output, Side};
 
 impl Simulation {
     /// Lets these faults happen, in place of those that were given before. What began in the past and goes on is in force at
@@ -170,8 +170,8 @@ impl Simulation {
 
     fn begin_anew(&mut self, id: NodeId) {
         let now = self.now();
-        let participant = &mut self.nodes[id.index()];
-        participant.node.restart(now);
+        let mut out = Output::new(&mut self.network, id);
+        self.nodes[id.index()].node.restart(now, &mut out);
         self.network.world.timers.clear(id.index());
         self.network.world.schedule.push(now, Event::Wake(id));
     }

@@ -39,7 +39,7 @@ impl Node for Clock {
     fn next_poll(&self) -> Option<Instant> {
         (self.left > 0).then_some(self.next)
     }
-    fn restart(&mut self, _: Instant) {
+    fn restart(&mut self, _: Instant, _: &mut Output<'_>) {
         self.received = 0;
     }
 }
