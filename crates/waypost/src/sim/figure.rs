@@ -245,30 +245,31 @@ fn named<C>(counters: Named<C>, name: &str) -> Option<fn(&C) -> u64> {
 }
 
 impl Figure {
-    /// Says what is wrong with it in a network that has not begun. What a handler says then is not asked where it is there: some
-    /// have nothing to say yet.
-    pub(crate) fn check(&self, net: &Simulation) -> Result<(), String> {
-        if let What::Handler(node, handler) = &self.what {
-            // What stands behind a blank is for the handler.
-            let name = handler.split_whitespace().next().unwrap_or_default();
-            let graph = net
-                .node_named(node)
-                .and_then(|id| net.node::<GraphNode>(id));
-            if let (Some((element, name)), Some(graph)) = (name.rsplit_once('.'), graph) {
-                let all = graph
-                    .program()
-                    .instance()
-                    .read(&format!("{element}.handlers"));
-                let mut all = all
-                    .iter()
-                    .flat_map(|it| it.lines())
-                    .filter_map(|it| it.split_once('\t'));
-                if all.any(|(known, mode)| known == name && mode.contains('r')) {
-                    return Ok(());
-                }
+    /// Says what is wrong with a handler of one of these graphs, which have not begun; all other figures are looked up when they are
+    /// read. What a handler says is not asked where it is there: some have nothing to say yet.
+    pub(crate) fn check(&self, graphs: &Simulation) -> Result<(), String> {
+        let What::Handler(node, handler) = &self.what else {
+            return Ok(());
+        };
+        // What stands behind a blank is for the handler.
+        let name = handler.split_whitespace().next().unwrap_or_default();
+        let graph = graphs
+            .node_named(node)
+            .and_then(|id| graphs.node::<GraphNode>(id));
+        if let (Some((element, name)), Some(graph)) = (name.rsplit_once('.'), graph) {
+            let all = graph
+                .program()
+                .instance()
+                .read(&format!("{element}.handlers"));
+            let mut all = all
+                .iter()
+                .flat_map(|it| it.lines())
+                .filter_map(|it| it.split_once('\t'));
+            if all.any(|(known, mode)| known == name && mode.contains('r')) {
+                return Ok(());
             }
         }
-        self.read(net).map(drop)
+        self.read(graphs).map(drop)
     }
 
     /// Its value now.

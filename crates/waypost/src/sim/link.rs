@@ -102,7 +102,7 @@ struct End {
 
 /// The ends that are well-formed.
 fn written_ends(reading: &Reading, table: &Table<'_>, nodes: &Named<'_>) -> Vec<End> {
-    let Some(list) = table.require(&keys::LINK, "ends") else {
+    let Some(list) = table.require("ends") else {
         return Vec::new();
     };
     if list.list().len() != 2 {
@@ -326,8 +326,8 @@ fn loss(value: &Value<'_>) -> Option<Loss> {
         None => Some(default),
     };
     Some(Loss::Bursts {
-        begin_ppm: table.require(&keys::LOSS, "begin")?.share()?,
-        end_ppm: table.require(&keys::LOSS, "end")?.share()?,
+        begin_ppm: table.require("begin")?.share()?,
+        end_ppm: table.require("end")?.share()?,
         good_ppm: share("good", 0)?,
         bad_ppm: share("bad", 1_000_000)?,
     })

@@ -1,5 +1,6 @@
 //! The network that a topology text describes, built, and run to its end.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -8,14 +9,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use waypost::simulated::{Capture, GraphNode};
 use waypost_sim::{
-    FaultSchedule, Keep, LinkId, LinkMeter, NodeId, ObserverId, Plot, Side, Simulation, Stuck,
+    Disturbance, FaultSchedule, Keep, LinkId, LinkMeter, NodeId, ObserverId, Plot, Side,
+    Simulation, Stuck,
 };
 use waypost_wire::Instant;
 
 use super::figure::Judgement;
 use super::files::{NewFile, cannot};
 use super::mistake::Mistake;
-use super::node::Kind;
 use super::output::{self, Line};
 use super::topology::{Topology, Write};
 
@@ -27,8 +28,8 @@ type FileCapture = Capture<BufWriter<File>>;
 /// A network that runs.
 pub(crate) struct Network {
     pub(crate) net: Simulation,
-    /// Graphs, and their names.
-    graphs: Vec<(NodeId, String)>,
+    /// Nodes that faults restart, and their names.
+    restarted: BTreeMap<NodeId, String>,
     captures: Vec<(ObserverId, NewFile)>,
     plots: Vec<Drawing>,
 }
@@ -101,19 +102,24 @@ impl Network {
                 .map_err(|error| format!("`{}`: {error}", node.name))?;
         }
         let ids: Vec<_> = net.nodes().collect();
-        let graphs = ids.iter().zip(&topology.nodes);
-        let graphs = graphs.filter(|(_, node)| matches!(node.kind, Kind::Graph { .. }));
-        let graphs = graphs.map(|(id, node)| (*id, node.name.clone())).collect();
         for link in &topology.links {
             let [a, b] = link.ends.map(|(node, port)| (ids[node], port));
             net.connect_ports(&link.name, a, b, link.configs.clone())
                 .map_err(|error| format!("`{}`: {error}", link.name))?;
         }
-        net.set_faults(topology.all_faults(faults))
-            .map_err(|error| error.to_string())?;
+        let faults = topology.all_faults(faults);
+        let restarted = faults
+            .faults()
+            .iter()
+            .filter_map(|fault| match &fault.what {
+                Disturbance::Restart(name) => Some((net.node_named(name)?, name.clone())),
+                _ => None,
+            });
+        let restarted = restarted.collect();
+        net.set_faults(faults).map_err(|error| error.to_string())?;
         let mut network = Self {
             net,
-            graphs,
+            restarted,
             captures: Vec::new(),
             plots: Vec::new(),
         };
@@ -216,7 +222,7 @@ impl Network {
 
     /// What is computed with a node that is not there is not what the text says.
     fn check_restarts(&self) -> Result<(), String> {
-        let failed = |(id, name): &(NodeId, String)| {
+        let failed = |(id, name): (&NodeId, &String)| {
             let error = self
                 .net
                 .node::<GraphNode>(*id)?
@@ -224,7 +230,7 @@ impl Network {
                 .failed_restart()?;
             Some(format!("`{name}` cannot be restarted: {error}"))
         };
-        self.graphs.iter().find_map(failed).map_or(Ok(()), Err)
+        self.restarted.iter().find_map(failed).map_or(Ok(()), Err)
     }
 
     fn write(&mut self, topology: &Topology, write: &Write) -> Result<(), End> {
@@ -279,8 +285,14 @@ impl Network {
             let what = format!("{} frames", observer.written());
             end(file, &capture.file, observer.finish().map(drop), what);
         }
-        let plots = std::mem::take(&mut self.plots);
+        let (now, plots) = (self.net.now(), std::mem::take(&mut self.plots));
         for (plot, drawing) in topology.plots.iter().zip(plots) {
+            // A run that ended before its time has not told its meters.
+            for (_, meter) in &drawing.meters {
+                if let Some(meter) = self.net.observer_mut::<LinkMeter>(*meter) {
+                    meter.finish(now);
+                }
+            }
             let (svg, lines) = self.draw(topology, plot, &drawing.meters);
             let mut stream = drawing.stream;
             let written = stream.write_all(svg.as_bytes());

@@ -114,11 +114,16 @@ fn folder(name: &str) -> String {
     folder
 }
 
-/// All nodes, in the order of the text.
-pub(crate) fn nodes(reading: &Reading, text: &Table<'_>, folder: &Path) -> Vec<Node> {
+/// All nodes, in the order of the text. Graphs are built into `checked`, which is to show what they have.
+pub(crate) fn nodes(
+    reading: &Reading,
+    text: &Table<'_>,
+    folder: &Path,
+    checked: &mut Simulation,
+) -> Vec<Node> {
     let mut nodes = Vec::new();
     for ((name, span), table) in text.named("graph", &keys::GRAPH) {
-        let kind = graph(reading, name, &table, folder);
+        let kind = graph(reading, name, &table, folder, checked);
         nodes.push(node(name, &span, kind));
     }
     for ((name, span), table) in text.named("switch", &keys::SWITCH) {
@@ -143,7 +148,13 @@ fn node(name: &str, span: &Range<usize>, kind: Kind) -> Node {
     }
 }
 
-fn graph(reading: &Reading, name: &str, table: &Table<'_>, folder: &Path) -> Kind {
+fn graph(
+    reading: &Reading,
+    name: &str,
+    table: &Table<'_>,
+    folder: &Path,
+    checked: &mut Simulation,
+) -> Kind {
     let found = source(reading, name, table, folder);
     let is_there = found.is_some();
     let (source, inside) = found.unwrap_or_else(|| (Source::new(name, ""), None));
@@ -177,9 +188,10 @@ fn graph(reading: &Reading, name: &str, table: &Table<'_>, folder: &Path) -> Kin
         graph = graph.packets(packets);
     }
     if is_there {
-        // Built once to be checked, so that all that is wrong is told at once. Nothing is to come of that.
+        // Built to be checked, so that all that is wrong is told at once. Nothing is to be written by that.
         match graph.clone().host(Host::default().without_files()).node() {
-            Ok(_) => {}
+            // What is wrong with its name is told with that of all others.
+            Ok(node) => drop(checked.add(name, node)),
             Err(GraphError::Text(found)) => {
                 let within = inside.map(|offset| (&reading.source, offset));
                 let errors = found.iter().map(|it| Mistake::in_graph(within, it));

@@ -62,7 +62,7 @@ impl Outputs<'_> {
     }
 
     fn capture(&mut self, table: &Table<'_>) -> Option<Capture> {
-        let name = table.require(&keys::CAPTURE, "link")?;
+        let name = table.require("link")?;
         let (name, span) = (name.text()?, name.span());
         let link = self.link(&name, &span)?;
         let side = match table.find("at") {
@@ -79,8 +79,8 @@ impl Outputs<'_> {
     }
 
     fn plot(&mut self, table: &Table<'_>) -> Option<Plot> {
-        let lines = table.require(&keys::PLOT, "lines");
-        let file = table.require(&keys::PLOT, "file")?;
+        let lines = table.require("lines");
+        let file = table.require("file")?;
         let (file, span) = (file.text()?, file.span());
         self.claim(&file, span)?;
         let title = match table.find("title") {

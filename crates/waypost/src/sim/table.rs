@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use waypost_sim::units::{self, UnitError};
 use waypost_wire::Duration;
 
-use super::keys::{Key, Section};
+use super::keys::Section;
 use super::mistake::Reading;
 
 /// A value with its place.
@@ -107,12 +107,11 @@ impl<'a> Table<'a> {
     }
 
     /// What is behind a key that has to be there.
-    pub(crate) fn require(&self, section: &Section, key: &'static str) -> Option<Value<'a>> {
+    pub(crate) fn require(&self, key: &'static str) -> Option<Value<'a>> {
         let found = self.find(key);
         if found.is_none() {
-            let known = section.keys.iter().find(|it| it.name == key);
-            let value = known.map_or("a value", |Key { value, .. }| value);
-            let message = format!("{} has no `{key}`", section.head);
+            let value = self.section.value(key).unwrap_or("a value");
+            let message = format!("{} has no `{key}`", self.section.head);
             let mistake = self.reading.mistake(self.span(), message);
             self.reading
                 .tell(mistake.help(format!("expected `{key}`: {value}")));
@@ -314,21 +313,15 @@ impl<'a> Value<'a> {
     }
 
     pub(crate) fn flag(&self) -> Option<bool> {
-        match self.value {
+        let flag = match self.value {
             DeValue::Boolean(flag) => Some(*flag),
-            DeValue::String(_) => match self.text()?.as_str() {
-                "true" => Some(true),
-                "false" => Some(false),
-                _ => {
-                    self.expected("`true` or `false`");
-                    None
-                }
-            },
-            _ => {
-                self.expected("`true` or `false`");
-                None
-            }
+            DeValue::String(_) => self.text()?.parse().ok(),
+            _ => None,
+        };
+        if flag.is_none() {
+            self.expected("`true` or `false`");
         }
+        flag
     }
 
     /// One of these words.
@@ -368,12 +361,7 @@ impl<'a> Value<'a> {
 
     /// A whole number within bounds.
     pub(crate) fn count(&self, from: usize, to: usize) -> Option<usize> {
-        let to = if to == usize::MAX {
-            u64::MAX
-        } else {
-            to as u64
-        };
-        let number = self.number("", from as u64, to)?;
+        let number = self.number("", from as u64, to as u64)?;
         usize::try_from(number).ok()
     }
 
@@ -390,12 +378,7 @@ impl<'a> Value<'a> {
                 return Some(octets);
             }
         }
-        let to = if to == usize::MAX {
-            u64::MAX
-        } else {
-            to as u64
-        };
-        let number = self.number(", of octets", from as u64, to)?;
+        let number = self.number(", of octets", from as u64, to as u64)?;
         usize::try_from(number).ok()
     }
 

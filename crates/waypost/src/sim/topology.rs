@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::de::DeTable;
 use waypost::simulated::GraphNode;
 use waypost_graph_text::{Source, nearest};
-use waypost_sim::{Fault, FaultSchedule, Keep, Simulation};
+use waypost_sim::{Fault, FaultSchedule, Simulation};
 use waypost_wire::{Duration, Instant};
 
 use super::faults::{self, Faults};
@@ -15,7 +15,6 @@ use super::figure::{Expectation, Figure, Owners};
 use super::keys;
 use super::link::{self, Link};
 use super::mistake::{Mistake, Reading};
-use super::network::Network;
 use super::node::{self, Kind, Node};
 use super::output::{Capture, Outputs, Plot};
 use super::table::{Table, Value};
@@ -132,9 +131,10 @@ impl Topology {
         }
         set_variables(&reading, document.get_ref(), &given.variables)
             .map_err(TopologyError::Given)?;
-        let topology = topology(&reading, document.get_ref(), folder, given);
+        let mut checked = Simulation::new(0);
+        let topology = topology(&reading, document.get_ref(), folder, given, &mut checked);
         if reading.is_well() {
-            topology.check_handlers(&reading);
+            topology.check_handlers(&reading, &checked);
         }
         if reading.is_well() {
             Ok(topology)
@@ -143,22 +143,16 @@ impl Topology {
         }
     }
 
-    /// Looks for all figures in a network that has not begun, and for what is to be written: a handler that is not there is told before
-    /// an hour of computing.
-    fn check_handlers(&self, reading: &Reading) {
-        let faults = FaultSchedule::default();
-        match Network::build(self, self.seed, &faults, Keep::Nothing, None) {
-            Err(error) => reading.wrong(0..0, error),
-            Ok(network) => {
-                for write in &self.writes {
-                    write.check(reading, &network.net);
-                }
-                let expected = self.expectations.iter().flat_map(Expectation::figures);
-                for figure in self.reads.iter().chain(expected) {
-                    if let Err(error) = figure.check(&network.net) {
-                        reading.wrong(figure.span.clone(), error);
-                    }
-                }
+    /// Looks for the handlers that are read and written in graphs that do not run: one that is not there is told before an hour of
+    /// computing.
+    fn check_handlers(&self, reading: &Reading, checked: &Simulation) {
+        for write in &self.writes {
+            write.check(reading, checked);
+        }
+        let expected = self.expectations.iter().flat_map(Expectation::figures);
+        for figure in self.reads.iter().chain(expected) {
+            if let Err(error) = figure.check(checked) {
+                reading.wrong(figure.span.clone(), error);
             }
         }
     }
@@ -205,17 +199,23 @@ fn set_variables(
     Ok(())
 }
 
-fn topology(reading: &Reading, document: &DeTable<'_>, folder: &Path, given: &Given) -> Topology {
+fn topology(
+    reading: &Reading,
+    document: &DeTable<'_>,
+    folder: &Path,
+    given: &Given,
+    checked: &mut Simulation,
+) -> Topology {
     // What is missing in the text as a whole is missing at its beginning.
     let text = Table::new(reading, document, 0..0, &keys::TEXT);
     let seed = text.find("seed").and_then(|it| it.seed());
     let until = match given.until {
         Some(_) => text.find("until"),
-        None => text.require(&keys::TEXT, "until"),
+        None => text.require("until"),
     };
     let own_until = until.and_then(|it| it.some_time());
     let until = given.until.or(own_until).unwrap_or(Duration::from_secs(1));
-    let nodes = node::nodes(reading, &text, folder);
+    let nodes = node::nodes(reading, &text, folder, checked);
     let links = link::links(reading, &text, &nodes);
     check_names(reading, &nodes, &links);
     let faults = faults::faults(reading, &text, (&nodes, &links), until);
@@ -290,7 +290,7 @@ fn writes(
 ) -> Vec<Write> {
     let mut writes = Vec::new();
     for table in text.listed("write", &keys::WRITE) {
-        let at = table.require(&keys::WRITE, "at").and_then(|value| {
+        let at = table.require("at").and_then(|value| {
             let at = value.duration()?;
             // The command line may end a run earlier than its text.
             if let Some(until) = until.filter(|until| at > *until) {
@@ -298,7 +298,7 @@ fn writes(
             }
             Some(at)
         });
-        let handler = table.require(&keys::WRITE, "handler");
+        let handler = table.require("handler");
         let value = table.find("value");
         let Some(handler) = handler else { continue };
         let value_span = value.map_or_else(|| handler.span(), |it| it.span());

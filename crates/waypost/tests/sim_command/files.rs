@@ -217,7 +217,10 @@ fn a_second_signal_leaves_no_halves() {
 #[test]
 fn a_signal_stops_it_and_what_was_is_reported() {
     let folder = Folder::new("signal");
-    let text = format!("{TWO}[[capture]]\nlink = \"wire\"\n[end]\nexpect = [\"a/replies < 1\"]\n");
+    let plot =
+        "[[plot]]\nfile = \"wire.svg\"\nevery = \"900000h\"\nlines = [\"rate wire from a\"]\n";
+    let text =
+        format!("{TWO}[[capture]]\nlink = \"wire\"\n{plot}[end]\nexpect = [\"a/replies < 1\"]\n");
     let file = folder.file("two.toml", &text);
     let words = [file.as_str(), "--until", "1000000h", "--log", "-"];
     let mut child = folder
@@ -237,4 +240,44 @@ fn a_signal_stops_it_and_what_was_is_reported() {
     assert!(rest.contains(", then stopped by a signal\n"));
     assert!(rest.contains("expectations were not looked at\n"));
     assert!(folder.0.join("wire.pcapng").is_file());
+    // The interval that was not over is drawn.
+    let svg = fs::read_to_string(folder.0.join("wire.svg")).unwrap();
+    assert!(svg.contains("<polyline points=\""), "{svg}");
+    assert!(!svg.contains("<polyline points=\"\""), "{svg}");
+}
+
+#[test]
+fn a_signal_ends_the_search_for_a_seed() {
+    let folder = Folder::new("search");
+    let file = folder.file(
+        "two.toml",
+        &format!("{TWO}[end]\nexpect = [\"a/replies > 0\"]\n"),
+    );
+    let seeds = format!("0..{}", u64::MAX);
+    for (signal, status) in [
+        (rustix::process::Signal::INT, 130),
+        (rustix::process::Signal::TERM, 143),
+    ] {
+        let mut command = folder.command(&[&file, "--seeds", &seeds]);
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let id = rustix::process::Pid::from_child(&child);
+        // Once it listens to this signal, it is no signal that ends it at once.
+        let listens = || {
+            let path = format!("/proc/{}/status", id.as_raw_nonzero());
+            let text = fs::read_to_string(path).unwrap();
+            let caught = text.lines().find_map(|it| it.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            caught & (1 << (signal.as_raw() - 1)) != 0
+        };
+        while !listens() {
+            std::thread::yield_now();
+        }
+        rustix::process::kill_process(id, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status));
+        let said = String::from_utf8(output.stdout).unwrap();
+        let count = said.strip_prefix("all expectations hold with ").unwrap();
+        let count = count.strip_suffix(" seeds so far\n").unwrap();
+        assert!(count.parse::<u64>().is_ok(), "{said}");
+    }
 }
