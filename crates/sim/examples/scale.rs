@@ -4,15 +4,19 @@
 //! asked for. Printed are events in a second of computing (of the clock, where the system does not tell), and what memory
 //! the process has. The first events are dear, since switches flood what they have not learned.
 //!
+//! What whole routers cost is shown by `cargo run --release -p waypost --example graphs`.
+//!
 //! `scale hour` lets a hundred hosts, which talk ten times a second, run for a virtual hour, twice.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)]
 
+#[path = "support/machine.rs"]
+mod machine;
 mod support;
 
 use std::error::Error;
-use std::time::Instant as Clock;
 
+use machine::{Stopwatch, resident};
 use waypost_sim::{Simulation, Talker};
 use waypost_wire::{Duration, Instant};
 
@@ -42,14 +46,11 @@ fn run(
     is_enough: impl Fn(&Simulation) -> bool,
 ) -> Result<u64, Box<dyn Error>> {
     let (mut net, talkers) = support::tree(1, hosts, Duration::from_millis(interval_ms))?;
-    let (computed, clock) = (computed_secs(), Clock::now());
+    let running = Stopwatch::start();
     while !is_enough(&net) {
         net.run_until(net.now() + Duration::from_millis(10))?;
     }
-    let elapsed = match computed_secs().zip(computed) {
-        Some((now, before)) => now - before,
-        None => clock.elapsed().as_secs_f64(),
-    };
+    let elapsed = running.secs();
     let counters = talkers.iter().filter_map(|id| net.node::<Talker>(*id));
     let missing = |talker: &Talker| talker.counters().requests - talker.counters().replies;
     println!(
@@ -57,23 +58,9 @@ fn run(
         (net.now() - Instant::ZERO).as_secs_f64(),
         net.events(),
         net.events() as f64 / elapsed / 1e6,
-        resident_kib().map_or_else(|| "?".to_owned(), |kib| format!("{kib} KiB")),
+        resident(),
         net.log().digest(),
         counters.map(missing).sum::<u64>()
     );
     Ok(net.log().digest())
-}
-
-/// For how long the processor has worked for this process, as Linux says.
-fn computed_secs() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/self/schedstat").ok()?;
-    let nanos = text.split_whitespace().next()?.parse::<f64>().ok()?;
-    Some(nanos / 1e9)
-}
-
-/// What memory the process has, as Linux says.
-fn resident_kib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
