@@ -5,9 +5,9 @@
 //! allocator: tables stand on storage that the caller brings ([`storage::Store`]); with the feature
 //! `alloc` a `Vec` is such storage, and the prefix table is there too.
 //!
-//! Invariant: no input, packet or call makes anything here panic, and every table has a limit with a
-//! counter for reaching it. Deliberately absent: header types (they are in `waypost_wire`), sockets, and
-//! randomness of its own.
+//! Invariant: no input, packet or call makes anything here panic, but for an allocator that has no more
+//! (`Fib::over` can tell of it instead), and every table has a limit with a counter for reaching it.
+//! Deliberately absent: header types (they are in `waypost_wire`), sockets, and randomness of its own.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -84,8 +84,8 @@ impl<T, S: Store<Slot<T>>> Slab<T, S> {
         self.len == 0
     }
 
-    /// Whether the next [`insert`](Self::insert) of storage of fixed length would be refused; growable
-    /// storage is full at its limit.
+    /// Whether the limit is reached. Storage of fixed length may be at its end before that: whoever asks gives a limit
+    /// no greater than such storage has places.
     pub fn is_full(&self) -> bool {
         self.len >= self.limit
     }

@@ -317,6 +317,43 @@ fn a_slash_eight_is_painted_in_slices() {
     assert!(fib.work(0));
 }
 
+/// What a change leaves to be painted: IPv4's entries all, of IPv6 those of chunks below.
+#[test]
+fn a_change_that_has_begun_shows_where_its_chunk_is_new() {
+    let at = Ipv4Addr::new(10, 1, 2, 3);
+    let mut fib = Fib::new();
+    let route = |length| Prefix::new_truncated(at, length).unwrap();
+    assert_eq!(fib.begin_insert(route(24), hop(1)), Ok(None));
+    assert_eq!(fib.lookup(at), Some(hop(1)));
+    for (length, before) in [(24, hop(1)), (22, hop(2)), (8, hop(2))] {
+        let _ = fib.begin_insert(route(length), hop(2));
+        assert_eq!(fib.route(route(length)), Some(hop(2)));
+        assert_eq!(fib.lookup(at), Some(before), "/{length}");
+        assert!(fib.work(usize::MAX));
+        assert_eq!(fib.lookup(at), Some(hop(2)));
+    }
+    let at = Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 1);
+    let mut fib = Fib::new();
+    let route = |length| Prefix::new_truncated(at, length).unwrap();
+    for length in [40, 33] {
+        assert_eq!(fib.insert(route(length), hop(1)), Ok(None));
+    }
+    assert_eq!(fib.begin_insert(route(40), hop(2)), Ok(Some(hop(1))));
+    assert_eq!(fib.lookup(at), Some(hop(2)), "its run is exchanged at once");
+    assert!(fib.work(usize::MAX));
+    // Between both there is no leaf: it waits below.
+    let below = route(48);
+    assert_eq!(fib.insert(below, hop(3)), Ok(None));
+    let beside = Ipv6Addr::new(0x2001, 0xdb8, 0x101, 0, 0, 0, 0, 1);
+    assert_eq!(fib.begin_insert(route(40), hop(4)), Ok(Some(hop(2))));
+    assert_eq!(fib.lookup(beside), Some(hop(2)));
+    assert!(fib.work(usize::MAX));
+    assert_eq!(
+        (fib.lookup(beside), fib.lookup(at)),
+        (Some(hop(4)), Some(hop(3)))
+    );
+}
+
 #[test]
 fn what_readers_hold_is_not_used_again() {
     let limits = FibLimits {
