@@ -615,6 +615,21 @@ fn conflicts_and_echoes() {
     let thief = solicitation(OWN, solicited_node(OWN), OWN, mac(9));
     let outcome = hear(&mut table, ms(0), &thief);
     assert_eq!((outcome.heard, outcome.reply), (Heard::Conflict, None));
+    let router = *RouterAdvertisement::new(Duration::from_secs(9)).as_bytes();
+    let asks = *RouterSolicitation::new().as_bytes();
+    for head in [&router[..], &asks] {
+        let from_us = |option: &[u8]| check(OWN, ALL_NODES, head, &[option]).unwrap();
+        for (message, heard) in [
+            (from_us(&source_option(mac(9))), Heard::Conflict),
+            (from_us(&source_option(OWN_MAC)), Heard::Ignored),
+            // It may be ours.
+            (from_us(&[]), Heard::Ignored),
+        ] {
+            let outcome = table.handle_ndp(ms(0), &message, OWN_MAC, true, own);
+            assert_eq!((outcome.heard, outcome.router_lost), (heard, None));
+        }
+    }
+    assert!(table.is_empty(), "we are no neighbour of ours");
     // Ours that come back say nothing.
     let echo = advertisement(OWN, Some(OWN_MAC), "O");
     assert_eq!(hear(&mut table, ms(0), &echo).heard, Heard::Ignored);

@@ -50,6 +50,7 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
         is_router: bool,
         own: impl Fn(Ipv6Addr) -> Option<Own>,
     ) -> NdpOutcome {
+        let is_conflict = || own(message.source).is_some_and(Own::is_exclusive);
         match message.body {
             NdpBody::Solicitation { target, mac, .. } => {
                 // RFC 4861 §7.2.3
@@ -59,7 +60,7 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
                 if mac == Some(own_mac) {
                     return NdpOutcome::IGNORED;
                 }
-                if own(message.source).is_some_and(Own::is_exclusive) {
+                if is_conflict() {
                     return NdpOutcome::heard(Heard::Conflict);
                 }
                 let heard = match mac {
@@ -82,28 +83,20 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
                     _ => self.advertised(now, target, &message.body),
                 }
             }
-            NdpBody::RouterSolicitation { mac } => {
-                // RFC 4861 §6.2.6: a host discards it. To a router it says that the sender is none, with or
-                // without an address on the link.
-                if !is_router || mac == Some(own_mac) {
-                    return NdpOutcome::IGNORED;
-                }
-                let heard = match mac {
-                    Some(mac) => self.handle_request(now, message.source, mac, true),
-                    None => Heard::Ignored,
-                };
-                self.told(heard, message.source, false)
-            }
-            NdpBody::RouterAdvertisement { mac } => {
+            // RFC 4861 §6.2.6: a host discards it. To a router it says that the sender is none.
+            NdpBody::RouterSolicitation { .. } if !is_router => NdpOutcome::IGNORED,
+            NdpBody::RouterSolicitation { mac } | NdpBody::RouterAdvertisement { mac } => {
                 if mac == Some(own_mac) {
                     return NdpOutcome::IGNORED;
                 }
-                // RFC 4861 §6.3.4
+                // RFC 4861 §6.2.6, §6.3.4: what the sender is counts with or without an address on the link.
                 let heard = match mac {
+                    Some(_) if is_conflict() => return NdpOutcome::heard(Heard::Conflict),
                     Some(mac) => self.handle_request(now, message.source, mac, true),
                     None => Heard::Ignored,
                 };
-                self.told(heard, message.source, true)
+                let is_router = matches!(message.body, NdpBody::RouterAdvertisement { .. });
+                self.told(heard, message.source, is_router)
             }
             NdpBody::Redirect { .. } => NdpOutcome::IGNORED,
         }
