@@ -228,7 +228,8 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
     }
 
     /// Sends a packet to a neighbour: at once if its address is known, else when it has answered
-    /// (RFC 826 §generation, RFC 4861 §7.2.2).
+    /// (RFC 826 §generation, RFC 4861 §7.2.2). Groups, and all stations, are not asked for: the caller makes their
+    /// address on the link of their own (RFC 1112 §6.4, RFC 2464 §7).
     pub fn send(&mut self, now: Instant, addr: A, packet: P) -> Sent<P> {
         let index = match self.index.entry(addr) {
             Some(index) => index,

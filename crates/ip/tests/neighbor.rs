@@ -349,6 +349,21 @@ fn the_queue_of_a_neighbour_keeps_the_latest() {
 }
 
 #[test]
+fn the_queue_of_a_neighbour_holds_one_at_least() {
+    let mut table = table(NeighborConfig {
+        packets_each: 0,
+        ..NeighborConfig::default()
+    });
+    assert_eq!(table.send(ms(0), PEER, 0), Sent::Held);
+    let reason = DropReason::NeighborQueueFull;
+    let replaced = Sent::Replaced { packet: 0, reason };
+    assert_eq!(table.send(ms(0), PEER, 1), replaced);
+    events(&mut table);
+    answered(&mut table, ms(1));
+    assert_eq!(events(&mut table), [released(1)]);
+}
+
+#[test]
 fn the_packets_of_all_neighbours_are_bounded() {
     let mut table = table(NeighborConfig {
         packets: 2,

@@ -38,7 +38,7 @@ impl<P, S: NeighborStorage<Ipv6Addr, P>> NeighborTable<Ipv6Addr, P, S> {
     /// Takes in a checked message that came in on the interface whose link address is `own_mac`; `own` says
     /// in what way an address is ours, `is_router` whether we are a router here.
     ///
-    /// A message without an address on the link enters nobody and moves nobody (RFC 4861 §7.2).
+    /// A message without an address on the link enters nobody and moves nobody (RFC 4861 §7.2, §9).
     ///
     /// An address that is still tentative is not ours yet: its [`Dad`](super::Dad) takes the message
     /// instead. Redirects need to know more: [`handle_redirect`](Self::handle_redirect).
