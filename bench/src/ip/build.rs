@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use waypost_counting::kept_by;
 
+use super::pieces;
 use super::routes::{Route, Routed, Routes};
 use super::table::{Ours, Peers, Table};
 use super::wants_any;
@@ -72,21 +73,20 @@ fn case<A: Routed, T: Table<A>>(
     kept: &Kept,
 ) -> Case<'static> {
     let (routes, kept) = (routes.clone(), kept.clone());
+    let most = Some((ROUTES / routes.len()).max(1) as u32);
+    let turn = move || {
+        let mut built = None;
+        let sample = Sample::of(routes.len() as u64, || {
+            built = Some(kept_by(|| T::build(&routes)));
+        });
+        if let Some((table, octets)) = built {
+            table?;
+            kept.borrow_mut().insert(T::NAME, octets);
+        }
+        Ok(sample)
+    };
     Case {
-        group: group.to_owned(),
-        name: T::NAME.to_owned(),
-        batch: 1,
-        most: Some((ROUTES / routes.len()).max(1) as u32),
-        turn: Box::new(move || {
-            let mut built = None;
-            let sample = Sample::of(routes.len() as u64, || {
-                built = Some(kept_by(|| T::build(&routes)));
-            });
-            if let Some((table, octets)) = built {
-                table?;
-                kept.borrow_mut().insert(T::NAME, octets);
-            }
-            Ok(sample)
-        }),
+        most,
+        ..pieces::case(group, T::NAME, 1, turn)
     }
 }

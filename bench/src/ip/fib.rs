@@ -10,11 +10,11 @@ use waypost::elements::ip::RouteMemory;
 use waypost_ip::fib::Segments;
 
 use super::array::Array;
-use super::pieces::Ring;
+use super::pieces::{going_round, one_by_one};
 use super::routes::{Addrs, Routed, Routes, addrs};
 use super::table::{Ours, Peers, Table};
 use super::{build, short, wants_any};
-use crate::measure::{self, Case, Sample, Settings};
+use crate::measure::{self, Case, Settings};
 use crate::report::Report;
 
 /// How many addresses are looked up at once.
@@ -65,28 +65,31 @@ fn lookups<A: Routed + Peers>(
     let poptrie = Rc::new(A::Poptrie::build(routes)?);
     let bitmap = Rc::new(A::Bitmap::build(routes)?);
     for kind in &kinds {
-        let hops = one_by_one(&*ours, kind);
+        let hops = found(&*ours, kind);
         agree(BATCHED, &hops, batched(&ours, kind))?;
         agree(HUGE, &hops, batched(&huge, kind))?;
-        agree(A::Trie::NAME, &hops, one_by_one(&*trie, kind))?;
-        agree(A::Poptrie::NAME, &hops, one_by_one(&*poptrie, kind))?;
-        agree(A::Bitmap::NAME, &hops, one_by_one(&*bitmap, kind))?;
+        agree(A::Trie::NAME, &hops, found(&*trie, kind))?;
+        agree(A::Poptrie::NAME, &hops, found(&*poptrie, kind))?;
+        agree(A::Bitmap::NAME, &hops, found(&*bitmap, kind))?;
     }
     let array = (A::VERSION == 4).then(|| Rc::new(Array::new()));
     let mut cases = Vec::new();
     for kind in &kinds {
         let group = look_up(group, kind.kind);
-        cases.push(case(&group, BATCHED, BATCH, kind, in_batches(&ours)));
-        cases.push(case(&group, HUGE, BATCH, kind, in_batches(&huge)));
+        let batches = &kind.addrs;
+        cases.push(going_round(
+            &group,
+            BATCHED,
+            BATCH,
+            batches,
+            in_batches(&ours),
+        ));
+        cases.push(going_round(&group, HUGE, BATCH, batches, in_batches(&huge)));
         cases.push(single(&group, SINGLE, kind, &ours));
         let addrs: &dyn Any = &kind.addrs;
         if let Some((array, addrs)) = array.clone().zip(addrs.downcast_ref::<Rc<[Ipv4Addr]>>()) {
-            let addrs = Addrs {
-                kind: kind.kind,
-                addrs: addrs.clone(),
-            };
             let read = move |addrs: &[Ipv4Addr]| array.read::<BATCH>(addrs);
-            cases.push(case(&group, ARRAY, BATCH, &addrs, read));
+            cases.push(going_round(&group, ARRAY, BATCH, addrs, read));
         }
         cases.push(single(&group, A::Trie::NAME, kind, &trie));
         cases.push(single(&group, A::Poptrie::NAME, kind, &poptrie));
@@ -120,31 +123,10 @@ fn single<A: Routed, T: Table<A>>(
     table: &Rc<T>,
 ) -> Case<'static> {
     let table = table.clone();
-    case(group, name, 1, addrs, move |addrs| {
-        for addr in addrs {
-            black_box(table.find(*addr));
-        }
-    })
+    one_by_one(group, name, &addrs.addrs, move |addr| table.find(*addr))
 }
 
-fn case<A: 'static>(
-    group: &str,
-    name: &str,
-    batch: usize,
-    addrs: &Addrs<A>,
-    work: impl Fn(&[A]) + 'static,
-) -> Case<'static> {
-    let mut ring = Ring::new(addrs.addrs.clone());
-    Case {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        batch,
-        most: None,
-        turn: Box::new(move || -> Result<Sample, String> { Ok(ring.turn(&work)) }),
-    }
-}
-
-fn one_by_one<A: Routed>(table: &impl Table<A>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
+fn found<A: Routed>(table: &impl Table<A>, addrs: &Addrs<A>) -> Vec<Option<u32>> {
     addrs.addrs.iter().map(|addr| table.find(*addr)).collect()
 }
 

@@ -17,9 +17,9 @@ use waypost_ip::flow::{FlowConfig, FlowKey, FlowStorage, FlowTable, Found, Growi
 use waypost_wire::{Duration, Instant, IpProtocol};
 
 use super::huge::HugeFlows;
-use super::pieces::{self, PIECE, Ring};
+use super::pieces::{self, PIECE, case, going_round, one_by_one};
 use super::routes::{HOT, Random};
-use super::{short, wants_any};
+use super::{add_memory, short, wants_any};
 use crate::measure::{self, Case, Sample, Settings};
 use crate::report::Report;
 
@@ -91,11 +91,8 @@ fn lookups(
     let huge = Rc::new(RefCell::new(huge));
     let (map, map_octets) = kept_by(|| filled(DefaultHashBuilder::default(), &flows));
     let keyed = filled(Keyed::new(0x5eed), &flows);
-    for (name, octets) in [("waypost", octets), (DEFAULT, map_octets)] {
-        if settings.wants(memory) || settings.wants(name) {
-            report.add_figure(memory, name, octets as f64, "octets");
-        }
-    }
+    let kept = [("waypost", octets), (DEFAULT, map_octets)];
+    add_memory(report, settings, memory, kept);
     let asked: Vec<Key> = (0..ASKED)
         .map(|_| {
             let flow = flows[random.below(count as u64) as usize];
@@ -106,108 +103,91 @@ fn lookups(
             }
         })
         .collect();
-    for key in &asked {
-        let found = table.borrow().lookup(key);
-        let known = found.and_then(|found| Some(table.borrow().flow(found.id)?.original));
-        let of = |number: Option<&u32>| number.and_then(|at| flows.get(*at as usize).copied());
-        if known.is_none()
-            || known != of(map.get(&packed(key)))
-            || known != of(keyed.get(&packed(key)))
-        {
-            return Err(format!("the tables do not agree about {key:?}"));
+    let of = |number: Option<&u32>| number.and_then(|at| flows.get(*at as usize).copied());
+    for keys in asked.chunks(64) {
+        let tables = [
+            originals(&table.borrow(), keys)?,
+            originals(&huge.borrow(), keys)?,
+        ];
+        for (n, key) in keys.iter().enumerate() {
+            let packed = packed(key);
+            let known = [tables[0][n], tables[1][n], of(map.get(&packed))];
+            if known[0].is_none() || known.iter().any(|it| *it != of(keyed.get(&packed))) {
+                return Err(format!("the tables do not agree about {key:?}"));
+            }
         }
     }
     let (map, keyed) = (Rc::new(map), Rc::new(keyed));
     for (group, asked) in [(uniform, &asked[..]), (hot, &asked[..HOT])] {
-        let mut case = |name: &str, batch, turn| {
-            cases.push(Case {
-                group: group.to_owned(),
-                name: name.to_owned(),
-                batch,
-                most: None,
-                turn,
-            });
-        };
-        let ring = || Ring::new(asked.into());
-        case(BATCHED, 64, batched::<_, 64>(&table, ring(), false));
-        case(HUGE, 64, batched::<_, 64>(&huge, ring(), false));
-        case(
-            "waypost, batched, packet noted",
-            64,
-            batched::<_, 64>(&table, ring(), true),
-        );
-        case(BATCHED, 32, batched::<_, 32>(&table, ring(), false));
-        let unknown = asked.iter().map(|key| key.in_zone(7)).collect();
-        let unknown = batched::<_, 64>(&table, Ring::new(unknown), false);
-        case("waypost, batched, none there", 64, unknown);
-        let (mut ring_, single) = (ring(), table.clone());
-        case(
-            SINGLE,
-            1,
-            Box::new(move || {
+        let asked: Rc<[Key]> = asked.into();
+        let unknown: Rc<[Key]> = asked.iter().map(|key| key.in_zone(7)).collect();
+        let noted = "waypost, batched, packet noted";
+        let none = "waypost, batched, none there";
+        let (single, map, keyed) = (table.clone(), map.clone(), keyed.clone());
+        cases.extend([
+            going_round(group, BATCHED, 64, &asked, batched::<_, 64>(&table, false)),
+            going_round(group, HUGE, 64, &asked, batched::<_, 64>(&huge, false)),
+            going_round(group, noted, 64, &asked, batched::<_, 64>(&table, true)),
+            going_round(group, BATCHED, 32, &asked, batched::<_, 32>(&table, false)),
+            going_round(group, none, 64, &unknown, batched::<_, 64>(&table, false)),
+            going_round(group, SINGLE, 1, &asked, move |keys| {
                 let table = single.borrow();
-                Ok(ring_.turn(|keys| {
-                    for key in keys {
-                        black_box(table.lookup(key));
-                    }
-                }))
+                for key in keys {
+                    black_box(table.lookup(key));
+                }
             }),
-        );
-        case(DEFAULT, 1, mapped(&map, ring()));
-        case(KEYED, 1, mapped(&keyed, ring()));
+            one_by_one(group, DEFAULT, &asked, move |key| {
+                map.get(&packed(key)).copied()
+            }),
+            one_by_one(group, KEYED, &asked, move |key| {
+                keyed.get(&packed(key)).copied()
+            }),
+        ]);
     }
     Ok(())
 }
 
-/// What takes one turn.
-type Turn = Box<dyn FnMut() -> Result<Sample, String>>;
+/// The flows of some keys, which a table has to find alike in a batch and one by one.
+fn originals<S: FlowStorage<Ipv4Addr, ()>>(
+    table: &Flows<S>,
+    keys: &[Key],
+) -> Result<Vec<Option<Key>>, String> {
+    let mut found = vec![None; keys.len()];
+    table.lookup_batch(keys, &mut found);
+    if keys
+        .iter()
+        .zip(&found)
+        .any(|(key, it)| table.lookup(key) != *it)
+    {
+        return Err("a batch is not answered as one by one".to_owned());
+    }
+    let original = |it: Found| Some(table.flow(it.id)?.original);
+    Ok(found.into_iter().map(|it| original(it?)).collect())
+}
 
 /// Looks up batches; if `noted`, tells the table of each packet, too.
 fn batched<S: FlowStorage<Ipv4Addr, ()> + 'static, const N: usize>(
     table: &Rc<RefCell<Flows<S>>>,
-    mut ring: Ring<Key>,
     noted: bool,
-) -> Turn {
+) -> impl FnMut(&[Key]) + 'static {
     let table = table.clone();
-    Box::new(move || {
+    let mut found: [Option<Found>; N] = [None; N];
+    move |keys| {
         let mut table = table.borrow_mut();
-        let mut found: [Option<Found>; N] = [None; N];
-        Ok(ring.turn(|keys| {
-            for batch in keys.chunks(N) {
-                table.lookup_batch(batch, &mut found);
-                black_box(&found);
-                if noted {
-                    for found in found.iter().flatten() {
-                        black_box(table.packet(Instant::ZERO, *found, None));
-                    }
+        for batch in keys.chunks(N) {
+            table.lookup_batch(batch, &mut found);
+            black_box(&found);
+            if noted {
+                for found in found.iter().flatten() {
+                    black_box(table.packet(Instant::ZERO, *found, None));
                 }
             }
-        }))
-    })
-}
-
-fn mapped<S: BuildHasher + 'static>(map: &Rc<Map<S>>, mut ring: Ring<Key>) -> Turn {
-    let map = map.clone();
-    Box::new(move || {
-        Ok(ring.turn(|keys| {
-            for key in keys {
-                black_box(map.get(&packed(key)));
-            }
-        }))
-    })
+        }
+    }
 }
 
 /// Flows come one after another; each that comes finds the oldest at its end.
 fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result<(), String> {
-    let mut case = |name: &str, turn| {
-        cases.push(Case {
-            group: group.to_owned(),
-            name: name.to_owned(),
-            batch: 1,
-            most: None,
-            turn,
-        });
-    };
     let mut random = Random::new(0xf10e);
     let mut table = empty(GrowingFlows, count + 1);
     let life = table.config().timeouts.udp_unreplied;
@@ -217,57 +197,50 @@ fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result
         now += apart;
         enter(&mut table, now, key(&mut random))?;
     }
-    case(
-        "waypost",
-        Box::new(move || {
-            let mut refused = Ok(());
-            let mut fresh = Vec::new();
-            let sample = pieces::turn(PIECE, || {
-                // Drawn for many pieces at once: the median is of those that draw none.
-                if fresh.is_empty() {
-                    fresh.extend((0..64 * PIECE).map(|_| key(&mut random)));
+    let ours = move || {
+        let mut refused = Ok(());
+        let mut fresh = Vec::new();
+        let sample = pieces::turn(PIECE, || {
+            for flow in next_piece(&mut fresh, &mut random) {
+                now += apart;
+                while let Some(ended) = table.expire(now) {
+                    black_box(ended);
                 }
-                for flow in fresh.drain(fresh.len() - PIECE..) {
-                    now += apart;
-                    while let Some(ended) = table.expire(now) {
-                        black_box(ended);
-                    }
-                    if let Err(why) = enter(&mut table, now, flow) {
-                        refused = Err(why);
-                    }
+                if let Err(why) = enter(&mut table, now, flow) {
+                    refused = Err(why);
                 }
-            });
-            refused?;
-            if table.len() > count + 1 || table.len() + 1 < count {
-                return Err(format!("{} flows, of {count}", table.len()));
             }
-            Ok(sample)
-        }),
-    );
-    case(
-        "hashbrown, without times",
-        moving(DefaultHashBuilder::default(), count),
-    );
-    case(
-        "hashbrown, our keyed hash, without times",
-        moving(Keyed::new(0x5eed), count),
-    );
+        });
+        refused?;
+        if table.len() > count + 1 || table.len() + 1 < count {
+            return Err(format!("{} flows, of {count}", table.len()));
+        }
+        Ok(sample)
+    };
+    let default = moving(DefaultHashBuilder::default(), count);
+    let keyed = moving(Keyed::new(0x5eed), count);
+    let keyed_name = "hashbrown, our keyed hash, without times";
+    cases.extend([
+        case(group, "waypost", 1, ours),
+        case(group, "hashbrown, without times", 1, default),
+        case(group, keyed_name, 1, keyed),
+    ]);
     Ok(())
 }
 
 /// As flows come and go in a map, where somebody else knows which is the oldest.
-fn moving<S: BuildHasher + 'static>(hasher: S, count: usize) -> Turn {
+fn moving<S: BuildHasher + 'static>(
+    hasher: S,
+    count: usize,
+) -> impl FnMut() -> Result<Sample, String> + 'static {
     let mut random = Random::new(0xf10e);
     let mut oldest: VecDeque<Key> = (0..count).map(|_| key(&mut random)).collect();
     let flows: Vec<Key> = oldest.iter().copied().collect();
     let mut map = filled(hasher, &flows);
-    Box::new(move || {
+    move || {
         let mut fresh = Vec::new();
         Ok(pieces::turn(PIECE, || {
-            if fresh.is_empty() {
-                fresh.extend((0..64 * PIECE).map(|_| key(&mut random)));
-            }
-            for flow in fresh.drain(fresh.len() - PIECE..) {
+            for flow in next_piece(&mut fresh, &mut random) {
                 if let Some(old) = oldest.pop_front() {
                     map.remove(&packed(&old));
                     map.remove(&packed(&old.reversed()));
@@ -277,7 +250,15 @@ fn moving<S: BuildHasher + 'static>(hasher: S, count: usize) -> Turn {
                 oldest.push_back(flow);
             }
         }))
-    })
+    }
+}
+
+/// Flows for one piece, drawn for many at once: the median is of pieces for which none are drawn.
+fn next_piece<'a>(fresh: &'a mut Vec<Key>, random: &mut Random) -> impl Iterator<Item = Key> + 'a {
+    if fresh.is_empty() {
+        fresh.extend((0..64 * PIECE).map(|_| key(random)));
+    }
+    fresh.drain(fresh.len() - PIECE..)
 }
 
 fn empty<S: FlowStorage<Ipv4Addr, ()>>(storage: S, count: usize) -> Flows<S> {

@@ -102,6 +102,15 @@ fn wants_any(settings: &Settings, groups: &[String], names: &[&str]) -> bool {
         || names.iter().any(|name| settings.wants(name))
 }
 
+/// What each of a group's tables keeps, as far as it is wanted.
+fn add_memory(report: &mut Report, settings: &Settings, group: &str, kept: [(&str, usize); 2]) {
+    for (name, octets) in kept {
+        if settings.wants(group) || settings.wants(name) {
+            report.add_figure(group, name, octets as f64, "octets");
+        }
+    }
+}
+
 /// 1000 is 1k.
 fn short(count: usize) -> String {
     match count {

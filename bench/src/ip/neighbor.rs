@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::hash::BuildHasher;
-use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
@@ -11,10 +9,10 @@ use hashbrown::DefaultHashBuilder;
 use waypost_ip::neighbor::{GrowingNeighbors, NeighborConfig, VecNeighborTable};
 use waypost_wire::{Instant, MacAddr};
 
-use super::pieces::{PIECE, Ring};
+use super::pieces::{PIECE, one_by_one};
 use super::routes::Random;
 use super::{short, wants_any};
-use crate::measure::{self, Case, Settings};
+use crate::measure::{self, Settings};
 use crate::report::Report;
 
 const OURS: &str = "waypost";
@@ -60,42 +58,16 @@ pub(super) fn add(
             }
         }
         let cases = vec![
-            case(&group, OURS, &asked, move |addr| table.lookup(addr)),
-            case(&group, DEFAULT, &asked, move |addr| map.get(&addr).copied()),
-            case(&group, SIP, &asked, by(sip)),
+            one_by_one(&group, OURS, &asked, move |addr| table.lookup(*addr)),
+            one_by_one(&group, DEFAULT, &asked, move |addr| map.get(addr).copied()),
+            one_by_one(&group, SIP, &asked, move |addr| sip.get(addr).copied()),
         ];
         report.add_rows(measure::take_turns(settings, cases)?);
     }
     Ok(())
 }
 
-fn by<S: BuildHasher>(map: HashMap<Ipv4Addr, MacAddr, S>) -> impl Fn(Ipv4Addr) -> Option<MacAddr> {
-    move |addr| map.get(&addr).copied()
-}
-
 fn host(number: u32) -> (Ipv4Addr, MacAddr) {
     let [_, b, c, d] = number.to_be_bytes();
     (Ipv4Addr::new(10, b, c, d), MacAddr::new([2, 0, 0, b, c, d]))
-}
-
-fn case(
-    group: &str,
-    name: &str,
-    asked: &Rc<[Ipv4Addr]>,
-    find: impl Fn(Ipv4Addr) -> Option<MacAddr> + 'static,
-) -> Case<'static> {
-    let mut ring = Ring::new(asked.clone());
-    Case {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        batch: 1,
-        most: None,
-        turn: Box::new(move || {
-            Ok(ring.turn(|addrs| {
-                for addr in addrs {
-                    black_box(find(*addr));
-                }
-            }))
-        }),
-    }
 }

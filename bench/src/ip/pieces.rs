@@ -1,8 +1,10 @@
-//! Turns in short pieces.
+//! Cases, and turns of them in short pieces.
 
+use std::hint::black_box;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::measure::Sample;
+use crate::measure::{Case, Sample};
 
 /// How many are done in one piece: few enough that most pieces see no other process.
 pub(super) const PIECE: usize = 4096;
@@ -31,24 +33,66 @@ pub(super) fn turn(each: usize, mut piece: impl FnMut()) -> Sample {
     samples[samples.len() / 2]
 }
 
-/// Goes through some items round and round, a piece at a time.
-pub(super) struct Ring<T> {
-    items: std::rc::Rc<[T]>,
+/// A case that has all turns, of work on so many at a time.
+pub(super) fn case(
+    group: &str,
+    name: &str,
+    batch: usize,
+    turn: impl FnMut() -> Result<Sample, String> + 'static,
+) -> Case<'static> {
+    Case {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        batch,
+        most: None,
+        turn: Box::new(turn),
+    }
+}
+
+/// A case that goes through some items round and round, a piece at a time.
+pub(super) fn going_round<T: 'static>(
+    group: &str,
+    name: &str,
+    batch: usize,
+    items: &Rc<[T]>,
+    mut work: impl FnMut(&[T]) + 'static,
+) -> Case<'static> {
+    let mut ring = Ring {
+        items: items.clone(),
+        at: 0,
+    };
+    case(group, name, batch, move || {
+        Ok(turn(ring.each(), || work(ring.next())))
+    })
+}
+
+/// A case that asks for one item after the other.
+pub(super) fn one_by_one<T: 'static, R>(
+    group: &str,
+    name: &str,
+    items: &Rc<[T]>,
+    find: impl Fn(&T) -> R + 'static,
+) -> Case<'static> {
+    going_round(group, name, 1, items, move |items| {
+        for item in items {
+            black_box(find(item));
+        }
+    })
+}
+
+struct Ring<T> {
+    items: Rc<[T]>,
     at: usize,
 }
 
 impl<T> Ring<T> {
-    pub(super) fn new(items: std::rc::Rc<[T]>) -> Self {
-        Self { items, at: 0 }
-    }
-
     /// How many items a piece has.
-    pub(super) fn each(&self) -> usize {
+    fn each(&self) -> usize {
         self.items.len().min(PIECE)
     }
 
     /// The next piece.
-    pub(super) fn next(&mut self) -> &[T] {
+    fn next(&mut self) -> &[T] {
         let each = self.each();
         if self.at + each > self.items.len() {
             self.at = 0;
@@ -56,10 +100,5 @@ impl<T> Ring<T> {
         let from = self.at;
         self.at += each;
         &self.items[from..self.at]
-    }
-
-    /// One turn over the next pieces.
-    pub(super) fn turn(&mut self, mut work: impl FnMut(&[T])) -> Sample {
-        turn(self.each(), || work(self.next()))
     }
 }

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use waypost_ip::fib::Fib;
 use waypost_wire::Prefix;
 
+use super::pieces::case;
 use super::routes::{Random, Routed, Routes, prefix};
 use super::table::{Ours, Table, next_hop};
 use super::{short, wants_any};
 use crate::machine;
-use crate::measure::{self, Case, Sample, Settings};
+use crate::measure::{self, Sample, Settings};
 use crate::report::Report;
 
 const BATCH: usize = 64;
@@ -59,21 +60,15 @@ where
         let times = Rc::new(RefCell::new(Vec::new()));
         all.push((name, times.clone()));
         let scene = scene.clone();
-        Case {
-            group: group.clone(),
-            name: name.to_owned(),
-            batch: BATCH,
-            most: None,
-            turn: Box::new(move || {
-                let seen = scene.borrow_mut().watch(writes)?;
-                let longest = seen.iter().copied().max().unwrap_or(0);
-                times.borrow_mut().extend(seen);
-                Ok(Sample {
-                    nanoseconds: longest as f64,
-                    cycles: None,
-                })
-            }),
-        }
+        case(&group, name, BATCH, move || {
+            let seen = scene.borrow_mut().watch(writes)?;
+            let longest = seen.iter().copied().max().unwrap_or(0);
+            times.borrow_mut().extend(seen);
+            Ok(Sample {
+                nanoseconds: longest as f64,
+                cycles: None,
+            })
+        })
     });
     let cases = cases.collect();
     report.add_rows(measure::take_turns(settings, cases)?);

@@ -38,11 +38,21 @@ pub(super) struct Ours<A: FibAddr, M: Segments = Heap> {
 }
 
 impl<A: FibAddr, M: Segments> Ours<A, M> {
-    fn changed(&mut self) {
+    /// Makes a change, for which the worker gets a new reader if it needs what the old one holds.
+    fn change(
+        &mut self,
+        make: impl Fn(&mut Fib<A, M>) -> Result<Option<NextHop>, FibFull>,
+    ) -> Result<(), String> {
+        let mut made = make(&mut self.fib);
+        if made == Err(FibFull::Readers) {
+            self.reader = self.fib.reader();
+            made = make(&mut self.fib);
+        }
         self.changes += 1;
         if self.changes.is_multiple_of(READER_RENEWED) {
             self.reader = self.fib.reader();
         }
+        made.map(drop).map_err(|full| full.to_string())
     }
 }
 
@@ -76,23 +86,11 @@ impl<A: FibAddr, M: Segments + Default + 'static> Table<A> for Ours<A, M> {
 
     fn announce(&mut self, prefix: Prefix<A>, hop: u32) -> Result<(), String> {
         let hop = next_hop(hop)?;
-        let mut made = self.fib.insert(prefix, hop);
-        if made == Err(FibFull::Readers) {
-            self.reader = self.fib.reader();
-            made = self.fib.insert(prefix, hop);
-        }
-        self.changed();
-        made.map(drop).map_err(|full| full.to_string())
+        self.change(|fib| fib.insert(prefix, hop))
     }
 
     fn withdraw(&mut self, prefix: Prefix<A>) -> Result<(), String> {
-        let mut gone = self.fib.remove(prefix);
-        if gone == Err(FibFull::Readers) {
-            self.reader = self.fib.reader();
-            gone = self.fib.remove(prefix);
-        }
-        self.changed();
-        gone.map(drop).map_err(|full| full.to_string())
+        self.change(|fib| fib.remove(prefix))
     }
 }
 

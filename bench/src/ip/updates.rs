@@ -10,6 +10,7 @@ use waypost_wire::Prefix;
 
 use super::churn::{Change, Churn};
 use super::fib::agree;
+use super::pieces::case;
 use super::routes::{Addrs, Route, Routed, Routes, addrs, prefix};
 use super::table::{Ours, Peers, Table, next_hop};
 use super::{short, wants_any};
@@ -110,13 +111,6 @@ impl<A: Routed + Peers> Bench<A> {
         let table = Rc::new(RefCell::new(T::build(&self.routes)?));
         let churn = Rc::new(RefCell::new(Churn::new(&self.routes)));
         let changes = if slow { SLOW.0 } else { CHANGES };
-        let case = |group: &str, turn| Case {
-            group: group.to_owned(),
-            name: T::NAME.to_owned(),
-            batch: 1,
-            most: slow.then_some(SLOW.1),
-            turn,
-        };
         let group = self.churn.clone();
         let times = self.times(&group, T::NAME);
         let (changed, sequence) = (table.clone(), churn.clone());
@@ -130,7 +124,10 @@ impl<A: Routed + Peers> Bench<A> {
             }
             Ok(mean(&times[before..]))
         };
-        cases.push(case(&group, Box::new(turn)));
+        cases.push(Case {
+            most: slow.then_some(SLOW.1),
+            ..case(&group, T::NAME, 1, turn)
+        });
         let wide = if slow { Vec::new() } else { self.wide.clone() };
         for (group, prefix) in wide {
             let prefix = prefix?;
@@ -147,7 +144,7 @@ impl<A: Routed + Peers> Bench<A> {
                 }
                 Ok(mean(&times[before..]))
             };
-            cases.push(case(&group, Box::new(turn)));
+            cases.push(case(&group, T::NAME, 1, turn));
         }
         let (checked, addrs) = (table.clone(), self.uniform.clone());
         self.checks.push(Box::new(move || {
@@ -196,13 +193,7 @@ impl<A: Routed + Peers> Bench<A> {
                 }
                 Ok(mean(&times[before..]))
             };
-            cases.push(Case {
-                group,
-                name: SLICES.to_owned(),
-                batch: 1,
-                most: None,
-                turn: Box::new(turn),
-            });
+            cases.push(case(&group, SLICES, 1, turn));
         }
         Ok(())
     }

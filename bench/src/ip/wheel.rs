@@ -9,10 +9,10 @@ use waypost_ip::slab::Key;
 use waypost_ip::wheel::VecWheel;
 use waypost_wire::{Duration, Instant};
 
-use super::pieces::{self, PIECE};
+use super::pieces::{self, PIECE, case};
 use super::routes::Random;
-use super::{short, wants_any};
-use crate::measure::{self, Case, Sample, Settings};
+use super::{add_memory, short, wants_any};
+use crate::measure::{self, Case, Settings};
 use crate::report::Report;
 
 /// Timers are for up to a minute.
@@ -39,11 +39,8 @@ pub(super) fn add(
         let [cancel, fire, memory] = &groups;
         let (wheel, octets) = kept_by(|| Wheel::new(count));
         let (tree, tree_octets) = kept_by(|| Tree::new(count));
-        for (name, octets) in [(OURS, octets), (TREE, tree_octets)] {
-            if settings.wants(memory) || settings.wants(name) {
-                report.add_figure(memory, name, octets as f64, "octets");
-            }
-        }
+        let kept = [(OURS, octets), (TREE, tree_octets)];
+        add_memory(report, settings, memory, kept);
         let cases = vec![
             cancelling(cancel, OURS, wheel?),
             cancelling(cancel, TREE, tree?),
@@ -153,24 +150,10 @@ fn start_all(timers: &mut impl Timers) -> Result<(), String> {
         .try_for_each(|number| timers.start(number, Instant::from_nanos(random.below(SPAN))))
 }
 
-fn case(
-    group: &str,
-    name: &str,
-    turn: impl FnMut() -> Result<Sample, String> + 'static,
-) -> Case<'static> {
-    Case {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        batch: 1,
-        most: None,
-        turn: Box::new(turn),
-    }
-}
-
 /// Any one of the timers is stopped, and started anew.
 fn cancelling(group: &str, name: &str, mut timers: impl Timers) -> Case<'static> {
     let mut random = Random::new(23);
-    case(group, name, move || {
+    case(group, name, 1, move || {
         let mut done = Ok(());
         let sample = pieces::turn(PIECE, || {
             for _ in 0..PIECE {
@@ -193,7 +176,7 @@ fn firing(group: &str, name: &str, mut timers: impl Timers) -> Case<'static> {
     let mut now = Instant::ZERO;
     // Half the span is how long a timer runs on average.
     let step = Duration::from_nanos(SPAN / 2 / timers.count() as u64 * 64);
-    case(group, name, move || {
+    case(group, name, 1, move || {
         let mut done = Ok(());
         let mut fired = 0_usize;
         let mut rounds = 0_usize;
