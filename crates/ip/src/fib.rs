@@ -116,8 +116,8 @@ const TOP: usize = 256;
 /// assert_eq!(reader.lookup("10.1.2.3".parse::<std::net::Ipv4Addr>().unwrap()), Some(core));
 /// ```
 pub struct Fib<A: FibAddr = Ipv4Addr, M: Segments = Heap> {
+    /// Read by the table's own look-ups as it is: they share nothing, so that nothing waits for them.
     store: Store<M>,
-    /// What looks up for the table itself is no reader: it shares nothing.
     family: core::marker::PhantomData<A>,
     /// Routes of length 0 to 8.
     root: Node,

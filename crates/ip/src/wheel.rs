@@ -14,9 +14,12 @@
 //! something to do. What is sorted at once is what fires in one tick, of which a caller who starts so many that it
 //! matters should make the tick shorter.
 
+mod due;
+
+use waypost_wire::Instant;
+
 use crate::slab::{Key, NIL, Slab, Slot};
 use crate::storage::Store;
-use waypost_wire::Instant;
 
 /// Bits of the tick that one level resolves.
 const LEVEL_BITS: u32 = 6;
@@ -30,9 +33,6 @@ const DUE: u16 = (LEVELS * SLOTS) as u16;
 const MOVES: usize = 1024;
 /// Timers that one which is started moves down, so that however many are, there is an end to a slot.
 const MOVES_EACH: usize = 4;
-/// Timers of those due that are passed by to find the place of another.
-const STEPS: usize = 32;
-
 /// One running timer, in the storage of a [`Wheel`].
 #[derive(Clone, Debug)]
 pub struct Timer<K> {
@@ -185,7 +185,8 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
     }
 
     /// When [`expire`](Self::expire) should be called next: the earliest deadline, or an instant before it
-    /// where the earliest timer was cancelled or many move; `None` when no timer runs. Takes constant time.
+    /// where the earliest timer was cancelled or restarted, or many move; `None` when no timer runs. Takes constant
+    /// time.
     pub fn next_deadline(&self) -> Option<Instant> {
         if let Some((_, start)) = self.moving {
             let start = Instant::from_nanos(start << self.tick_log2);
@@ -308,36 +309,6 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
         }
     }
 
-    /// Puts a timer among those due where it belongs, or, if that is far from both ends, at the end, to be sorted.
-    fn place_due(&mut self, index: u32) {
-        let Some(deadline) = self.timers.at(index).map(|timer| timer.deadline) else {
-            return;
-        };
-        let is_after = |this: &Self, other: u32| {
-            let other = this.timers.at(other);
-            other.is_some_and(|other| other.deadline > deadline)
-        };
-        if !self.due_sorted {
-            return self.append(index, DUE);
-        }
-        let (mut before, mut after) = (self.due.tail, NIL);
-        if is_after(self, self.due.head) {
-            (before, after) = (NIL, self.due.head);
-        }
-        for _ in 0..STEPS {
-            if !is_after(self, before) {
-                break;
-            }
-            after = before;
-            before = self.timers.at(before).map_or(NIL, |timer| timer.prev);
-        }
-        if is_after(self, before) {
-            self.due_sorted = false;
-            return self.append(index, DUE);
-        }
-        self.insert(index, DUE, before, after);
-    }
-
     fn append(&mut self, index: u32, number: u16) {
         let tail = self.list(number).tail;
         self.insert(index, number, tail, NIL);
@@ -398,70 +369,6 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
             None => &mut self.due,
         }
     }
-
-    /// Sorts the list of those due by deadline: natural merge sort, stable and in place, one pass for a
-    /// list of two ordered runs.
-    fn sort_due(&mut self) {
-        loop {
-            let (mut rest, mut runs) = (self.due.head, 0);
-            self.due.head = NIL;
-            self.due.tail = NIL;
-            while rest != NIL {
-                let (first, second_and_on) = self.split_run(rest);
-                let (second, beyond) = self.split_run(second_and_on);
-                self.merge(first, second);
-                rest = beyond;
-                runs += 1;
-            }
-            if runs <= 1 {
-                break;
-            }
-        }
-        self.due_sorted = true;
-    }
-
-    /// Cuts the ordered run that starts at `head` off what follows; both may be [`NIL`].
-    fn split_run(&mut self, head: u32) -> (u32, u32) {
-        let mut last = head;
-        while let Some(timer) = self.timers.at(last) {
-            let (deadline, next) = (timer.deadline, timer.next);
-            match self.timers.at(next) {
-                Some(following) if following.deadline >= deadline => last = next,
-                _ => {
-                    if let Some(timer) = self.timers.at_mut(last) {
-                        timer.next = NIL;
-                    }
-                    return (head, next);
-                }
-            }
-        }
-        (head, NIL)
-    }
-
-    /// Appends two ordered runs, merged, to the list of those due.
-    fn merge(&mut self, mut a: u32, mut b: u32) {
-        loop {
-            let taken = match (self.timers.at(a), self.timers.at(b)) {
-                (None, None) => break,
-                (Some(_), None) => &mut a,
-                (None, Some(_)) => &mut b,
-                (Some(first), Some(second)) if second.deadline < first.deadline => &mut b,
-                (Some(_), Some(_)) => &mut a,
-            };
-            let index = *taken;
-            let tail = self.due.tail;
-            if let Some(timer) = self.timers.at_mut(index) {
-                *taken = timer.next;
-                timer.prev = tail;
-                timer.next = NIL;
-            }
-            match self.timers.at_mut(tail) {
-                Some(last) => last.next = index,
-                None => self.due.head = index,
-            }
-            self.due.tail = index;
-        }
-    }
 }
 
 /// The number of the slot of a level in which a tick lies.
@@ -474,36 +381,4 @@ const fn number_of(tick: u64, level: usize) -> u16 {
 const fn is_within(tick: u64, level: usize, start: u64) -> bool {
     let shift = LEVEL_BITS * level as u32;
     tick >> shift == start >> shift
-}
-
-#[cfg(all(test, feature = "alloc"))]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-
-    /// A caller who is late and starts a periodic timer again from its old deadline does not make every call walk
-    /// through all that are due.
-    #[test]
-    fn what_is_started_late_finds_its_place_near_the_ends() {
-        for span in [1 << 30, 1 << 12] {
-            let mut wheel = VecWheel::new(Vec::new(), 2000);
-            for n in 0..1000_u64 {
-                let deadline = Instant::from_nanos(5_000_000_000 + n * span / 1000);
-                wheel.start(deadline, n).unwrap();
-            }
-            let now = Instant::from_secs(100);
-            let mut last = Instant::ZERO;
-            for _ in 0..10_000 {
-                let Some((deadline, n)) = wheel.expire(now) else {
-                    assert!(wheel.moving.is_some());
-                    continue;
-                };
-                assert!(deadline >= last && wheel.due_sorted);
-                last = deadline;
-                let again = Instant::from_nanos(deadline.as_nanos() + span);
-                wheel.start(again, n).unwrap();
-                assert!(wheel.due_sorted);
-            }
-        }
-    }
 }
