@@ -79,7 +79,9 @@ impl Outputs<'_> {
     }
 
     fn plot(&mut self, table: &Table<'_>) -> Option<Plot> {
-        let lines = table.require("lines");
+        // All of it is looked at, so that all that is wrong is told.
+        let lines = table.require("lines").map(|it| it.list());
+        let lines = lines.map(|all| all.iter().filter_map(|it| self.line(it)).collect());
         let file = table.require("file")?;
         let (file, span) = (file.text()?, file.span());
         self.claim(&file, span)?;
@@ -89,12 +91,11 @@ impl Outputs<'_> {
         };
         let hundredth = self.until / 100;
         let every = table.find("every").and_then(|it| it.some_time());
-        let lines = lines?.list();
         Some(Plot {
             file,
             title,
             every: every.unwrap_or_else(|| hundredth.max(Duration::from_nanos(1))),
-            lines: lines.iter().filter_map(|it| self.line(it)).collect(),
+            lines: lines?,
         })
     }
 

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use waypost_sim::units::{self, UnitError};
 use waypost_wire::Duration;
 
-use super::keys::Section;
+use super::keys::{Section, TEXT};
 use super::mistake::Reading;
 
 /// A value with its place.
@@ -54,7 +54,13 @@ impl<'a> Table<'a> {
             if !section.names().any(|name| name == written) {
                 let message = format!("unknown key `{written}` in {}", section.head);
                 let mistake = reading.mistake(key.span(), message);
-                reading.tell(mistake.nearest(written, section.names(), "keys"));
+                reading.tell(if TEXT.names().any(|name| name == written) {
+                    mistake.help(format!(
+                        "`{written}` belongs to the text itself: it stands before the first table"
+                    ))
+                } else {
+                    mistake.nearest(written, section.names(), "keys")
+                });
             }
         }
         Self {
