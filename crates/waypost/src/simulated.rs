@@ -219,6 +219,13 @@ impl Running {
         &mut self.instance
     }
 
+    /// Frames that were lost because the ring of their port was full: nobody takes them where the graph has stopped, or has no
+    /// `FromDevice` of that port.
+    pub fn overruns(&self) -> u64 {
+        let overruns = self.devices.iter().map(|it| it.statistics().overruns);
+        overruns.sum()
+    }
+
     /// Why it could not be built anew when it was restarted: a file that it reads is gone, say. What runs since then is a graph
     /// without elements. The log of the simulation says it too.
     pub const fn failed_restart(&self) -> Option<&Diagnostics> {

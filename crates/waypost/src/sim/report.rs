@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 
 use serde_json::{Value, json};
 use waypost::simulated::GraphNode;
+use waypost_elements::plumbing::OVERRUN;
 use waypost_sim::{DropReason, LinkCounters, Side, Switch, Talker};
 use waypost_wire::{Duration, Instant};
 
@@ -193,7 +194,7 @@ impl Report {
     }
 }
 
-/// What a graph has received and sent through its ports, and what its elements have lost, by reason.
+/// What a graph has received and sent through its ports, whether it has stopped, and what it has lost, by reason.
 fn of_graph(graph: &GraphNode) -> Vec<(String, u64)> {
     let elements = graph.program().instance().statistics();
     let through = |class: &str| {
@@ -204,8 +205,15 @@ fn of_graph(graph: &GraphNode) -> Vec<(String, u64)> {
         ("received".to_owned(), through("FromDevice")),
         ("sent".to_owned(), through("ToDevice")),
     ];
+    if graph.program().instance().is_stopped() {
+        counters.push(("stopped".to_owned(), 1));
+    }
     let lost_from = counters.len();
-    for (reason, count) in elements.iter().flat_map(|it| &it.drops) {
+    // The rings count what no element has looked after, too.
+    let overruns = graph.program().overruns();
+    counters.push(("lost: ring full".to_owned(), overruns));
+    let drops = elements.iter().flat_map(|it| &it.drops);
+    for (reason, count) in drops.filter(|(reason, _)| *reason != OVERRUN) {
         let reason = format!("lost: {reason}");
         let known = counters[lost_from..].iter_mut();
         match known.into_iter().find(|(known, _)| *known == reason) {

@@ -2,6 +2,7 @@
 
 mod files;
 mod folder;
+mod mistakes;
 
 use std::fs;
 use std::io::Write;
