@@ -27,7 +27,7 @@ mod config;
 mod mappings;
 mod ports;
 
-use waypost_wire::{Instant, Ip, TcpHeader};
+use waypost_wire::{Instant, Ip, IpProtocol, TcpHeader};
 
 pub use config::{Filtering, Mapping, NatConfig, Pooling};
 #[cfg(feature = "alloc")]
@@ -97,6 +97,13 @@ where
     /// its external address; others may get another by it, also those whose flows share ports.
     pub fn add_address(&mut self, addr: A) -> bool {
         self.ports.add(addr)
+    }
+
+    /// Keeps a port of an external address for a service of the node itself, which may have that address too: no flow
+    /// that begins gets it (RFC 6056 §3.2). Of ICMP it is an identifier; protocols other than TCP, UDP and ICMP share
+    /// their ports. `false` if there is no such address, or a flow or a service has the port.
+    pub fn reserve_port(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
+        self.ports.reserve(addr, protocol, port)
     }
 
     /// The flows: here packets are looked up, errors too.

@@ -190,6 +190,39 @@ fn exhausted_ports_are_a_refusal_and_come_back() {
 }
 
 /// The packet of a host's protocol, from its port 100 or, of queries, with that identifier.
+/// RFC 6056 §3.2: an address that is the router's own too has services.
+#[test]
+fn ports_of_services_are_not_given() {
+    let overload = NatConfig {
+        mapping: Mapping::AddressAndPortDependent,
+        overload: true,
+        ..NatConfig::default()
+    };
+    for config in [NatConfig::default(), overload] {
+        let mut nat = nat(NatConfig {
+            preserve_port: true,
+            ..config
+        });
+        assert!(!nat.reserve_port(PEER.0, UDP, 179));
+        for port in (1..1024).filter(|port| port % 8 != 3).chain([4000]) {
+            assert!(nat.reserve_port(EXTERNAL, UDP, port));
+            assert!(!nat.reserve_port(EXTERNAL, UDP, port));
+        }
+        assert_eq!(nat.ports_in_use(EXTERNAL, &udp(0, 0, PEER)), 0);
+        for last in 0..5 {
+            let (_, external) = open(&mut nat, secs(0), udp(last, 179, PEER)).unwrap();
+            assert_eq!((external.1 < 1024, external.1 % 8), (true, 3));
+        }
+        let (_, external) = open(&mut nat, secs(0), udp(1, 4000, PEER)).unwrap();
+        assert_ne!(external.1, 4000);
+        // Another protocol has ports of its own, and what a flow has is not to be reserved.
+        let tcp = FlowKey::new(IpProtocol::TCP, (host(1), 4000), PEER);
+        let (_, external) = open(&mut nat, secs(0), tcp).unwrap();
+        let is_free = nat.reserve_port(EXTERNAL, IpProtocol::TCP, external.1);
+        assert_eq!(is_free, config.overload);
+    }
+}
+
 fn from_100(protocol: IpProtocol, last: u32, peer: (Ipv4Addr, u16)) -> Key {
     match protocol {
         IpProtocol::ICMP => FlowKey::echo_request(host(last), peer.0, 100),

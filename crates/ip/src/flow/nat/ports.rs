@@ -180,7 +180,9 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
             let counter = self.counter.flow(packet) as usize % COUNTERS;
             let offset = start.wrapping_add(u64::from(self.counters[counter]));
             let port = if self.config.shares_ports() {
-                shared(range, offset, |port| is_free(addr, port))
+                shared(range, offset, |port| {
+                    !set.is_used(class, port) && is_free(addr, port)
+                })
             } else if self.config.preserve_port
                 && range.contains(packet.source_port)
                 && !set.is_used(class, packet.source_port)
@@ -201,6 +203,13 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
             }
         }
         Err(FlowRefusal::PortsExhausted)
+    }
+
+    /// Keeps a port from being given to flows; `false` if there is no such address, or the port is taken.
+    pub(super) fn reserve(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
+        let place = self.place(addr);
+        let set = place.and_then(|place| self.sets.items_mut().get_mut(place));
+        set.is_some_and(|set| set.reserve(class(protocol), port))
     }
 
     /// Makes a port free again.
@@ -255,6 +264,13 @@ impl<A> PortSets<A> {
         let port = first_free(used, from, range.last, range.mask)
             .or_else(|| first_free(used, range.first, from, range.mask))?;
         Some(port as u16)
+    }
+
+    /// Marks a free port as used, though no flow has it.
+    fn reserve(&mut self, class: usize, port: u16) -> bool {
+        let is_free = !self.is_used(class, port);
+        self.used[class][usize::from(port / 64)] |= 1 << (port % 64);
+        is_free
     }
 
     fn mark(&mut self, class: usize, port: u16, used: bool) {
