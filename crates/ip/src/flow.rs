@@ -366,6 +366,17 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         &self.config
     }
 
+    /// The name of the flow at a place below the limit, if one is there.
+    fn id_at(&self, index: usize) -> Option<FlowId> {
+        let slot = self.slots.all().get(index)?;
+        let generation = slot.generation;
+        let id = FlowId {
+            index: index as u32,
+            generation,
+        };
+        self.slots.view(id).map(|_| id)
+    }
+
     pub(super) fn refuse(&mut self, reason: FlowRefusal) -> FlowRefusal {
         self.counters.refuse(reason)
     }

@@ -37,7 +37,8 @@ pub use ports::PortSets;
 
 use super::key::{FlowKey, Query};
 use super::{
-    Ended, FlowConfig, FlowId, FlowRefusal, FlowState, FlowStorage, FlowTable, Found, Inserted,
+    Ended, Flow, FlowConfig, FlowId, FlowRefusal, FlowState, FlowStorage, FlowTable, Found,
+    Inserted,
 };
 use mappings::Mappings;
 use ports::Ports;
@@ -97,6 +98,28 @@ where
     /// its external address; others may get another by it, also those whose flows share ports.
     pub fn add_address(&mut self, addr: A) -> bool {
         self.ports.add(addr)
+    }
+
+    /// Takes an external address away, which somebody else may have from now on, and ends the flows that use it: each is
+    /// handed to `ended`. Looks at all flows. `false` if there is no such address.
+    pub fn remove_address(&mut self, addr: A, mut ended: impl FnMut(Ended<A, D>)) -> bool {
+        if !self.ports.remove(addr) {
+            return false;
+        }
+        let uses = |flow: &Flow<'_, A, Translated<A, D>>| match flow.data.holds {
+            // Without a mapping it is one from inside, whose answers come to the address.
+            [None, None] => flow.reply.destination == addr,
+            holds => holds.iter().flatten().any(|it| it.addr == addr),
+        };
+        for index in 0..self.flows.limit() {
+            if let Some(id) = self.flows.id_at(index)
+                && self.flows.flow(id).as_ref().is_some_and(uses)
+                && let Some(flow) = self.remove(id)
+            {
+                ended(flow);
+            }
+        }
+        true
     }
 
     /// Keeps a port of an external address for a service of the node itself, which may have that address too: no flow

@@ -1,6 +1,7 @@
 //! A NAT through its public interface.
 #![cfg(feature = "alloc")]
 
+mod addresses;
 mod errors;
 mod mappings;
 mod zones;

@@ -73,48 +73,6 @@ fn mappings_by_peer_have_a_port_each() {
 }
 
 #[test]
-fn a_host_keeps_its_external_address() {
-    let mut nat = nat(NatConfig::default());
-    for last in 2..=8 {
-        assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, last)));
-    }
-    let mut used = BTreeSet::new();
-    for last in 0..64 {
-        let flows = (0..20).map(|port| udp(last, 4000 + port, PEER));
-        let addrs: BTreeSet<Ipv4Addr> = flows
-            .map(|packet| open(&mut nat, secs(0), packet).unwrap().1.0)
-            .collect();
-        assert_eq!(addrs.len(), 1);
-        used.extend(addrs);
-    }
-    assert_eq!(used.len(), 8);
-}
-
-/// RFC 4787 §4.1, REQ-2: also of a host that has sessions when addresses are added.
-#[test]
-fn a_host_with_mappings_keeps_its_external_address_when_others_are_added() {
-    let mut nat = nat(NatConfig::default());
-    for last in 0..64 {
-        open(&mut nat, secs(0), udp(last, 4000, PEER)).unwrap();
-    }
-    for last in 2..=8 {
-        assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, last)));
-    }
-    for last in 0..64 {
-        let packet = FlowKey::new(IpProtocol::TCP, (host(last), 4001), PEER);
-        let (_, external) = open(&mut nat, secs(1), packet).unwrap();
-        assert_eq!(external.0, EXTERNAL);
-    }
-    // Who has no mapping left goes to where there is room.
-    while nat.expire(secs(10_000)).is_some() {}
-    let used: BTreeSet<Ipv4Addr> = (0..64)
-        .map(|last| open(&mut nat, secs(10_000), udp(last, 4000, PEER)).unwrap())
-        .map(|(_, external)| external.0)
-        .collect();
-    assert_eq!(used.len(), 8);
-}
-
-#[test]
 fn parity_and_range_of_ports_are_kept() {
     let mut nat = nat(NatConfig::default());
     for (last, port) in [
@@ -187,40 +145,6 @@ fn exhausted_ports_are_a_refusal_and_come_back() {
     let mut none = Nat::new(GrowingFlows, GrowingNat, flows, NatConfig::default());
     let refused = none.outbound(secs(0), udp(1, 1, PEER), None, 0);
     assert_eq!(refused.unwrap_err(), FlowRefusal::NoAddress);
-}
-
-/// The packet of a host's protocol, from its port 100 or, of queries, with that identifier.
-/// RFC 6056 §3.2: an address that is the router's own too has services.
-#[test]
-fn ports_of_services_are_not_given() {
-    let overload = NatConfig {
-        mapping: Mapping::AddressAndPortDependent,
-        overload: true,
-        ..NatConfig::default()
-    };
-    for config in [NatConfig::default(), overload] {
-        let mut nat = nat(NatConfig {
-            preserve_port: true,
-            ..config
-        });
-        assert!(!nat.reserve_port(PEER.0, UDP, 179));
-        for port in (1..1024).filter(|port| port % 8 != 3).chain([4000]) {
-            assert!(nat.reserve_port(EXTERNAL, UDP, port));
-            assert!(!nat.reserve_port(EXTERNAL, UDP, port));
-        }
-        assert_eq!(nat.ports_in_use(EXTERNAL, &udp(0, 0, PEER)), 0);
-        for last in 0..5 {
-            let (_, external) = open(&mut nat, secs(0), udp(last, 179, PEER)).unwrap();
-            assert_eq!((external.1 < 1024, external.1 % 8), (true, 3));
-        }
-        let (_, external) = open(&mut nat, secs(0), udp(1, 4000, PEER)).unwrap();
-        assert_ne!(external.1, 4000);
-        // Another protocol has ports of its own, and what a flow has is not to be reserved.
-        let tcp = FlowKey::new(IpProtocol::TCP, (host(1), 4000), PEER);
-        let (_, external) = open(&mut nat, secs(0), tcp).unwrap();
-        let is_free = nat.reserve_port(EXTERNAL, IpProtocol::TCP, external.1);
-        assert_eq!(is_free, config.overload);
-    }
 }
 
 fn from_100(protocol: IpProtocol, last: u32, peer: (Ipv4Addr, u16)) -> Key {
@@ -555,6 +479,9 @@ enum Op {
         secs: u64,
     },
     Address,
+    Leave {
+        last: u8,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -566,6 +493,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<usize>().prop_map(|flow| Op::Remove { flow }),
         1 => (0_u64..100).prop_map(|secs| Op::Pass { secs }),
         1 => Just(Op::Address),
+        1 => (1_u8..5).prop_map(|last| Op::Leave { last }),
     ]
 }
 
@@ -637,6 +565,11 @@ proptest! {
                 Op::Address if addresses < 4 => {
                     addresses += 1;
                     prop_assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, addresses)));
+                }
+                Op::Leave { last } => {
+                    let addr = Ipv4Addr::new(198, 51, 100, last);
+                    nat.remove_address(addr, |_| {});
+                    prop_assert!(nat.mappings().all(|(external, _)| external.addr != addr));
                 }
                 _ => {}
             }

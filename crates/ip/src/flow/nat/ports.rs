@@ -147,6 +147,15 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
         true
     }
 
+    pub(super) fn remove(&mut self, addr: A) -> bool {
+        let Some(place) = self.place(addr) else {
+            return false;
+        };
+        self.len -= 1;
+        self.sets.items_mut().swap(place, self.len);
+        true
+    }
+
     /// An external address and port for a flow, of the address `paired` if its host has one already. `is_free` says
     /// whether they are, where ports are shared.
     pub(super) fn take(
