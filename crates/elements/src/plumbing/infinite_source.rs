@@ -76,6 +76,13 @@ pub(super) fn repeat(octets: &mut Vec<u8>, len: usize) {
     *octets = octets.iter().copied().cycle().take(len).collect();
 }
 
+/// What is written to `length`, done to the octets of a packet.
+pub(super) fn with_length(data: &[u8], value: &str) -> Result<Box<[u8]>, HandlerError> {
+    let mut data = data.to_vec();
+    repeat(&mut data, handler_value::<u16>(value)?.into());
+    Ok(data.into())
+}
+
 /// How many packets a burst has; a number below 1 is as many as a batch holds.
 fn burst(packets: i64) -> usize {
     match usize::try_from(packets) {
@@ -218,11 +225,7 @@ impl Element for InfiniteSource {
             "limit" => self.limit = handler_value(value)?,
             "burst" => self.burst = burst(handler_value(value)?),
             "data" => self.data = handler_value::<Octets>(value)?.0.into(),
-            "length" => {
-                let mut data = std::mem::take(&mut self.data).into_vec();
-                repeat(&mut data, handler_value::<u16>(value)?.into());
-                self.data = data.into();
-            }
+            "length" => self.data = with_length(&self.data, value)?,
             "reset" => self.count = 0,
             _ => return Err(HandlerError::unknown(handler)),
         }

@@ -6,7 +6,7 @@ use waypost_graph::{
 };
 
 use super::end::{End, reached};
-use super::infinite_source::repeat;
+use super::infinite_source::{repeat, with_length};
 use crate::args::{Bandwidth, Octets, TypedArgs, handler_value};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -14,7 +14,7 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     ports: "0/1",
     processing: "a/a",
     flow: "x/x",
-    doc: "Makes packets at a rate.
+    doc: "Makes packets at a rate. Of several workers the first alone does.
 
 Arguments: `RatedSource(DATA, RATE, LIMIT, ACTIVE)`; all are keywords too.
 
@@ -49,7 +49,8 @@ const HANDLERS: &[Handler] = &[
     Handler::write("reset", "counts from 0 again"),
 ];
 
-const SECOND: u64 = 1_000_000_000;
+/// What a packet costs: a nanosecond earns as many billionths of one as there are packets a second.
+const SECOND: u128 = 1_000_000_000;
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut data = args
@@ -75,6 +76,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         end,
         count: 0,
         since: None,
+        earned: SECOND,
         made: 0,
     }))
 }
@@ -86,8 +88,9 @@ struct RatedSource {
     active: bool,
     end: End,
     count: u64,
-    /// When the rate began, and how many packets were made since then.
+    /// When the rate began, what of packets was earned before, in billionths, and how many were made since then.
     since: Option<Instant>,
+    earned: u128,
     made: u64,
 }
 
@@ -96,11 +99,31 @@ impl RatedSource {
         u64::try_from(self.limit).map_or(u64::MAX, |limit| limit.saturating_sub(self.count))
     }
 
+    /// Begins the rate: with a packet at once.
+    fn begin(&mut self) {
+        (self.since, self.earned, self.made) = (None, SECOND, 0);
+    }
+
+    /// Has another rate from now on; what was earned of the next packet is kept.
+    fn set_rate(&mut self, rate: u32, now: Instant) {
+        if let Some(since) = self.since {
+            let spent = u128::from(self.made) * SECOND;
+            self.earned = self.earned_since(since, now).saturating_sub(spent);
+            (self.since, self.made) = (Some(now), 0);
+        }
+        self.rate = rate;
+    }
+
+    /// What of packets was earned by now.
+    fn earned_since(&self, since: Instant, now: Instant) -> u128 {
+        let elapsed = u128::from(now.duration_since(since).as_nanos());
+        elapsed * u128::from(self.rate) + self.earned
+    }
+
     /// How many packets should have been made by now and were not.
     fn due(&mut self, now: Instant) -> u64 {
         let since = *self.since.get_or_insert(now);
-        let elapsed = u128::from(now.duration_since(since).as_nanos());
-        let expected = (elapsed * u128::from(self.rate) / u128::from(SECOND)) as u64 + 1;
+        let expected = (self.earned_since(since, now) / SECOND) as u64;
         let due = expected.saturating_sub(self.made);
         let most = u64::from(self.rate / 10).max(1);
         if due > most {
@@ -110,15 +133,14 @@ impl RatedSource {
         due.min(most)
     }
 
-    /// When the next packet is due.
+    /// When the next packet is due: not a nanosecond before, or nobody would ask again.
     fn next(&self) -> Option<Instant> {
-        let after = u128::from(self.made) * u128::from(SECOND) / u128::from(self.rate.max(1));
-        let since = self.since?;
-        Some(Instant::from_nanos(
-            since
-                .as_nanos()
-                .saturating_add(u64::try_from(after).unwrap_or(u64::MAX)),
-        ))
+        let missing = (u128::from(self.made) + 1) * SECOND;
+        let missing = missing.saturating_sub(self.earned);
+        let after = missing.div_ceil(u128::from(self.rate.max(1)));
+        let since = self.since?.as_nanos();
+        let after = u64::try_from(after).unwrap_or(u64::MAX);
+        Some(Instant::from_nanos(since.saturating_add(after)))
     }
 }
 
@@ -199,26 +221,21 @@ impl Element for RatedSource {
         }
     }
 
-    fn write(&mut self, handler: &str, value: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+    fn write(&mut self, handler: &str, value: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
         let made = self.active && self.left() > 0;
         match handler {
             "active" => self.active = handler_value(value)?,
             "limit" => self.limit = handler_value(value)?,
-            "rate" => self.rate = handler_value(value)?,
+            "rate" => self.set_rate(handler_value(value)?, cx.now()),
             "reset" => self.count = 0,
             "data" => self.data = handler_value::<Octets>(value)?.0.into(),
-            "length" => {
-                let len = handler_value::<u16>(value)?;
-                let mut data = std::mem::take(&mut self.data).into_vec();
-                repeat(&mut data, len.into());
-                self.data = data.into();
-            }
+            "length" => self.data = with_length(&self.data, value)?,
             _ => return Err(HandlerError::unknown(handler)),
         }
-        // From now on at the rate as it is now, and not for the time in which none were made.
+        // Nothing is made up for the time in which none were to be made.
         let begins = !made && self.active && self.left() > 0;
-        if begins || matches!(handler, "rate" | "reset") {
-            (self.since, self.made) = (None, 0);
+        if begins || handler == "reset" {
+            self.begin();
         }
         Ok(())
     }
@@ -243,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_sets_the_rate_begins_it_anew() {
+    fn no_packet_is_made_for_a_handler_that_is_written() {
         let mut graph = graph("s :: RatedSource(RATE 10, LIMIT 3) -> d :: Discard;");
         let mut counts_at = |millis: u64, handler: &str, value: &str, count: &str| {
             graph.write(handler, value).unwrap();
@@ -261,8 +278,13 @@ mod tests {
             counts_at(50, handler, value, "1");
         }
         counts_at(100, "s.limit", "4", "2");
-        counts_at(110, "s.rate", "20", "3");
-        counts_at(160, "s.active", "true", "4");
+        // What is earned of a packet is kept when the rate is another, or none for a while: 0.5, 0.7, 0.7, 1.
+        counts_at(150, "s.active", "true", "2");
+        counts_at(160, "s.rate", "20", "2");
+        counts_at(250, "s.rate", "0", "2");
+        counts_at(279, "s.rate", "10", "2");
+        counts_at(280, "s.active", "true", "3");
+        counts_at(380, "s.active", "true", "4");
         // Nothing is made up for that was not to be made.
         counts_at(5000, "s.limit", "100", "5");
         counts_at(5010, "s.active", "false", "5");
@@ -283,6 +305,19 @@ mod tests {
         }
         assert!(!graph.step(Instant::from_millis(2000)), "the pool is empty");
         assert!(graph.next_timer().is_some(), "it is tried again");
+    }
+
+    #[test]
+    fn goes_on_when_no_packet_is_due_on_a_nanosecond() {
+        for rate in ["3", "7", "4294967295"] {
+            let text = format!("s :: RatedSource(RATE {rate}, LIMIT 20) -> Discard;");
+            let (mut graph, mut now) = (graph(&text), Instant::ZERO);
+            graph.run_until_idle(now, 100);
+            while graph.read("s.count").unwrap() != "20" {
+                now = graph.next_timer().expect(rate);
+                graph.run_until_idle(now, 100);
+            }
+        }
     }
 
     #[test]

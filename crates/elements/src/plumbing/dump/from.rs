@@ -21,7 +21,7 @@ pub(crate) const FROM_DUMP: ElementClass = ElementClass {
     ports: "0/1-2",
     processing: "/ah",
     flow: "x/x",
-    doc: "Reads packets from a capture file, pcap or pcapng, as fast as they are wanted.
+    doc: "Reads packets from a capture file, pcap or pcapng, as fast as they are wanted. Of several workers the first alone does.
 
 Arguments: `FromDump(FILENAME, TIMING)`; keywords:
 
