@@ -264,6 +264,11 @@ where
         Credit::Packets(self.room.min(self.burst))
     }
 
+    fn flows(&self, _: usize, _: usize) -> bool {
+        // What is sent is gone, and what comes in begins here.
+        false
+    }
+
     fn is_task(&self) -> bool {
         true
     }

@@ -220,3 +220,25 @@ impl Typed for Stalled {
     type Inputs = Input<Packet>;
     type Outputs = ();
 }
+
+#[test]
+fn what_a_device_sends_back_is_read_as_far_as_it_can_be_sent() {
+    let (device, pool) = (Fake::new(), pool());
+    let mut builder = Builder::new();
+    let (to_device, from_device) = builder.add("port", Port::<_, Both>::new(device.clone()));
+    builder.connect(from_device, to_device);
+    let mut graph = builder.build(pool.allocator()).unwrap();
+    device.far().open = false;
+    run(&mut graph, 0);
+    for number in 0..100 {
+        let frame = (vec![number; 60], FrameMeta::default());
+        device.far().incoming.push_back(frame);
+    }
+    run(&mut graph, 1);
+    assert_eq!(device.far().incoming.len(), 100 - ROOM);
+    device.far().open = true;
+    (2..100).for_each(|millis| run(&mut graph, millis));
+    assert_eq!(device.far().numbers(), (0..100).collect::<Vec<_>>());
+    // Each counts where it begins, and where it comes in again.
+    assert_eq!(graph.read("port.packets").unwrap(), "200");
+}
