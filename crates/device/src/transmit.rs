@@ -94,6 +94,10 @@ impl Pending {
                 Taken::Failed(error) => return Err(error),
             }
         }
+        if self.packets.is_empty() {
+            // Perhaps nothing is sent for long, and others have none.
+            self.frames.give_back();
+        }
         Ok(refused)
     }
 }
@@ -107,5 +111,29 @@ pub(crate) fn taken_by(error: Option<i32>) -> Taken {
         Some(libc::ENETDOWN | libc::EIO) => Taken::Failed(DeviceError::Down),
         Some(libc::ENXIO | libc::ENODEV | libc::EBADFD) => Taken::Failed(DeviceError::Removed),
         error => Taken::Failed(DeviceError::Os(error.unwrap_or(0))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use waypost_packet::SendPacket;
+
+    #[test]
+    fn what_was_sent_is_there_for_others() {
+        // No more than the free list of one may hold.
+        let pool = Pool::builder().small(8).build().unwrap();
+        let mut pending = Pending::new(Some(&pool)).unwrap();
+        let mut frames = pool.allocator();
+        for _ in 0..100 {
+            let mut packet = frames.packet();
+            assert!(packet.is_some());
+            pending.accept(1, |room| {
+                let sent = packet.take().map(|packet| room.send_packet(packet));
+                assert!(matches!(sent, Some(Ok(()))));
+            });
+            let refused = pending.flush(|packets| Taken::Some(packets.len()));
+            assert!(matches!(refused, Ok(0)));
+        }
     }
 }

@@ -142,6 +142,7 @@ impl NetDev for XdpReceiver {
     ) -> Result<usize, DeviceError> {
         let available = self.received.available(max.try_into().unwrap_or(u32::MAX));
         if available == 0 {
+            self.frames.share();
             self.wake();
             if self.pace.is_due(now) {
                 self.listen()?;

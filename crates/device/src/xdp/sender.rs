@@ -91,6 +91,7 @@ impl XdpSender {
     /// Takes back what was sent.
     fn reclaim(&mut self) {
         if self.done.available(u32::MAX) == 0 {
+            self.frames.share();
             return;
         }
         while let Some(address) = self.done.next() {
@@ -103,6 +104,10 @@ impl XdpSender {
         }
         self.frames.free(&mut self.sent);
         self.done.release();
+        if self.held.len() == 0 {
+            // Perhaps nothing is sent for long, and others have none.
+            self.frames.give_back();
+        }
     }
 
     /// Leaves no frames behind but those that the kernel has not taken. Of the others it may have made packets that refer to the
