@@ -59,16 +59,40 @@ fn execute(workspace: &Workspace, arguments: &[String], missing: Missing) -> Out
         return Ok(());
     }
     for name in &plan.only {
-        let mut names = stages.iter().map(|stage| stage.name);
-        if !names.any(|known| known == name) {
-            let hint = suggest::hint(name, stages.iter().map(|stage| stage.name));
-            return Err(format!("there is no stage `{name}`{hint}").into());
+        if !stages.iter().any(|stage| stage.name == name) {
+            return Err(why_not(name).into());
         }
     }
     if !plan.only.is_empty() {
         stages.retain(|stage| plan.only.iter().any(|name| name == stage.name));
     }
     run_all(workspace, &stages)
+}
+
+/// Why a run has no stage of this name.
+fn why_not(name: &str) -> String {
+    let stages = stages_of(&Plan {
+        long: true,
+        ..Plan::default()
+    });
+    let mut names = stages.iter().map(|stage| stage.name);
+    if names.any(|known| known == name) {
+        return format!("stage `{name}` is one of the long runs: add --long");
+    }
+    let hint = suggest::hint(name, stages.iter().map(|stage| stage.name));
+    format!("there is no stage `{name}`{hint}")
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            long: false,
+            minutes_per_target: 2,
+            only: Vec::new(),
+            list: false,
+            missing: Missing::Tell,
+        }
+    }
 }
 
 impl Plan {
@@ -78,11 +102,8 @@ impl Plan {
         missing: Missing,
     ) -> Result<Option<Self>, Box<dyn std::error::Error>> {
         let mut plan = Self {
-            long: false,
-            minutes_per_target: 2,
-            only: Vec::new(),
-            list: false,
             missing,
+            ..Self::default()
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -217,4 +238,18 @@ fn test_workspace(workspace: &Workspace, missing: Missing) -> Outcome {
         test.env("CI", "true");
     }
     run_command(&mut test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_that_this_run_has_not_is_explained() {
+        assert_eq!(
+            why_not("fuzz"),
+            "stage `fuzz` is one of the long runs: add --long"
+        );
+        assert!(why_not("tydi").starts_with("there is no stage `tydi`"));
+    }
 }
