@@ -9,7 +9,8 @@ use waypost_graph::{BuildCx, ConfigError, Instant};
 use waypost_wire::WallTime;
 
 /// The machine, or what stands in its place. Elements find it under [`KEY`](Self::KEY); where nobody shares one, files are written as
-/// the text names them, and the time is that of the machine's clock.
+/// the text names them, and the time is that of the machine's clock. What a script prints is no affair of it: that goes where
+/// the script says.
 ///
 /// ```
 /// use waypost_elements::{host::Host, registry};
