@@ -15,7 +15,7 @@ use waypost_wire::{Checksum, Instant, IpProtocol, Ipv4Packet, UdpDatagram};
 pub(crate) const NOW: Instant = Instant::ZERO;
 
 /// After so long without anything, what should come does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The stack's address, and that of whoever is behind the device.
 pub(crate) const STACK: &str = "10.0.0.1";

@@ -201,6 +201,30 @@ fn packets_that_do_not_lie_in_the_region_for_the_kernel_are_copied() {
 }
 
 #[test]
+fn what_was_sent_is_there_for_others() {
+    let Some(cable) = Cable::new() else { return };
+    for mode in MODES {
+        // Beside those that the kernel has, no more than the free list of one may hold.
+        let pool = Pool::builder().small(64 + 8).build().unwrap();
+        let umem = Umem::new(&pool);
+        let mut device = builder(&cable).ring(64).mode(mode).open(&umem).unwrap();
+        let mut frames = pool.allocator();
+        for number in 0..100 {
+            let begun = std::time::Instant::now();
+            let packet = loop {
+                // The kernel says a little later what it has sent.
+                device.room(NOW);
+                match frames.copy(&frame(5000, &[number; 20])) {
+                    Some(packet) => break packet,
+                    None => assert!(begun.elapsed() < PATIENCE, "{number} were sent"),
+                }
+            };
+            send_packet(&mut device, packet);
+        }
+    }
+}
+
+#[test]
 fn shared_octets_that_are_unfinished_are_finished_in_a_copy() {
     let Some(cable) = Cable::new() else { return };
     let pool = frames();
