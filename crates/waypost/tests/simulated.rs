@@ -1,13 +1,17 @@
 //! Whole routers under virtual time: the router's text as it is, between hosts that are graphs too.
 
+#[path = "../examples/graphs/echo.rs"]
+mod echo;
+
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost::graph::Source;
 use waypost::sim::{Disturbance, Fault, Keep, LinkConfig, Loss, NodeId, Simulation};
 use waypost::simulated::{Graph, GraphNode};
-use waypost::wire::icmpv4::Icmpv4Header;
-use waypost::wire::{Duration, Instant, IpProtocol, Ipv4Header};
+use waypost::wire::{Duration, Instant};
+
+use echo::echo;
 
 /// A host: answers ARP and pings, sends `$PINGS` packets of its own, ten a second, and counts what is answered.
 const HOST: &str = "
@@ -22,18 +26,6 @@ const HOST: &str = "
     kinds [3] -> Discard;
     RatedSource(DATA \\<$ECHO>, RATE 10, LIMIT $PINGS) -> CheckIPHeader -> route;
 ";
-
-/// An echo request, as hexadecimal digits.
-fn echo(from: Ipv4Addr, to: Ipv4Addr) -> String {
-    let text = b"under virtual time";
-    let mut message = Icmpv4Header::echo_request(7, 1);
-    message.fill_checksum(text);
-    let message = [message.as_bytes(), &text[..]].concat();
-    let mut header = Ipv4Header::new(IpProtocol::ICMP, from, to, message.len() as u16);
-    header.fill_checksum();
-    let octets = [&header.as_bytes()[..], &message].concat();
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
 
 fn host(net: &mut Simulation, name: &str, side: u8, pings: u32) -> NodeId {
     let ip = |net: u8, host: u8| Ipv4Addr::new(10, net, 0, host);

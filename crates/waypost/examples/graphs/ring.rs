@@ -1,13 +1,17 @@
 //! A ring of routers, each of which pings the one four hops behind it.
 
+#[path = "echo.rs"]
+mod echo;
+
 use std::error::Error;
 use std::net::Ipv4Addr;
 
 use waypost::graph::Source;
 use waypost::sim::{LinkConfig, NodeId, Simulation};
 use waypost::simulated::{Graph, GraphNode};
-use waypost::wire::icmpv4::Icmpv4Header;
-use waypost::wire::{Duration, IpProtocol, Ipv4Header};
+use waypost::wire::Duration;
+
+use echo::echo;
 
 /// Hops that a ping goes, and as many back. So many neighbors on the way back have routes of their own.
 const HOPS: usize = 4;
@@ -67,16 +71,4 @@ pub(crate) fn sum(
 /// The address of a router.
 fn address(router: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(0x0a00_0000 + router as u32 + 1)
-}
-
-/// An echo request, as hexadecimal digits.
-fn echo(from: Ipv4Addr, to: Ipv4Addr) -> String {
-    let text = b"around the ring";
-    let mut message = Icmpv4Header::echo_request(7, 1);
-    message.fill_checksum(text);
-    let message = [message.as_bytes(), &text[..]].concat();
-    let mut header = Ipv4Header::new(IpProtocol::ICMP, from, to, message.len() as u16);
-    header.fill_checksum();
-    let octets = [&header.as_bytes()[..], &message].concat();
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
