@@ -1,6 +1,7 @@
-//! What elements have of the machine that their graph runs on: where their files go, and which time it is there.
+//! What elements have of the machine that their graph runs on: where their files go, which time it is there, and where chance comes from.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +10,7 @@ use waypost_graph::{BuildCx, ConfigError, Instant};
 use waypost_wire::WallTime;
 
 /// The machine, or what stands in its place. Elements find it under [`KEY`](Self::KEY); where nobody shares one, files are written as
-/// the text names them, and the time is that of the machine's clock. What a script prints is no affair of it: that goes where
+/// the text names them, the time is that of the machine's clock, and chance is the machine's. What a script prints is no affair of it: that goes where
 /// the script says.
 ///
 /// ```
@@ -30,6 +31,8 @@ pub struct Host {
     folder: Option<PathBuf>,
     /// The wall time at the graph's time 0; nothing where that is the clock's affair.
     epoch: Option<WallTime>,
+    /// What chance begins with; nothing where nobody is to know it.
+    seed: Option<u64>,
 }
 
 impl Default for Host {
@@ -38,6 +41,7 @@ impl Default for Host {
         Self {
             folder: Some(PathBuf::new()),
             epoch: None,
+            seed: None,
         }
     }
 }
@@ -67,6 +71,13 @@ impl Host {
         self
     }
 
+    /// Chance is the same each time.
+    #[must_use]
+    pub const fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// That of the graph that is being built.
     pub(crate) fn of(cx: &BuildCx<'_>) -> Result<Self, ConfigError> {
         let host = cx.shared(Self::KEY, || Ok(Self::default()))?;
@@ -91,6 +102,14 @@ impl Host {
         Ok(Box::new(File::create(path)?))
     }
 
+    /// A number for an element, which strangers cannot guess: with it they would know which addresses collide in its tables.
+    pub(crate) fn secret(&self, element: &str) -> u64 {
+        match self.seed {
+            Some(seed) => BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, element)),
+            None => RandomState::new().hash_one(element),
+        }
+    }
+
     /// Which time it is, at a time of the graph.
     pub(crate) fn time(&self, now: Instant) -> WallTime {
         let nanos = match self.epoch {
@@ -113,6 +132,19 @@ mod tests {
         let host = Host::default().since(epoch);
         assert_eq!(host.time(Instant::from_nanos(7)).as_unix_nanos(), 1_007);
         assert!(Host::default().time(Instant::ZERO) > epoch);
+    }
+
+    #[test]
+    fn secrets_are_the_same_where_chance_is_seeded_alone() {
+        let seeded = Host::default().seeded(7);
+        assert_eq!(seeded.secret("arp"), seeded.clone().secret("arp"));
+        assert_ne!(seeded.secret("arp"), seeded.secret("arp2"));
+        assert_ne!(
+            seeded.secret("arp"),
+            Host::default().seeded(8).secret("arp")
+        );
+        let machine = Host::default();
+        assert_ne!(machine.secret("arp"), machine.secret("arp"));
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Graph {
     }
 
     /// Where elements that write files have them (`ToDump`, `IPPrint` with an `OUTFILE`). Without this it is where the text says, on
-    /// this machine. Which time it is, the simulation says in any case: as in a capture, its time 0 is that of Unix.
+    /// this machine. Which time it is, the simulation says in any case: as in a capture, its time 0 is that of Unix; and chance is the same each time.
     #[must_use]
     pub fn host(mut self, host: Host) -> Self {
         self.host = host;
@@ -159,7 +159,7 @@ impl Graph {
         for (number, (name, device)) in self.ports.iter().zip(devices).enumerate() {
             program = program.share(&key(name), Plug(device.clone(), number as u16 + 1));
         }
-        let host = self.host.clone().since(WallTime::UNIX_EPOCH);
+        let host = self.host.clone().since(WallTime::UNIX_EPOCH).seeded(0);
         program = program.share(Host::KEY, host);
         Ok(program.instances(1, pool)?.swap_remove(0))
     }

@@ -15,6 +15,7 @@ use waypost_wire::{Duration, EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
 
 use super::arp_news::{Item, News, Reader};
 use crate::args::{Arg, TypedArgs, handler_value};
+use crate::host::Host;
 
 /// A packet's next hop did not answer, or too many packets waited for it.
 pub const UNRESOLVED: DropReason = DropReason::new("neighbour not resolved");
@@ -112,6 +113,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
     let config = NeighborConfig {
         reachable_time: poll,
         stale_time: timeout - poll,
+        seed: Host::of(cx)?.secret(cx.name),
         ..config
     };
     Ok(Box::new(ArpQuerier {

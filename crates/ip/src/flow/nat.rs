@@ -2,6 +2,7 @@
 //! may send to them, and which ports are free.
 //!
 //! ```
+//! # #[cfg(feature = "alloc")] {
 //! use core::net::Ipv4Addr;
 //! use waypost_ip::flow::nat::{GrowingNat, NatConfig, NatTable};
 //! use waypost_ip::flow::{FlowConfig, FlowKey, GrowingFlows};
@@ -17,6 +18,7 @@
 //! let reply = table.flows().flow(inserted.id).unwrap().reply;
 //! assert_eq!(reply.destination, Ipv4Addr::new(198, 51, 100, 1));
 //! assert!(reply.destination_port >= 1024 && reply.destination_port % 2 == 0);
+//! # }
 //! # Ok::<(), waypost_ip::flow::FlowRefusal>(())
 //! ```
 //!
