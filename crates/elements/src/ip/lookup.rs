@@ -101,15 +101,6 @@ struct Scratch {
     outputs: [u8; Batch::CAPACITY],
 }
 
-/// # Panics
-/// When there is no memory for 256 KiB, as a `Vec` would.
-fn empty_table() -> Fib<Ipv4Addr, RouteMemory> {
-    match RouteMemory::table(FibLimits::default()) {
-        Ok(fib) => fib,
-        Err(full) => panic!("{full}"),
-    }
-}
-
 impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
     fn default() -> Self {
         const { assert!(OUTPUTS <= 256, "a route's output is an octet") };
@@ -118,9 +109,15 @@ impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
 }
 
 impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
+    /// # Panics
+    /// When there is no memory for 256 KiB, as a `Vec` would.
     fn with_outputs(outputs: usize) -> Self {
+        let fib = match RouteMemory::table(FibLimits::default()) {
+            Ok(fib) => fib,
+            Err(full) => panic!("{full}"),
+        };
         Self {
-            fib: empty_table(),
+            fib,
             hops: Vec::new(),
             known: HashMap::new(),
             routes: Vec::new(),
@@ -211,14 +208,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
             }
         };
         let prefix = prefix_of(prefix)?;
-        let gateway = match gateway {
-            None | Some("-") => None,
-            Some(word) => {
-                let address = Ipv4Addr::parse(word)
-                    .ok_or_else(|| format!("expected a gateway's address, found `{word}`"))?;
-                Some(address).filter(|address| !address.is_unspecified())
-            }
-        };
+        let gateway = gateway.map_or(Ok(None), gateway_of)?;
         let parsed = output
             .parse::<usize>()
             .ok()
@@ -239,8 +229,15 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         let prefix = prefix_of(words.next().unwrap_or_default())?;
         let rest: Vec<&str> = words.collect();
         if let Some((output, gateway)) = rest.split_last() {
-            let gateway = gateway.first().and_then(|word| Ipv4Addr::parse(word));
-            let gateway = gateway.filter(|it| !it.is_unspecified());
+            let gateway = match gateway {
+                [] => None,
+                [gateway] => gateway_of(gateway)?,
+                _ => {
+                    return Err(format!(
+                        "expected `ADDR/LENGTH [[GATEWAY] OUTPUT]`, found `{text}`"
+                    ));
+                }
+            };
             let found = self.fib.route(prefix).map(|next| self.hop(next));
             if found.is_none_or(|hop| hop.0 != gateway || Ok(hop.1) != output.parse()) {
                 return Err(format!("no route `{text}`"));
@@ -295,6 +292,16 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
             .copied()
             .unwrap_or((None, 0))
     }
+}
+
+/// The gateway that a word says, if it says one.
+fn gateway_of(word: &str) -> Result<Option<Ipv4Addr>, String> {
+    if word == "-" {
+        return Ok(None);
+    }
+    let address = Ipv4Addr::parse(word)
+        .ok_or_else(|| format!("expected a gateway's address, found `{word}`"))?;
+    Ok(Some(address).filter(|address| !address.is_unspecified()))
 }
 
 fn prefix_of(word: &str) -> Result<Ipv4Prefix, String> {
@@ -386,7 +393,9 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
             "remove" => self.remove(value).map(|_| ()).map_err(HandlerError::new),
             "ctrl" => self.control(value).map_err(HandlerError::new),
             "flush" => {
-                (self.fib, self.hops) = (empty_table(), Vec::new());
+                let empty = RouteMemory::table(FibLimits::default());
+                self.fib = empty.map_err(|full| HandlerError::new(full.to_string()))?;
+                self.hops.clear();
                 self.known.clear();
                 self.routes.clear();
                 self.unused.clear();
@@ -448,6 +457,14 @@ mod tests {
             assert_eq!(lookup(&graph, "10.1.9.9"), "1 1.2.3.4");
             assert_eq!(lookup(&graph, "10.1.2.3"), "0");
             assert_eq!(lookup(&graph, "11.0.0.1"), "2 9.9.9.9");
+            for wrong in [
+                "0.0.0.0/0 junk 2",
+                "0.0.0.0/0 9.9.9.9 9.9.9.9 2",
+                "0.0.0.0/0 2",
+            ] {
+                assert!(graph.write("r.remove", wrong).is_err(), "{wrong}");
+            }
+            assert!(graph.write("r.remove", "10.0.0.0/8 junk 0").is_err());
             graph.write("r.remove", "0.0.0.0/0").unwrap();
             assert_eq!(lookup(&graph, "11.0.0.1"), "-1");
             graph.write("r.set", "10.1.0.0/255.255.0.0 0").unwrap();
