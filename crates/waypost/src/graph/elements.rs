@@ -53,8 +53,15 @@ element says so.
 Besides its own, every element has the handlers `name`, `class`, `config`, `ports`, `handlers`, `calls`, `packets`,
 `nanoseconds`, `drops` and `drop_reasons`.";
 
-fn summary(class: &ElementClass) -> &str {
-    class.doc.trim().lines().next().unwrap_or_default()
+/// The first sentence of its documentation, on one line.
+fn summary(class: &ElementClass) -> String {
+    let doc = class.doc.trim();
+    let paragraph = doc.split("\n\n").next().unwrap_or_default();
+    let text = paragraph.replace('\n', " ");
+    match text.split_once(". ") {
+        Some((sentence, _)) => format!("{sentence}."),
+        None => text,
+    }
 }
 
 fn page(class: &ElementClass) -> String {
@@ -95,4 +102,18 @@ fn unknown(name: &str, registry: &Registry) -> Failure {
         format!("did you mean {}?", near.join(", "))
     };
     Failure::new(format!("no element class `{name}`; {help}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_class_is_told_in_one_whole_sentence() {
+        for class in waypost_elements::registry().classes() {
+            let (name, told) = (class.name, summary(class));
+            assert!(told.ends_with(['.', ':']), "{name}: {told}");
+            assert!(!told.contains('\n') && told.len() < 250, "{name}: {told}");
+        }
+    }
 }
