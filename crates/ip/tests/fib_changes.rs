@@ -203,10 +203,12 @@ fn filled(room: usize) -> Fib<Ipv6Addr> {
         segments: 3,
         ..FibLimits::default()
     });
-    // Each has a chunk of its own, a line.
+    // Each has a chunk of its own, a line; between any two lies one that has a dozen, so that few fill it.
     let filling = |n: u16| Prefix::new(Ipv6Addr::new(0x2f2f, n, 0, 0, 0, 0, 0, 0), 40).unwrap();
+    let long = |n: u16| Prefix::new(Ipv6Addr::new(0x2f2e, n, 0, 0, 0, 0, 0, 1), 128).unwrap();
     let mut count = 0;
     while fib.insert(filling(count), hop(FILLING)).is_ok() {
+        let _ = fib.insert(long(count), hop(FILLING));
         count += 1;
     }
     for n in 0..room as u16 {
