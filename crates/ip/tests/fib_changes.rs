@@ -15,15 +15,14 @@ fn hop(index: u32) -> NextHop {
     NextHop::new(index).unwrap()
 }
 
-/// All routes in a map; the answer is found by asking for each length from the longest down.
+/// All routes in a map; the answer is found by looking at each.
 struct Model<A: Ip>(BTreeMap<Prefix<A>, NextHop>);
 
 impl<A: Ip> Model<A> {
     fn lookup(&self, addr: A) -> Option<NextHop> {
-        (0..=A::BITS).rev().find_map(|length| {
-            let prefix = Prefix::new_truncated(addr, length).unwrap();
-            self.0.get(&prefix).copied()
-        })
+        let holding = self.0.iter().filter(|(prefix, _)| prefix.contains(addr));
+        let longest = holding.max_by_key(|(prefix, _)| prefix.length());
+        longest.map(|(_, hop)| *hop)
     }
 }
 
