@@ -1,31 +1,18 @@
 //! The command as its users meet it: what it prints, and with which status it ends.
 
+mod transcript;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use insta::assert_snapshot;
+use transcript::{transcript, waypost};
 
 const CHAIN: &str = "InfiniteSource(LIMIT 5, STOP true) -> c :: Counter -> Discard";
 
-fn waypost(words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-    command.args(words).stdin(Stdio::null());
-    // Snapshots are of plain text of one width.
-    command.env("NO_COLOR", "1").env("COLUMNS", "100");
-    command
-}
-
-/// Standard output, standard error and the status, one below the other.
+/// All that it said, and the status.
 fn said(words: &[&str]) -> String {
-    let output = waypost(words).output().unwrap();
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).trim_end().to_owned();
-    let parts = [
-        text(&output.stdout),
-        text(&output.stderr),
-        format!("status {}", output.status.code().unwrap_or(-1)),
-    ];
-    let parts: Vec<String> = parts.into_iter().filter(|it| !it.is_empty()).collect();
-    parts.join("\n")
+    transcript(&waypost(words).output().unwrap(), str::to_owned)
 }
 
 #[test]

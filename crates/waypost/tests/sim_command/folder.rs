@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use crate::transcript::{transcript, waypost};
 
 /// A folder of a test's own, which is gone with it.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -26,18 +28,15 @@ impl Folder {
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-        command.arg("sim").args(words).stdin(Stdio::null());
-        command.env("NO_COLOR", "1").env("COLUMNS", "100");
+        let mut command = waypost(&["sim"]);
+        command.args(words);
         command.current_dir(&self.0);
         command
     }
 
     /// Standard output, standard error but for what the clock says, and the status.
     pub(crate) fn said(&self, words: &[&str]) -> String {
-        let output = self.sim(words);
-        let text = |octets: &[u8]| {
-            let text = String::from_utf8_lossy(octets);
+        transcript(&self.sim(words), |text| {
             let lines = text.lines().filter(|it| !it.starts_with("took "));
             // What exactly the digest covers is the simulator's affair.
             let lines = lines.map(|line| match line.split_once("digest  ") {
@@ -45,14 +44,7 @@ impl Folder {
                 _ => line.trim_end(),
             });
             lines.collect::<Vec<_>>().join("\n")
-        };
-        let parts = [
-            text(&output.stdout),
-            text(&output.stderr),
-            format!("status {}", output.status.code().unwrap_or(-1)),
-        ];
-        let parts: Vec<String> = parts.into_iter().filter(|it| !it.is_empty()).collect();
-        parts.join("\n")
+        })
     }
 
     /// All files below a folder in it, with what is in them.

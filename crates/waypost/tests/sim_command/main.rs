@@ -3,6 +3,8 @@
 mod files;
 mod folder;
 mod mistakes;
+#[path = "../transcript/mod.rs"]
+mod transcript;
 
 use std::fs;
 use std::io::Write;
