@@ -32,7 +32,7 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
         "bare boxes, sent back by a second ring",
         move |batch| bare_boxes(cores.0, batch),
     );
-    let pool = Pool::builder().small(8192).clones(0).build()?;
+    let pool = super::paths::pool()?;
     let orders = writer(cores.0, &pool);
     let pool_of_reader = pool.clone();
     bench.at_each_batch(group, "ring of packets", move |batch| {

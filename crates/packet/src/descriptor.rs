@@ -119,9 +119,23 @@ impl Descriptor {
     #[inline(always)]
     pub(crate) fn reset(&mut self) {
         self.flags = 0;
-        self.offset = HEADROOM + u32::from(self.colour) * 64;
+        self.offset = self.first_offset();
         self.len = 0;
         self.marks = Marks::default();
+    }
+
+    /// Where the octets of a new packet begin.
+    #[inline(always)]
+    fn first_offset(&self) -> u32 {
+        HEADROOM + u32::from(self.colour) * 64
+    }
+
+    /// The first octet of a new packet.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    pub(crate) fn first_octet(&self) -> &u8 {
+        // SAFETY: every frame is longer than its headroom, and all its octets are initialised.
+        unsafe { self.base.add(self.first_offset() as usize).as_ref() }
     }
 }
 

@@ -97,6 +97,31 @@ fn an_exhausted_pool_says_so_and_recovers() {
 }
 
 #[test]
+fn a_batch_gets_what_frames_there_are() {
+    let pool = Pool::builder().small(200).clones(0).build().unwrap();
+    let (mut first, mut second) = (pool.allocator(), pool.allocator());
+    let (mut some, mut rest) = (Batch::new(), Batch::new());
+    assert_eq!(first.fill_copies(&mut some, 130, &[1; 60]), 130);
+    first.give_back();
+    assert_eq!(second.fill_copies(&mut rest, 100, &[2; 60]), 70);
+    assert_eq!(pool.statistics().exhausted, 1, "once for each call");
+    assert!(some.iter().all(|packet| packet.octets() == [1; 60]));
+    assert!(rest.iter().all(|packet| packet.octets() == [2; 60]));
+    // What one has freed, the other fills.
+    first.free(&mut some);
+    first.give_back();
+    assert_eq!(second.fill(&mut some, 130), 130);
+    assert!(some.iter().all(|packet| packet.is_empty()));
+    assert_eq!(rest.len(), 70);
+    assert!(rest.iter().all(|packet| packet.octets() == [2; 60]));
+    assert_eq!(
+        second.fill(&mut some, usize::MAX),
+        0,
+        "nothing is left of the pool"
+    );
+}
+
+#[test]
 fn a_larger_frame_in_place_of_a_small_one_is_no_exhaustion() {
     let pool = Pool::builder().small(1).large(1).build().unwrap();
     let mut frames = pool.allocator();

@@ -187,6 +187,8 @@ impl Pipeliner {
         let mut batch = cx.take_batch();
         // An empty batch has room for as many as a batch holds.
         let count = consumer.pop_into(budget.min(Batch::CAPACITY), |it| drop(batch.push(it)));
+        // They come from another core's cache.
+        batch.prefetch();
         cx.count_taken_over(count);
         if count > 0 {
             for (worker, feeder) in self.crossing.workers.iter().enumerate() {
