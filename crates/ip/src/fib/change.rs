@@ -40,12 +40,13 @@ impl Painting {
         }
     }
 
-    fn paint(&self, entries: &mut [u32]) {
-        for entry in entries {
-            let old = Entry(*entry);
-            if old.line().is_none() && self.covers(old) {
-                *entry = self.leaf.0;
-            }
+    /// What becomes of an entry.
+    fn painted(&self, entry: u32) -> u32 {
+        let old = Entry(entry);
+        if old.line().is_none() && self.covers(old) {
+            self.leaf.0
+        } else {
+            entry
         }
     }
 }
@@ -231,8 +232,9 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             return Ok(());
         }
         let (first, count) = path.span();
-        self.edit(path, chain, path.level, |entries| {
-            painting.paint(&mut entries[first as usize..(first + count) as usize]);
+        let octets = first as usize..(first + count) as usize;
+        self.edit(path, chain, path.level, octets, |entry| {
+            painting.painted(entry)
         })
     }
 

@@ -1,12 +1,13 @@
 //! Chunks: where each is, which is under which, and how one changes.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::entry::Entry;
 use super::family::FibAddr;
 use super::limits::FibFull;
 use super::path::{Chain, Path};
-use super::ranked::{self, Block, Entries, HEADER};
+use super::ranked::{self, Block, HEADER};
 use super::routes::Node;
 use super::segment::Segments;
 use super::store::LINE;
@@ -27,25 +28,23 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             self.store.write(place, entry.0);
             return Ok(());
         }
-        self.edit(path, chain, level, |entries| {
-            entries[usize::from(octet)] = entry.0;
-        })
+        let octet = usize::from(octet);
+        self.edit(path, chain, level, octet..octet + 1, |_| entry.0)
     }
 
-    /// Changes a ranked chunk: in place where its runs stay as they are, else by another block that
+    /// Changes some entries of a ranked chunk: in place where its runs stay as they are, else by another block that
     /// takes its place in one write.
     pub(super) fn edit(
         &mut self,
         path: &Path,
         chain: &Chain,
         level: usize,
-        change: impl FnOnce(&mut Entries),
+        octets: Range<usize>,
+        change: impl Fn(u32) -> u32,
     ) -> Result<(), FibFull> {
         let chunk = chain.chunks[level];
         let line = self.line(chunk);
-        let mut entries = ranked::entries(self.store.view(), line);
-        change(&mut entries);
-        let block = Block::new(&entries);
+        let block = Block::changed(self.store.view(), line, octets, change);
         if block.fits(self.store.view(), line) {
             for (place, value) in (line * LINE as u32..).zip(block.words()).skip(HEADER) {
                 if self.store.word(place) != *value {
@@ -131,13 +130,24 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             chunks[1] = u32::from(path.octet(0));
             deepest = 1;
         }
+        // From block to block, as look-ups go: whose they are is read beside.
+        let mut line = chunks[1] * (256 / LINE) as u32;
         while deepest < path.level {
-            let entry = self.entry(chunks[deepest], path.octet(deepest));
-            let Some(chunk) = entry.line().and_then(|line| self.owner.get(line as usize)) else {
+            let octet = path.octet(deepest);
+            let place = if deepest > 1 {
+                self.place_in(line, octet)
+            } else {
+                line * LINE as u32 + u32::from(octet)
+            };
+            let Some(below) = Entry(self.store.word(place)).line() else {
+                break;
+            };
+            let Some(chunk) = self.owner.get(below as usize) else {
                 break;
             };
             deepest += 1;
             chunks[deepest] = *chunk;
+            line = below;
         }
         Chain { chunks, deepest }
     }
@@ -173,7 +183,16 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// Where a chunk's entry for an octet is.
     pub(super) fn place(&self, chunk: u32, octet: u8) -> u32 {
         let line = self.line(chunk);
-        if A::RANKED && chunk as usize >= TOP {
+        if chunk as usize >= TOP {
+            self.place_in(line, octet)
+        } else {
+            line * LINE as u32 + u32::from(octet)
+        }
+    }
+
+    /// Where the entry for an octet is in a block of this version's form.
+    fn place_in(&self, line: u32, octet: u8) -> u32 {
+        if A::RANKED {
             ranked::place(self.store.view(), line, octet)
         } else {
             line * LINE as u32 + u32::from(octet)

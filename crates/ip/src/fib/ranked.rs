@@ -5,6 +5,8 @@
 //! run. Most chunks of an IPv6 table have up to six, and are one line: a single miss.
 
 use core::net::Ipv6Addr;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 use waypost_wire::prefetch::prefetch_read;
 
@@ -13,15 +15,11 @@ use super::dense::GROUP;
 use super::entry::{Entry, LINK};
 use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment};
 use super::store::{LINE, SEGMENT_LINES, word};
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Words before the entries.
 pub(super) const HEADER: usize = 10;
 /// Words of the largest block.
 pub(super) const MAX_WORDS: usize = HEADER + 256;
-
-/// The entries of a chunk, all 256.
-pub(super) type Entries = [u32; 256];
 
 /// A block as it is to be stored.
 pub(super) struct Block {
@@ -30,15 +28,39 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn new(entries: &Entries) -> Self {
+    /// The block in the lines from `line` on, but that each entry of `octets` is what `change` makes of it.
+    pub(super) fn changed<S: Segment>(
+        view: &[S],
+        line: u32,
+        octets: Range<usize>,
+        change: impl Fn(u32) -> u32,
+    ) -> Self {
         let mut block = Self::empty();
-        let mut before = !entries[0];
-        for (octet, entry) in entries.iter().enumerate() {
-            if *entry != before {
-                block.push(octet, *entry);
-                before = *entry;
+        let mut last = None;
+        let mut push = |octet, entry| {
+            if last.replace(entry) != Some(entry) {
+                block.push(octet, entry);
             }
-        }
+        };
+        // The run in hand, which goes on up to where the next begins, and may be cut at both ends of `octets`.
+        let (mut begun, mut entry) = (0, 0);
+        let mut end_run = |begun: usize, end: usize, entry: u32| {
+            let (first, past) = (octets.start.clamp(begun, end), octets.end.clamp(begun, end));
+            if begun < first {
+                push(begun, entry);
+            }
+            if first < past {
+                push(first, change(entry));
+            }
+            if past.max(first) < end {
+                push(past.max(first), entry);
+            }
+        };
+        for_each_run(view, line, |octet, place| {
+            end_run(begun, octet.into(), entry);
+            (begun, entry) = (octet.into(), word(view, place));
+        });
+        end_run(begun, 256, entry);
         block.count();
         block
     }
@@ -104,18 +126,6 @@ pub(super) fn for_each_run<S: Segment>(view: &[S], line: u32, mut visit: impl Fn
             place += 1;
         }
     }
-}
-
-pub(super) fn entries<S: Segment>(view: &[S], line: u32) -> Entries {
-    let mut entries = [0; 256];
-    let (mut begun, mut entry) = (0, 0);
-    for_each_run(view, line, |octet, place| {
-        let octet = usize::from(octet);
-        entries[begun..octet].fill(entry);
-        (begun, entry) = (octet, word(view, place));
-    });
-    entries[begun..].fill(entry);
-    entries
 }
 
 /// Whether a run begins with an octet.
@@ -256,29 +266,51 @@ mod tests {
     fn runs_are_kept_once_and_found() {
         let mut store = Store::new(Heap, 8).unwrap();
         for salt in 0..64u32 {
-            let mut entries: Entries = [7; 256];
+            let mut entries = [7; 256];
+            let mut line = store.put(Block::of_one(0, 0, 256, 7).words()).unwrap();
             for n in 0..salt * 4 {
-                entries[(n.wrapping_mul(2_654_435_761) >> 24) as usize] = n % (salt + 1);
+                let random = n.wrapping_mul(2_654_435_761);
+                let first = (random >> 24) as usize;
+                let past = (first + (random >> 16) as usize % 16).min(256);
+                // Some runs become one, others are cut.
+                let change = |entry| if entry == 5 { 5 } else { n % (salt + 1) };
+                let block = Block::changed(store.view(), line, first..past, change);
+                for entry in &mut entries[first..past] {
+                    *entry = change(*entry);
+                }
+                let words = HEADER + runs(store.view(), line) as usize;
+                store.retire(line, words);
+                line = store.put(block.words()).unwrap();
             }
-            let block = Block::new(&entries);
-            let line = store.put(block.words()).unwrap();
             let view = store.view();
-            assert_eq!(super::entries(view, line), entries);
             for octet in 0..=255 {
                 assert_eq!(
                     word(view, place(view, line, octet)),
                     entries[usize::from(octet)]
                 );
             }
-            assert_eq!(runs(view, line) as usize, block.words().len() - HEADER);
-            assert!(block.fits(view, line));
+            let changes = entries.windows(2).filter(|pair| pair[0] != pair[1]);
+            assert_eq!(runs(view, line) as usize, 1 + changes.count());
+            assert!(Block::changed(view, line, 0..0, |_| 0).fits(view, line));
         }
     }
 
     #[test]
     fn one_answer_for_all_is_one_line() {
-        assert_eq!(Block::new(&[5; 256]).words().len(), HEADER + 1);
-        let all: Entries = core::array::from_fn(|n| n as u32);
-        assert_eq!(Block::new(&all).words().len(), MAX_WORDS);
+        assert_eq!(Block::of_one(1, 0, 256, 5).words().len(), HEADER + 1);
+        assert_eq!(Block::of_one(1, 9, 3, 5).words().len(), HEADER + 3);
+    }
+
+    #[test]
+    fn the_largest_block_has_an_entry_for_each_octet() {
+        let mut store = Store::new(Heap, 8).unwrap();
+        let mut line = store.put(Block::of_one(0, 0, 256, 0).words()).unwrap();
+        for octet in 0..256usize {
+            let block = Block::changed(store.view(), line, octet..octet + 1, |_| octet as u32);
+            line = store.put(block.words()).unwrap();
+        }
+        let view = store.view();
+        assert_eq!(HEADER + runs(view, line) as usize, MAX_WORDS);
+        assert!((0..=255u8).all(|octet| word(view, place(view, line, octet)) == octet.into()));
     }
 }
