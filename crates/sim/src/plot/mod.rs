@@ -137,14 +137,23 @@ impl Panel {
                 turn => format!(" stroke-dasharray=\"{} 3\"", 3 * turn),
             };
             let style = format!("fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\"{dash}");
-            svg.push_str("<polyline points=\"");
-            for (at, value) in series.points() {
-                if value.abs() < 1e200 {
-                    // Writing to a string does not fail.
-                    let _ = write!(svg, "{:.1},{:.1} ", x(seconds(*at)), y(*value));
+            let points = series.points().iter();
+            let places: Vec<_> = points
+                .filter(|(_, value)| value.abs() < 1e200)
+                .map(|(at, value)| format!("{:.1},{:.1}", x(seconds(*at)), y(*value)))
+                .collect();
+            // Writing to a string does not fail.
+            let _ = match places.as_slice() {
+                // A line from a place to itself has no length, and is not shown.
+                [first, rest @ ..] if rest.iter().all(|place| place == first) => {
+                    let (x, y) = first.split_once(',').unwrap_or_default();
+                    writeln!(
+                        svg,
+                        "<circle cx=\"{x}\" cy=\"{y}\" r=\"2.5\" fill=\"{colour}\"/>"
+                    )
                 }
-            }
-            let _ = writeln!(svg, "\" {style}/>");
+                places => writeln!(svg, "<polyline points=\"{}\" {style}/>", places.join(" ")),
+            };
             let row = top + 6.0 + 16.0 * number as f64;
             if row < bottom + 40.0 {
                 let begin = right + 12.0;
@@ -238,5 +247,26 @@ mod tests {
             let svg = plot.svg();
             assert!(svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"));
         }
+    }
+
+    #[test]
+    fn a_line_without_length_is_a_dot() {
+        let dots = |points: &[(u64, f64)]| {
+            let svg = Plot::new("").with(&series("s", "ms", points)).svg();
+            // The other polyline is that of the legend.
+            (
+                svg.matches("<circle").count(),
+                svg.matches("<polyline").count() - 1,
+            )
+        };
+        assert_eq!(dots(&[(5, 7.0)]), (1, 0));
+        assert_eq!(dots(&[(5, 7.0), (5, 7.0)]), (1, 0));
+        // What cannot be drawn is no second point.
+        assert_eq!(dots(&[(5, 7.0), (6, f64::NAN)]), (1, 0));
+        assert_eq!(dots(&[(5, 7.0), (6, 7.0)]), (0, 1));
+        // At 5 ms of an axis from 5 to 10, and at 7 of one from 0 to 8.
+        let svg = Plot::new("").with(&series("s", "ms", &[(5, 7.0)])).svg();
+        let dot = "<circle cx=\"80.0\" cy=\"71.2\" r=\"2.5\" fill=\"#0072b2\"/>";
+        assert!(svg.contains(dot), "{svg}");
     }
 }
