@@ -115,10 +115,14 @@ fn a_report_says_what_became_of_frames() {
         expectations
           holds  a/requests > b/answered
           FAILS  wire/sent == 0: found 171, expected == 0
-        error: 1 of 2 expectations failed
-          wire/sent == 0: found 171, expected == 0
+        error: 1 of 2 expectations failed: the report says which
         status 1
         ");
+    let output = folder.sim(&[&file, "--out", "run"]);
+    let (_, report) = &folder.files("run")[0];
+    let fails = b"  FAILS  wire/sent == 0: found 171, expected == 0\n";
+    assert!(report.windows(fails.len()).any(|it| it == fails));
+    assert_eq!(output.stdout, *report);
     let output = folder.sim(&[&file, "--json", "--until", "5s"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["nanoseconds"], 5_000_000_000_u64);
