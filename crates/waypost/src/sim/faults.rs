@@ -193,8 +193,7 @@ fn random_of(
         }
     }
     if let Some(kinds) = table.find("kinds") {
-        let kinds = kinds.list();
-        bounds.kinds = kinds.iter().filter_map(|it| it.one_of(KINDS)).collect();
+        bounds.kinds = kinds.some_of(KINDS);
     }
     if let Some(rates) = table.find("rates") {
         let list = rates.list();

@@ -335,10 +335,19 @@ impl<'a> Value<'a> {
         let text = self.text()?;
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
-            let names: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-            self.expected(&format!("one of {}", names.join(", ")));
+            self.expected(&format!("one of {}", in_words(words)));
         }
         found.map(|(_, what)| *what)
+    }
+
+    /// A list of these words: one of them at least.
+    pub(crate) fn some_of<T: Copy>(&self, words: &[(&str, T)]) -> Vec<T> {
+        if matches!(self.value, DeValue::Array(list) if list.is_empty()) {
+            let all = in_words(words);
+            self.wrong(format!("expected one at least of {all}, found none"));
+        }
+        let list = self.list();
+        list.iter().filter_map(|it| it.one_of(words)).collect()
     }
 
     /// A whole number within bounds; as a text too, so that it can come from a variable.
@@ -401,6 +410,11 @@ impl<'a> Value<'a> {
             _ => false,
         }
     }
+}
+
+fn in_words<T>(words: &[(&str, T)]) -> String {
+    let names: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+    names.join(", ")
 }
 
 fn expand_or_same(value: &DeValue<'_>, reading: &Reading) -> String {

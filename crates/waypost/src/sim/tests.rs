@@ -248,6 +248,11 @@ fn mistakes_are_told_with_their_place() {
             "expected one of `down`",
         ),
         (
+            "[faults.random]\nkinds = []",
+            "5:9: `kinds`: expected one at least of `down`, `partition`, `pause`, `restart`, `rate`, \
+             `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`, found none",
+        ),
+        (
             "[faults.random]\nfrom = \"2s\"",
             "expected some time between",
         ),
