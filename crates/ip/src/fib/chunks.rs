@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use super::Fib;
 use super::entry::Entry;
 use super::family::FibAddr;
 use super::limits::FibFull;
@@ -10,8 +11,7 @@ use super::path::{Chain, Path};
 use super::ranked::{self, Block, HEADER};
 use super::routes::Node;
 use super::segment::Segments;
-use super::store::LINE;
-use super::{Fib, TOP};
+use super::store::{LINE, TOP_LINES};
 
 impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// Sets one entry of a chunk on the path, that of the path's octet.
@@ -130,15 +130,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             chunks[1] = u32::from(path.octet(0));
             deepest = 1;
         }
-        // From block to block, as look-ups go: whose they are is read beside.
+        // From block to block, as look-ups go, so that no step waits for the owner of a block to be read.
         let mut line = chunks[1] * (256 / LINE) as u32;
         while deepest < path.level {
-            let octet = path.octet(deepest);
-            let place = if deepest > 1 {
-                self.place_in(line, octet)
-            } else {
-                line * LINE as u32 + u32::from(octet)
-            };
+            let place = self.place_in(line, path.octet(deepest));
             let Some(below) = Entry(self.store.word(place)).line() else {
                 break;
             };
@@ -182,17 +177,12 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
 
     /// Where a chunk's entry for an octet is.
     pub(super) fn place(&self, chunk: u32, octet: u8) -> u32 {
-        let line = self.line(chunk);
-        if chunk as usize >= TOP {
-            self.place_in(line, octet)
-        } else {
-            line * LINE as u32 + u32::from(octet)
-        }
+        self.place_in(self.line(chunk), octet)
     }
 
-    /// Where the entry for an octet is in a block of this version's form.
+    /// Where the entry for an octet is in the block that begins at a line.
     fn place_in(&self, line: u32, octet: u8) -> u32 {
-        if A::RANKED {
+        if A::RANKED && line >= TOP_LINES {
             ranked::place(self.store.view(), line, octet)
         } else {
             line * LINE as u32 + u32::from(octet)

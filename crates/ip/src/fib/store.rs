@@ -21,6 +21,8 @@ pub(super) const LINE: usize = 16;
 pub(super) const SEGMENT_LINES: u32 = (SEGMENT_WORDS / LINE) as u32;
 /// Words of the top: one for each value of an address's first 16 bits.
 pub(super) const TOP_WORDS: usize = 1 << 16;
+/// Lines of the top.
+pub(super) const TOP_LINES: u32 = (TOP_WORDS / LINE) as u32;
 /// Segments of the top.
 pub(super) const TOP_SEGMENTS: usize = TOP_WORDS / SEGMENT_WORDS;
 
@@ -82,15 +84,14 @@ impl<M: Segments> Store<M> {
             }
             first.push(segment);
         }
-        let lines = (TOP_WORDS / LINE) as u32;
         Ok(Self {
             source,
             view: first.into(),
             older: VecDeque::new(),
             retired: Vec::new(),
             free: Default::default(),
-            fresh: lines,
-            end: lines,
+            fresh: TOP_LINES,
+            end: TOP_LINES,
             max_segments: max_segments.min(MAX_LINES / SEGMENT_LINES as usize),
             used_lines: 0,
             is_apart: false,
