@@ -29,7 +29,8 @@ pub struct Allocator {
     limits: [usize; 4],
     /// Where the descriptors of the pool's small frames lie: the first address, and how many octets from there.
     small: (usize, usize),
-    /// Up to this place of their list, the small frames came from the pool: their lines may lie in the cache of another core.
+    /// From this place of their list on, the small frames are those that this worker has freed itself. Those before it may have
+    /// come from the pool, and their lines may lie in the cache of another core.
     cold: usize,
     /// Whether an allocation has found nothing since somebody asked.
     starved: bool,
@@ -161,32 +162,33 @@ impl Allocator {
         count: usize,
         mut each: impl FnMut(&mut Packet),
     ) -> usize {
-        let mut taken = 0;
-        loop {
-            let from = batch.len();
-            let wanted = (count - taken).min(PIECE);
-            let found = self.take_many(batch, wanted);
+        let wanted = count.min(batch.room());
+        if self.lists[0].len() < wanted {
+            self.refill(Class::Small, wanted);
+        }
+        let count = wanted.min(self.lists[0].len());
+        if count < wanted {
+            self.exhausted::<()>();
+        }
+        let mut left = count;
+        while left > 0 {
+            let (from, piece) = (batch.len(), left.min(PIECE));
+            self.take_piece(batch, piece);
             for packet in &mut batch[from..] {
                 packet.raw_mut().reset();
                 each(packet);
             }
-            taken += found;
-            if found < wanted || taken == count {
-                return taken;
-            }
+            left -= piece;
         }
+        count
     }
 
-    /// Moves up to `count` small frames from the free list to the end of `batch`, as packets still to be reset.
+    /// Moves `count` small frames from the free list, which has them, to the end of `batch`, as packets still to be reset.
     #[inline(always)]
     #[allow(unsafe_code)]
-    fn take_many(&mut self, batch: &mut Batch, count: usize) -> usize {
-        let count = count.min(batch.room());
-        if self.lists[0].len() < count {
-            self.refill(Class::Small, count);
-        }
+    fn take_piece(&mut self, batch: &mut Batch, count: usize) {
         let list = &mut self.lists[0];
-        let first = list.len() - count.min(list.len());
+        let first = list.len() - count;
         if first < self.cold {
             prefetch(&list[first..self.cold.min(list.len())]);
             self.cold = first;
@@ -194,12 +196,7 @@ impl Allocator {
         // SAFETY: descriptors on the free list are reachable from there alone, and leave it here.
         unsafe {
             batch.push_descriptors(&list[first..]);
-            let taken = list.len() - first;
             list.set_len(first);
-            if taken < count {
-                self.exhausted::<()>();
-            }
-            taken
         }
     }
 
