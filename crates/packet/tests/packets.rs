@@ -122,6 +122,28 @@ fn a_batch_gets_what_frames_there_are() {
 }
 
 #[test]
+fn batches_and_single_packets_come_from_one_list() {
+    // Its allocators bring 25 frames at a time.
+    let pool = Pool::builder().small(1600).clones(0).build().unwrap();
+    let mut frames = pool.allocator();
+    let mut batch = Batch::new();
+    let mut single = vec![frames.copy(b"single").unwrap()];
+    assert_eq!(frames.fill_copies(&mut batch, 20, b"batch"), 20);
+    single.extend((0..3).map(|_| frames.copy(b"single").unwrap()));
+    // The list ends below where frames came last, and is filled up by others.
+    frames.give_back();
+    frames.free(&mut batch);
+    assert_eq!(frames.fill_copies(&mut batch, 90, b"batch"), 90);
+    assert!(batch.iter().all(|packet| packet.octets() == b"batch"));
+    assert!(single.iter().all(|packet| packet.octets() == b"single"));
+    frames.free(&mut batch);
+    single.drain(..).for_each(|it| frames.free_packet(it));
+    drop(frames);
+    assert_eq!(pool.statistics().free[0], 1600);
+    assert_eq!(pool.statistics().exhausted, 0);
+}
+
+#[test]
 fn a_larger_frame_in_place_of_a_small_one_is_no_exhaustion() {
     let pool = Pool::builder().small(1).large(1).build().unwrap();
     let mut frames = pool.allocator();
