@@ -131,10 +131,13 @@ impl Descriptor {
     }
 
     /// The first octet of a new packet.
+    ///
+    /// # Safety
+    /// The descriptor is not of [`Class::Clone`], which has no octets of its own.
     #[inline(always)]
     #[allow(unsafe_code)]
-    pub(crate) fn first_octet(&self) -> &u8 {
-        // SAFETY: every frame is longer than its headroom, and all its octets are initialised.
+    pub(crate) unsafe fn first_octet(&self) -> &u8 {
+        // SAFETY: by the caller's promise there is a frame; each is longer than its headroom, and all its octets are initialised.
         unsafe { self.base.add(self.first_offset() as usize).as_ref() }
     }
 }

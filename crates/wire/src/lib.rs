@@ -93,7 +93,7 @@ pub use integers::{U16, U32, U64, U128};
 pub use ip::{Dscp, Ecn, Ip, IpProtocol};
 pub use ipv4::{Ipv4Header, Ipv4Packet, Ipv4PacketMut};
 pub use ipv6::{Ipv6Header, Ipv6Packet, Ipv6PacketMut};
-pub use prefetch::{prefetch_index, prefetch_read, prefetch_write};
+pub use prefetch::{prefetch_index, prefetch_read};
 pub use prefix::{IpPrefix, Ipv4Prefix, Ipv6Prefix, Prefix};
 pub use seq::SeqNumber;
 pub use tcp::{TcpFlags, TcpHeader, TcpSegment, TcpSegmentMut};

@@ -19,19 +19,6 @@ pub fn prefetch_read<T: ?Sized>(value: &T) {
     let _ = value;
 }
 
-/// Asks for the cache line where `value` begins, to be written soon: no other core keeps it.
-#[inline(always)]
-pub fn prefetch_write<T: ?Sized>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
-        // SAFETY: as above; processors without this hint take it for none.
-        unsafe { _mm_prefetch::<_MM_HINT_ET0>((&raw const *value).cast::<i8>()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = value;
-}
-
 /// Asks for the cache line where `values[index]` begins; nothing happens if there is no such
 /// element.
 #[inline(always)]
@@ -50,7 +37,6 @@ mod tests {
         let values = [1, 2, 3];
         prefetch_read(&values);
         prefetch_read(&values[..]);
-        prefetch_write(&values);
         prefetch_index(&values, 2);
         prefetch_index(&values, 3);
         assert_eq!(values, [1, 2, 3]);
