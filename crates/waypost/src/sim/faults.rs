@@ -195,8 +195,9 @@ fn random_of(
     if let Some(kinds) = table.find("kinds") {
         bounds.kinds = kinds.some_of(KINDS);
     }
-    if let Some(rates) = table.find("rates") {
-        let list = rates.list();
+    if let Some(rates) = table.find("rates")
+        && let Some(list) = rates.if_list()
+    {
         let found: Vec<_> = list.iter().filter_map(Value::rate).collect();
         match found[..] {
             [slowest, fastest] if slowest <= fastest => bounds.rates = (slowest, fastest),

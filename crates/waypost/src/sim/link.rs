@@ -105,7 +105,10 @@ fn written_ends(reading: &Reading, table: &Table<'_>, nodes: &Named<'_>) -> Vec<
     let Some(list) = table.require("ends") else {
         return Vec::new();
     };
-    if list.list().len() != 2 {
+    let Some(two) = list.if_list() else {
+        return Vec::new();
+    };
+    if two.len() != 2 {
         list.wrong("expected two ends, such as `[\"a\", \"b:eth0\"]`");
         return Vec::new();
     }

@@ -234,16 +234,21 @@ impl<'a> Value<'a> {
         table.map_or_else(Vec::new, |table| entries(self.reading, table))
     }
 
-    /// A list.
+    /// A list; what is none is told, and empty.
     pub(crate) fn list(&self) -> Vec<Self> {
+        self.if_list().unwrap_or_default()
+    }
+
+    /// A list; what is none is told.
+    pub(crate) fn if_list(&self) -> Option<Vec<Self>> {
         let DeValue::Array(list) = self.value else {
             self.expected("a list, in brackets");
-            return Vec::new();
+            return None;
         };
         let value = |it: &'a toml::Spanned<DeValue<'a>>| {
             Self::new(self.reading, self.key, it.get_ref(), it.span())
         };
-        list.iter().map(value).collect()
+        Some(list.iter().map(value).collect())
     }
 
     /// A list of texts.
@@ -342,12 +347,13 @@ impl<'a> Value<'a> {
 
     /// A list of these words: one of them at least.
     pub(crate) fn some_of<T: Copy>(&self, words: &[(&str, T)]) -> Vec<T> {
-        if matches!(self.value, DeValue::Array(list) if list.is_empty()) {
+        let list = self.if_list();
+        if list.as_ref().is_some_and(Vec::is_empty) {
             let all = in_words(words);
             self.wrong(format!("expected one at least of {all}, found none"));
         }
-        let list = self.list();
-        list.iter().filter_map(|it| it.one_of(words)).collect()
+        let list = list.into_iter().flatten();
+        list.filter_map(|it| it.one_of(words)).collect()
     }
 
     /// A whole number within bounds; as a text too, so that it can come from a variable.

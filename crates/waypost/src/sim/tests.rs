@@ -345,6 +345,23 @@ fn mistakes_are_told_with_their_place() {
 }
 
 #[test]
+fn what_is_no_list_is_one_mistake() {
+    let start = "until = \"1s\"\n[talker.a]\n[talker.b]\n";
+    for text in [
+        "[link.l]\nends = 5",
+        "[faults.random]\nrates = 5",
+        "[faults.random]\nkinds = \"down\"",
+    ] {
+        let found = wrong(&format!("{start}{text}\n"));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(
+            found[0].contains("expected a list, in brackets"),
+            "{found:#?}"
+        );
+    }
+}
+
+#[test]
 fn a_handler_that_is_not_there_is_told_before_the_run() {
     let text = "until = \"1s\"\n[graph.g]\ntext = \"Idle -> c :: Counter -> Discard\"\n[end]\nread = [\"g/c.cuont\"]\n";
     let wrong = wrong(text);
