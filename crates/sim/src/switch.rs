@@ -8,8 +8,8 @@ use waypost_wire::{Duration, EthernetHeader, Instant, MacAddr};
 use crate::{Frame, Node, Output};
 
 /// A learning bridge (IEEE 802.1D §7): it learns from sources, forwards to the port where a destination was last seen, and
-/// floods the rest to all ports but that of the frame. It takes no time, speaks no spanning tree, and knows no VLANs: a
-/// network with a circle of switches has a storm.
+/// floods the rest to all ports but that of the frame. It takes no time, speaks no spanning tree, and knows no VLANs: in a
+/// circle of switches frames go round for ever, and in several circles they multiply.
 #[derive(Debug)]
 pub struct Switch {
     table: HashMap<MacAddr, Station, BuildHasherDefault<Mix>>,

@@ -139,7 +139,7 @@ pub(crate) const LOSS: Section = Section {
 pub(crate) const FAULTS: Section = Section {
     head: "[faults]",
     keys: &[
-        "script | text, a line for each fault | none | `at TIME for TIME FAULT NAME`, as below",
+        "script | text, a line for each fault | none | such as `at 2s for 1s down wire`",
         "random | table `[faults.random]` | none | faults by chance, within bounds",
     ],
 };
@@ -154,7 +154,7 @@ pub(crate) const RANDOM: Section = Section {
         "lasts | time | `\"2s\"` | how long each lasts, at most",
         "links | list of links | all | links that may be concerned",
         "nodes | list of nodes | all | nodes that may be concerned",
-        "kinds | list | all | any of `down`, `partition`, `pause`, `restart`, `rate`, `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`; one that is listed twice happens more often",
+        "kinds | list | all | one at least of `down`, `partition`, `pause`, `restart`, `rate`, `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`; one that is listed twice happens more often",
         "delay | time | `\"200ms\"` | delays and jitter, at most",
         "share | share | `\"30%\"` | loss, duplication, corruption and reordering, at most",
         "rates | two rates | `[\"64kbps\", \"10Mbps\"]` | the slowest and the fastest",
@@ -165,7 +165,7 @@ pub(crate) const WRITE: Section = Section {
     head: "[[write]]",
     keys: &[
         "at | time | must be there | when",
-        "handler | `GRAPH/ELEMENT.HANDLER` | must be there | what is written to",
+        "handler | `GRAPH/ELEMENT.HANDLER`, or `GRAPH/stop` | must be there | what is written to; `stop` stops the graph",
         "value | text | `\"\"` | what is written",
     ],
 };
@@ -183,7 +183,7 @@ pub(crate) const PLOT: Section = Section {
     head: "[[plot]]",
     keys: &[
         "file | path | must be there | below the directory of `--out`",
-        "title | text | that of the file | what is written above",
+        "title | text | the name of the topology text | what is written above",
         "every | time | a hundredth of the run | rates are averages over this, queues the longest in it",
         "lines | list | must be there | `rate LINK`, `queue LINK`, either with `from NODE` for one direction, or `rtt TALKER`",
     ],
