@@ -193,7 +193,10 @@ impl<'a> Value<'a> {
 
     fn expected(&self, what: &str) {
         let found = match self.value {
-            DeValue::String(text) => format!("`{}`", short(text)),
+            // What a variable stands for is what is wrong, and not its name.
+            text @ DeValue::String(_) => {
+                format!("`{}`", short(&expand_or_same(text, self.reading)))
+            }
             DeValue::Integer(number) => format!("the number {number}"),
             DeValue::Float(number) => format!("the number {number}"),
             DeValue::Boolean(flag) => format!("`{flag}`"),

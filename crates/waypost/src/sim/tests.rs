@@ -318,6 +318,14 @@ fn mistakes_are_told_with_their_place() {
         ("[variables]\nX = \"$Y\"", "there is no variable `$Y`"),
         ("[variables]\n\"x y\" = 1", "letters, digits and `_` alone"),
         ("[switch.s]\nage = \"$AGE\"", "there is no variable `$AGE`"),
+        (
+            "[variables]\nN = 5\n[talker.c]\noctets = \"$N\"",
+            "7:10: `octets`: expected a whole number from 31 to 65550, of octets, found `5`",
+        ),
+        (
+            "[variables]\nX = \"yes\"\n[link.l]\nends = [\"a\", \"b\"]\nkeep-order = \"$X\"",
+            "expected `true` or `false`, found `yes`",
+        ),
         ("[switch.s]\nage = \"${AGE\"", "`${` without `}`"),
         (
             "[switch.s]\nage = \"$ AGE\"",
