@@ -371,8 +371,7 @@ impl fmt::Debug for Allocator {
 #[cold]
 #[allow(unsafe_code)]
 fn prefetch(descriptors: &[NonNull<Descriptor>]) {
-    // The last is used first.
-    for descriptor in descriptors.iter().rev() {
+    for descriptor in descriptors {
         // SAFETY: descriptors on the free list of small frames are alive, reachable from there alone, and have a frame.
         unsafe {
             let descriptor = descriptor.as_ref();
