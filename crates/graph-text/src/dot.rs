@@ -1,8 +1,9 @@
-//! A checked graph in the DOT language of Graphviz.
+//! A graph in the DOT language of Graphviz.
 
 use std::fmt::Write;
 
-use crate::{CheckedGraph, Connection, ElementId, Processing};
+use crate::drawing::Drawn;
+use crate::{Connection, Drawing, Processing};
 
 /// Writes a graph in the DOT language: an element is a box with its ports, push connections are solid, pull connections dashed,
 /// and the members of a compound stand in a frame.
@@ -19,12 +20,13 @@ use crate::{CheckedGraph, Connection, ElementId, Processing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use]
-pub fn dot(graph: &CheckedGraph) -> String {
+pub fn dot<'a>(graph: impl Into<Drawing<'a>>) -> String {
+    let graph: Drawing<'a> = graph.into();
     let mut out =
         String::from("digraph graph_ {\n  node [shape=none, margin=0, fontname=\"sans-serif\"];\n");
-    let all: Vec<ElementId> = graph.graph().ids().collect();
-    frame(&mut out, graph, &all, "", 1);
-    for &connection in graph.graph().connections() {
+    let all: Vec<_> = graph.elements.iter().enumerate().collect();
+    frame(&mut out, &all, "", 1);
+    for &connection in &graph.connections {
         let Connection {
             from,
             from_port,
@@ -50,10 +52,10 @@ pub fn dot(graph: &CheckedGraph) -> String {
 }
 
 /// Writes the elements whose names begin with `path`: those of inner compounds in frames of their own.
-fn frame(out: &mut String, graph: &CheckedGraph, elements: &[ElementId], path: &str, depth: usize) {
+fn frame(out: &mut String, elements: &[(usize, &Drawn<'_>)], path: &str, depth: usize) {
     let mut inner: Vec<&str> = Vec::new();
-    for &id in elements {
-        let name = graph.graph().element(id).name();
+    for &(at, element) in elements {
+        let name = element.name;
         match name[path.len()..].split_once('/') {
             Some((compound, _)) => {
                 let compound = &name[..path.len() + compound.len() + 1];
@@ -61,14 +63,14 @@ fn frame(out: &mut String, graph: &CheckedGraph, elements: &[ElementId], path: &
                     inner.push(compound);
                 }
             }
-            None => node(out, graph, id, depth),
+            None => node(out, at, element, depth),
         }
     }
     for compound in inner {
         let members: Vec<_> = elements
             .iter()
             .copied()
-            .filter(|&id| graph.graph().element(id).name().starts_with(compound))
+            .filter(|(_, element)| element.name.starts_with(compound))
             .collect();
         let name = compound.trim_end_matches('/');
         line(
@@ -81,13 +83,12 @@ fn frame(out: &mut String, graph: &CheckedGraph, elements: &[ElementId], path: &
             depth + 1,
             &format!("label=\"{}\"; style=rounded; color=gray;", quoted(name)),
         );
-        frame(out, graph, &members, compound, depth + 1);
+        frame(out, &members, compound, depth + 1);
         line(out, depth, "}");
     }
 }
 
-fn node(out: &mut String, graph: &CheckedGraph, id: ElementId, depth: usize) {
-    let element = graph.graph().element(id);
+fn node(out: &mut String, at: usize, element: &Drawn<'_>, depth: usize) {
     let ports = |letter: char, modes: &[Processing]| -> String {
         if modes.is_empty() {
             return String::new();
@@ -106,12 +107,12 @@ fn node(out: &mut String, graph: &CheckedGraph, id: ElementId, depth: usize) {
     };
     let label = format!(
         "<table border=\"1\" cellborder=\"0\" cellspacing=\"0\">{}<tr><td><b>{}</b><br/>{}</td></tr>{}</table>",
-        ports('i', graph.inputs(id)),
-        escaped(element.name()),
-        escaped(element.class()),
-        ports('o', graph.outputs(id)),
+        ports('i', &element.inputs),
+        escaped(element.name),
+        escaped(element.class),
+        ports('o', &element.outputs),
     );
-    line(out, depth, &format!("n{} [label=<{label}>];", id.index()));
+    line(out, depth, &format!("n{at} [label=<{label}>];"));
 }
 
 fn colour(mode: Processing) -> &'static str {

@@ -1,9 +1,10 @@
-//! A checked graph as SVG: laid out in layers, packets flow downwards.
+//! A graph as SVG: laid out in layers, packets flow downwards.
 
 use std::fmt::Write;
 
 use crate::dot::escaped;
-use crate::{CheckedGraph, ElementId, Processing};
+use crate::drawing::Drawn;
+use crate::{Drawing, Processing};
 
 const HEIGHT: f64 = 40.0;
 const GAP: f64 = 24.0;
@@ -13,8 +14,9 @@ const MARGIN: f64 = 20.0;
 /// Draws a graph as SVG, without the need for a layout program: filled ports push, open ports pull, as do the dashed
 /// connections. The position of an element carries its name as a tooltip, so that rates can be added by whoever shows it.
 #[must_use]
-pub fn svg(graph: &CheckedGraph) -> String {
-    let layout = Layout::of(graph);
+pub fn svg<'a>(graph: impl Into<Drawing<'a>>) -> String {
+    let graph: Drawing<'a> = graph.into();
+    let layout = Layout::of(&graph);
     let (width, height) = (
         layout.width + 2.0 * MARGIN,
         layout.layers.len() as f64 * LAYER + 2.0 * MARGIN,
@@ -24,9 +26,16 @@ pub fn svg(graph: &CheckedGraph) -> String {
          height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n<style>path{{fill:none;stroke:#555}}\
          rect{{fill:#fff;stroke:#333}}.pull{{stroke-dasharray:4 3}}</style>\n"
     );
-    for &connection in graph.graph().connections() {
-        let from = layout.port(graph, connection.from, connection.from_port, true);
-        let to = layout.port(graph, connection.to, connection.to_port, false);
+    for &connection in &graph.connections {
+        let from = connection.from.index();
+        let from = layout.port(
+            from,
+            connection.from_port,
+            &graph.elements[from].outputs,
+            true,
+        );
+        let to = connection.to.index();
+        let to = layout.port(to, connection.to_port, &graph.elements[to].inputs, false);
         let pull = graph.processing(connection) == Processing::Pull;
         let bend = ((to.1 - from.1).abs() / 2.0).max(LAYER / 2.0);
         // Writing to a string does not fail.
@@ -44,34 +53,33 @@ pub fn svg(graph: &CheckedGraph) -> String {
             to.1
         );
     }
-    for id in graph.graph().ids() {
-        element(&mut out, graph, id, &layout);
+    for (at, drawn) in graph.elements.iter().enumerate() {
+        element(&mut out, at, drawn, &layout);
     }
     out.push_str("</svg>\n");
     out
 }
 
-fn element(out: &mut String, graph: &CheckedGraph, id: ElementId, layout: &Layout) {
-    let element = graph.graph().element(id);
-    let place = &layout.places[id.index()];
+fn element(out: &mut String, at: usize, element: &Drawn<'_>, layout: &Layout) {
+    let place = &layout.places[at];
     let middle = place.x + place.width / 2.0;
     let _ = write!(
         out,
         "<g><title>{name} :: {class}({config})</title><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" \
          rx=\"4\"/><text x=\"{middle:.1}\" y=\"{first:.1}\" text-anchor=\"middle\" font-weight=\"bold\">{name}</text>\
          <text x=\"{middle:.1}\" y=\"{second:.1}\" text-anchor=\"middle\" fill=\"#555\">{class}</text>",
-        name = escaped(element.name()),
-        class = escaped(element.class()),
-        config = escaped(element.config()),
+        name = escaped(element.name),
+        class = escaped(element.class),
+        config = escaped(element.config),
         x = place.x,
         y = place.y,
         width = place.width,
         first = place.y + 17.0,
         second = place.y + 32.0,
     );
-    for (output, modes) in [(false, graph.inputs(id)), (true, graph.outputs(id))] {
+    for (output, modes) in [(false, &element.inputs), (true, &element.outputs)] {
         for (port, mode) in modes.iter().enumerate() {
-            let (x, y) = layout.port(graph, id, port as u16, output);
+            let (x, y) = layout.port(at, port as u16, modes, output);
             let fill = if *mode == Processing::Push {
                 "#333"
             } else {
@@ -101,11 +109,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(graph: &CheckedGraph) -> Self {
-        let count = graph.graph().elements().len();
+    fn of(graph: &Drawing<'_>) -> Self {
+        let count = graph.elements.len();
         let edges: Vec<(usize, usize)> = graph
-            .graph()
-            .connections()
+            .connections
             .iter()
             .map(|it| (it.from.index(), it.to.index()))
             .collect();
@@ -120,16 +127,10 @@ impl Layout {
         for (depth, layer) in layers.iter().enumerate() {
             let mut x = MARGIN;
             for &at in layer {
-                let element = &graph.graph().elements()[at];
-                let letters = element
-                    .name()
-                    .chars()
-                    .count()
-                    .max(element.class().chars().count());
-                let ports = graph
-                    .inputs(id_of(graph, at))
-                    .len()
-                    .max(graph.outputs(id_of(graph, at)).len());
+                let element = &graph.elements[at];
+                let (name, class) = (element.name.chars(), element.class.chars());
+                let letters = name.count().max(class.count());
+                let ports = element.inputs.len().max(element.outputs.len());
                 let needed = (letters as f64 * 7.4 + 16.0).max(ports as f64 * 12.0 + 12.0);
                 places[at] = Placed {
                     x,
@@ -155,21 +156,11 @@ impl Layout {
         }
     }
 
-    fn port(&self, graph: &CheckedGraph, id: ElementId, port: u16, output: bool) -> (f64, f64) {
-        let place = &self.places[id.index()];
-        let count = if output {
-            graph.outputs(id).len()
-        } else {
-            graph.inputs(id).len()
-        };
-        let x = place.x + place.width * (f64::from(port) + 1.0) / (count as f64 + 1.0);
+    fn port(&self, at: usize, port: u16, ports: &[Processing], output: bool) -> (f64, f64) {
+        let place = &self.places[at];
+        let x = place.x + place.width * (f64::from(port) + 1.0) / (ports.len() as f64 + 1.0);
         (x, if output { place.y + HEIGHT } else { place.y })
     }
-}
-
-fn id_of(graph: &CheckedGraph, at: usize) -> ElementId {
-    // Ids are handed out in the order of the elements.
-    graph.graph().ids().nth(at).unwrap_or(ElementId(at as u32))
 }
 
 /// How deep each element stands: below all it gets packets from, as far as there is no cycle.

@@ -68,6 +68,7 @@
 //! ```
 //!
 //! Elements of a class that a text can name go into such a graph by [`Builder::add_class`], with their arguments as in a text.
+//! Either graph is drawn by [`dot`] or [`svg`] from what [`Instance::drawing`] says of it.
 //!
 //! # Invariants
 //! - **Who drives.** Sources (`is_task`) are asked to run with a budget: as many packets as everything behind them has room for
@@ -89,6 +90,7 @@ mod classifier;
 mod concurrent;
 mod control;
 mod cx;
+mod drawing;
 mod drop;
 mod element;
 mod engine;
@@ -129,7 +131,7 @@ pub use statistics::ElementStatistics;
 pub use trace::{TraceEvent, TraceStep};
 
 pub use waypost_graph_text::{
-    Args, Diagnostics, Options, Source, split_words, unquote, unquote_text,
+    Args, Diagnostics, Drawing, Options, Source, dot, split_words, svg, unquote, unquote_text,
 };
 pub use waypost_packet::{Allocator, Batch, Packet, Pool};
 pub use waypost_wire::{Duration, Instant};
