@@ -1,13 +1,16 @@
 //! What the engine promises, through real elements: back-pressure, order, and the same packets however it is driven.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[path = "contract/asynchronous.rs"]
+mod asynchronous;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use waypost_elements::plumbing::{Discard, InfiniteSource, Queue, QueueFull, Unqueue};
 use waypost_elements::registry;
 use waypost_graph::{
-    AsyncProcessor, Batch, Builder, ConfigError, Credit, Cx, DropReason, Element, Input, Instance,
-    Instant, OnFull, Options, Order, Output, Packet, Pool, Program, Pull, Source, Typed, Verdict,
+    Batch, Builder, ConfigError, Credit, Cx, DropReason, Element, Input, Instance, Instant, OnFull,
+    Options, Output, Packet, Pool, Program, Pull, Source, Typed, dot, svg,
 };
 
 fn pool() -> Pool {
@@ -192,128 +195,6 @@ fn what_an_element_multiplies_waits_on_its_edge_and_is_not_lost() {
     );
 }
 
-/// Waits until it is told to go on, one packet after the other, from the last to the first.
-struct Held {
-    tickets: tokio::sync::watch::Receiver<u8>,
-    at_once: Arc<AtomicU64>,
-    most: Arc<AtomicU64>,
-}
-
-impl AsyncProcessor for Held {
-    type Input = Packet;
-    type Output = Packet;
-
-    fn process(
-        self: &Arc<Self>,
-        packet: Packet,
-    ) -> impl Future<Output = Verdict<Packet>> + Send + 'static + use<> {
-        let (this, mut tickets) = (self.clone(), self.tickets.clone());
-        async move {
-            let now = this.at_once.fetch_add(1, Ordering::Relaxed) + 1;
-            this.most.fetch_max(now, Ordering::Relaxed);
-            let number = packet.octets()[0];
-            // Whoever sells tickets is alive as long as the test.
-            let _ = tickets.wait_for(|&from| from <= number).await;
-            this.at_once.fetch_sub(1, Ordering::Relaxed);
-            Verdict::Next(packet)
-        }
-    }
-}
-
-/// Packets that hold 0, 1, 2 and so on.
-struct Numbers(u8);
-
-impl Element for Numbers {
-    fn push(&mut self, _: usize, _: &mut Batch, _: &mut Cx<'_>) {}
-
-    fn is_task(&self) -> bool {
-        true
-    }
-
-    fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> waypost_graph::Progress {
-        let mut batch = cx.take_batch();
-        for _ in 0..budget.min(usize::from(20 - self.0)) {
-            let packet = cx.frames().copy(&[self.0]).unwrap();
-            batch.push(packet).unwrap();
-            self.0 += 1;
-        }
-        let worked = !batch.is_empty();
-        cx.push(0, &mut batch);
-        cx.put_batch(batch);
-        if worked {
-            waypost_graph::Progress::Worked
-        } else {
-            waypost_graph::Progress::Idle
-        }
-    }
-}
-
-impl Typed for Numbers {
-    type Inputs = ();
-    type Outputs = Output<Packet>;
-}
-
-fn through_async(order: Order) -> (Vec<u8>, u64) {
-    let (sell, tickets) = tokio::sync::watch::channel(20);
-    let (at_once, most) = (Arc::default(), Arc::<AtomicU64>::default());
-    let gate = Gates::closed();
-    gate.open.store(true, Ordering::Relaxed);
-    let mut graph = Builder::new();
-    let ((), packets) = graph.add("numbers", Numbers(0));
-    let held = Held {
-        tickets,
-        at_once,
-        most: most.clone(),
-    };
-    let done = graph.chain_async("held", packets, held, 8, order);
-    let (sink, ()) = graph.add("gate", gate.sink());
-    graph.connect(done, sink);
-    let mut graph = graph.build(pool().allocator()).unwrap();
-    for from in (0..20).rev() {
-        graph.run_until_idle(Instant::ZERO, 1000);
-        sell.send(from).unwrap();
-    }
-    graph.run_until_idle(Instant::ZERO, 1000);
-    let seen = gate.seen.lock().unwrap().clone();
-    (seen, most.load(Ordering::Relaxed))
-}
-
-#[test]
-fn an_async_processor_keeps_its_bound_and_order() {
-    let (seen, most) = through_async(Order::Kept);
-    assert_eq!(seen, (0..20).collect::<Vec<_>>());
-    assert_eq!(most, 8, "eight at once, no more");
-    // Once the eighth is done, those that come in its place are done at once; then the others, backwards.
-    let (seen, _) = through_async(Order::AsDone);
-    assert_eq!(seen, (7..20).chain((0..7).rev()).collect::<Vec<_>>());
-}
-
-#[test]
-fn an_async_processor_passes_a_stall_on_to_its_source() {
-    let (_sell, tickets) = tokio::sync::watch::channel(0);
-    let gate = Gates::closed();
-    let mut graph = Builder::new();
-    let ((), packets) = graph.add("numbers", Numbers(0));
-    let held = Held {
-        tickets,
-        at_once: Arc::default(),
-        most: Arc::default(),
-    };
-    let done = graph.chain_async("held", packets, held, 4, Order::Kept);
-    let (sink, ()) = graph.add("gate", gate.sink());
-    graph.connect(done, sink);
-    let mut graph = graph.build(pool().allocator()).unwrap();
-    graph.run_until_idle(Instant::ZERO, 1000);
-    assert_eq!(
-        graph.read("held.waiting").unwrap(),
-        "4",
-        "places are full, the rest is not read"
-    );
-    gate.open.store(true, Ordering::Relaxed);
-    graph.run_until_idle(Instant::ZERO, 1000);
-    assert_eq!(*gate.seen.lock().unwrap(), (0..20).collect::<Vec<_>>());
-}
-
 #[test]
 fn memory_is_flat_while_a_sink_is_stalled() {
     let pool = pool();
@@ -337,6 +218,18 @@ fn memory_is_flat_while_a_sink_is_stalled() {
         "nothing happens while nobody has room"
     );
     assert_eq!(pool.statistics().exhausted, 0);
+    graph.write("source.limit", "10000").unwrap();
+    gate.open.store(true, Ordering::Relaxed);
+    graph.run_until_idle(Instant::ZERO, 100_000);
+    assert_eq!(
+        read(&graph, ["source.count", "queue.length", "queue.drops"]),
+        ["10000", "0", "0"]
+    );
+    let seen = gate.seen.lock().unwrap().len();
+    assert_eq!(seen, 10_000, "all resumes, and nothing was lost");
+    drop(graph);
+    let counted = pool.statistics();
+    assert_eq!(counted.free, counted.total);
 }
 
 #[test]
@@ -424,6 +317,45 @@ fn any_class_of_the_registry_goes_into_a_graph_built_in_rust() -> Result<(), Con
     assert_eq!(
         read(&graph, ["d.count", "q.config", "q.class"]),
         ["100", "10, ON_FULL BLOCK", "Queue"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_graph_is_drawn_alike_however_it_was_made() -> Result<(), ConfigError> {
+    let (registry, pool) = (registry(), pool());
+    let class = |name: &str| registry.find(name).unwrap();
+    let source = Source::new(
+        "test",
+        "s :: InfiniteSource(DATA \"<x>\") -> c :: CheckIPHeader -> in/q :: Queue(10) -> in/d :: Discard; c[1] -> e :: Discard;",
+    );
+    let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
+    let text = program.instances(1, &pool).unwrap().remove(0);
+
+    let mut graph = Builder::new();
+    let ((), packets): ((), Output<Packet>) =
+        graph.add_class(class("InfiniteSource"), "s", "DATA \"<x>\"", &pool)?;
+    let (input, [checked, wrong]): (_, [Output<Packet>; 2]) =
+        graph.add_class(class("CheckIPHeader"), "c", "", &pool)?;
+    let (queued, out): (_, Output<Packet, Pull>) =
+        graph.add_class(class("Queue"), "in/q", "10", &pool)?;
+    let (pulled, ()) = graph.add_class(class("Discard"), "in/d", "", &pool)?;
+    let (other, ()) = graph.add("e", Discard::default());
+    graph.connect(wrong, other);
+    graph.connect::<Packet, _>(out, pulled);
+    graph.connect::<Packet, _>(checked, queued);
+    graph.connect::<Packet, _>(packets, input);
+    let built = graph.build(pool.allocator()).unwrap();
+
+    let drawn = dot(program.graph());
+    assert_eq!(dot(text.drawing()), drawn);
+    assert_eq!(dot(built.drawing()), drawn);
+    assert_eq!(svg(text.drawing()), svg(program.graph()));
+    assert_eq!(svg(built.drawing()), svg(program.graph()));
+    assert!(drawn.contains("n2:o0 -> n3:i0 [style=dashed"), "{drawn}");
+    assert!(
+        drawn.contains("subgraph \"cluster_in\"") && drawn.contains("n1:o1 -> n4:i0;"),
+        "{drawn}"
     );
     Ok(())
 }
