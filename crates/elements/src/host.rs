@@ -1,11 +1,12 @@
 //! What elements have of the machine that their graph runs on: where their files go, which time it is there, and where chance comes from.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::output::OutputFile;
 use waypost_graph::{BuildCx, ConfigError, Instant};
 use waypost_wire::WallTime;
 
@@ -89,17 +90,17 @@ impl Host {
         self.folder.is_some()
     }
 
-    /// Begins a file, empty.
-    pub(crate) fn create(&self, name: &str) -> io::Result<Box<dyn Write + Send>> {
+    /// Opens a file to be written, which is as it was until its element begins.
+    pub(crate) fn open(&self, name: &str) -> io::Result<OutputFile> {
         let Some(folder) = &self.folder else {
-            return Ok(Box::new(io::sink()));
+            return Ok(OutputFile::nowhere());
         };
         let path = folder.join(name);
         // Where nobody said a folder, one that is not there is a mistake.
         if let Some(parent) = path.parent().filter(|_| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(parent)?;
         }
-        Ok(Box::new(File::create(path)?))
+        OutputFile::open(path)
     }
 
     /// A number for an element, which strangers cannot guess: with it they would know which addresses collide in its tables.
@@ -124,6 +125,8 @@ impl Host {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     #[test]
@@ -152,13 +155,13 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("waypost-host-{}", std::process::id()));
         let host = Host::default().files_below(&folder);
         let checked = host.clone().without_files();
-        checked.create("a/x").unwrap().write_all(b"lost").unwrap();
+        checked.open("a/x").unwrap().write_all(b"lost").unwrap();
         assert!(!folder.exists());
-        host.create("a/x").unwrap().write_all(b"kept").unwrap();
+        host.open("a/x").unwrap().write_all(b"kept").unwrap();
         assert_eq!(fs::read(folder.join("a/x")).unwrap(), b"kept");
         let _ = fs::remove_dir_all(&folder);
         // As a text says it, folders are there or not.
         let gone = folder.join("x");
-        assert!(Host::default().create(gone.to_str().unwrap()).is_err());
+        assert!(Host::default().open(gone.to_str().unwrap()).is_err());
     }
 }

@@ -22,6 +22,7 @@
 mod args;
 pub mod host;
 pub mod ip;
+mod output;
 pub mod plumbing;
 #[cfg(test)]
 mod testing;

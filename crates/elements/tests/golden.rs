@@ -13,6 +13,8 @@ mod classify;
 mod dumps;
 #[path = "golden/expression.rs"]
 mod expression;
+#[path = "golden/files.rs"]
+mod files;
 #[path = "golden/fragment.rs"]
 mod fragment;
 #[path = "golden/header.rs"]

@@ -55,6 +55,11 @@ pub trait Element: Send {
         true
     }
 
+    /// The graph is about to run: all its elements were accepted, on every worker. Called once, before anything else of the graph
+    /// is. What cannot be taken back, such as emptying a file that is there already, waits for this: of a graph that is refused
+    /// nothing is done.
+    fn begin(&mut self) {}
+
     /// Whether this element drives others: then [`run`](Self::run) is called again and again.
     fn is_task(&self) -> bool {
         false

@@ -92,6 +92,8 @@ impl Runtime {
     /// The operating system has no thread, or no event queue, for a worker.
     pub fn start(&self, mut instances: Vec<Instance>) -> io::Result<Running> {
         Instance::join(&mut instances);
+        // Before the first runs: it may stop the others.
+        instances.iter_mut().for_each(Instance::begin);
         let (senders, receivers): (Vec<_>, Vec<_>) =
             instances.iter().map(|_| unbounded_channel()).unzip();
         let handle = Handle::new(senders);

@@ -35,6 +35,8 @@ struct Task {
 pub struct Instance {
     pub(crate) engine: Engine,
     tasks: Vec<Task>,
+    /// The elements know that the graph runs.
+    begun: bool,
     finish_limit: Duration,
     /// When a graph that is to finish stops, whatever is on its way still.
     finish_by: Option<Instant>,
@@ -78,6 +80,7 @@ impl Instance {
         Self {
             engine,
             tasks,
+            begun: false,
             finish_limit: FINISH_LIMIT,
             finish_by: None,
             retry_at: None,
@@ -96,9 +99,22 @@ impl Instance {
         }
     }
 
+    /// Tells the elements that the graph is about to run, once.
+    #[cold]
+    pub(crate) fn begin(&mut self) {
+        if !std::mem::replace(&mut self.begun, true) {
+            let slots = self.engine.slots.iter_mut();
+            let elements = slots.filter_map(|slot| slot.element.as_deref_mut());
+            elements.for_each(|element| element.begin());
+        }
+    }
+
     /// Runs every task once, as far as there is room for what it moves, and says whether anything happened.
     pub fn step(&mut self, now: Instant) -> bool {
         self.engine.now = now;
+        if !self.begun {
+            self.begin();
+        }
         if self.engine.finish.is_told() && self.has_ended() {
             return false;
         }

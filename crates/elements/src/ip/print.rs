@@ -11,6 +11,7 @@ use waypost_wire::{IpProtocol, Ipv4Header};
 use super::print_transport::transport;
 use crate::args::{TypedArgs, handler_value};
 use crate::host::Host;
+use crate::output::OutputFile;
 use crate::plumbing::{Contents, seconds};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
@@ -49,13 +50,13 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
     }
     let len = args.keyword::<i64>("MAXLENGTH")?;
     let len = len.or(args.keyword("NBYTES")?).unwrap_or(1500);
-    let out: Option<Box<dyn Write + Send>> = match args.keyword::<String>("OUTFILE")? {
+    let out = match args.keyword::<String>("OUTFILE")? {
         Some(mut name) => {
             if cx.worker > 0 {
                 let _ = write!(name, ".{}", cx.worker);
             }
             let failed = |error| ConfigError::new(format!("cannot write `{name}`: {error}"));
-            Some(Host::of(cx)?.create(&name).map_err(failed)?)
+            Some(Host::of(cx)?.open(&name).map_err(failed)?)
         }
         None => None,
     };
@@ -98,7 +99,7 @@ struct IpPrint {
     timestamp: bool,
     swap: bool,
     /// Standard error, if none.
-    out: Option<Box<dyn Write + Send>>,
+    out: Option<OutputFile>,
     active: bool,
 }
 
@@ -166,6 +167,13 @@ fn behind_headers<'a>(header: &Ipv4Header, carried: &'a [u8]) -> &'a [u8] {
 }
 
 impl Element for IpPrint {
+    fn begin(&mut self) {
+        if let Some(out) = &mut self.out {
+            // The first line tries it again.
+            let _ = out.begin();
+        }
+    }
+
     fn push(&mut self, _: usize, batch: &mut Batch, _: &mut Cx<'_>) {
         if !self.active {
             return;

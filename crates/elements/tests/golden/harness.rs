@@ -47,6 +47,11 @@ impl Graph {
         made.into_iter().map(graph).collect()
     }
 
+    /// The graph itself, for a runtime.
+    pub(crate) fn into_instance(self) -> Instance {
+        self.instance
+    }
+
     /// Reads a handler of all workers, and makes one answer of theirs, as a runtime does.
     pub(crate) fn merged(workers: &[Self], handler: &str) -> String {
         let merge = workers[0].instance.merge_of(handler);
@@ -139,6 +144,13 @@ impl Graph {
 #[track_caller]
 pub(crate) fn refused(text: &str) -> String {
     build(text).expect_err("the text should be refused")
+}
+
+/// What is wrong with a text that several workers are to run.
+#[track_caller]
+pub(crate) fn refused_by(workers: usize, text: &str) -> String {
+    let made = instances(text, workers);
+    made.expect_err("the text should be refused")
 }
 
 /// Hexadecimal digits without spaces.

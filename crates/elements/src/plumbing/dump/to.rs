@@ -83,7 +83,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
             // Without the buffer that the process has for it, which does not say what it has written.
             Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))
         } else {
-            host.create(&name)?
+            Box::new(host.open(&name)?)
         };
         Ok(Mutex::new(Target::new(stream, head()?)))
     };
@@ -102,6 +102,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
         host,
         unbuffered,
         fresh: false,
+        begun: false,
         waits: true,
         count: 0,
         unwritten: 0,
@@ -115,6 +116,8 @@ struct ToDump {
     unbuffered: bool,
     /// Packets have come since the last run.
     fresh: bool,
+    /// The graph has run.
+    begun: bool,
     /// Something has not been written, nor tried: the head of the file in the beginning.
     waits: bool,
     count: u64,
@@ -124,7 +127,7 @@ struct ToDump {
 impl ToDump {
     /// Writes what was gathered, and counts what cannot be written.
     fn write_out(&mut self, cx: &mut Cx<'_>) -> io::Result<()> {
-        self.waits = false;
+        (self.begun, self.waits) = (true, false);
         self.writer.stream_mut().write_out().map_err(|lost| {
             let Unwritten { records, error } = lost;
             self.count -= records;
@@ -140,6 +143,9 @@ impl ToDump {
 
 impl Drop for ToDump {
     fn drop(&mut self) {
+        if !self.begun {
+            return;
+        }
         if let Err(Unwritten { records, error }) = self.writer.stream_mut().write_out()
             && records > 0
         {
@@ -153,6 +159,12 @@ impl Drop for ToDump {
 }
 
 impl Element for ToDump {
+    fn begin(&mut self) {
+        self.begun = true;
+        // The file's head. If that fails, the first records go the same way, and are counted.
+        let _ = self.writer.stream_mut().write_out();
+    }
+
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         let now = self.host.time(cx.now());
         for packet in batch.iter() {
