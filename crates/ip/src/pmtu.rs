@@ -155,14 +155,15 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
         }
     }
 
-    /// Sets what own probes found (RFC 8899 §4.1), more or less than is known.
+    /// Sets what own probes found (RFC 8899 §4.1), more or less than is known; less than every link of the version carries is
+    /// taken as that.
     pub fn probed(&mut self, now: Instant, path: impl Into<Path<A>>, mtu: u32) -> bool {
         self.latest = self.latest.max(now);
         let Some(index) = self.enter(path.into(), Class::Proven) else {
             return false;
         };
         if let Some(entry) = self.table.at_mut(index) {
-            entry.mtu = Some(mtu);
+            entry.mtu = Some(mtu.max(claim::least_of_version::<A>()));
             entry.pending = None;
             entry.changes = 0;
         }

@@ -110,6 +110,8 @@ fn no_estimate_goes_below_the_least() {
     assert_eq!(lowered, Reported::Lowered { mtu: 1280 });
     assert_eq!(report(&mut v6, 1, A6, 1000, Belief::Proven), below);
     assert_eq!(v6.mtu(A6), Some(1280));
+    assert!(v6.probed(at(1), A6, 100) && v4.probed(at(1), A4, 0));
+    assert_eq!((v6.mtu(A6), v4.mtu(A4)), (Some(1280), Some(68)));
     let config = PmtuConfig {
         least: 552,
         ..PmtuConfig::default()
@@ -446,7 +448,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (to.clone(), mtu, len.clone(), belief).prop_map(|(to, mtu, len, belief)| Op::Report(to, mtu, len, belief)),
         2 => (to.clone(), len.clone()).prop_map(|(to, len)| Op::Acknowledged(to, len)),
         2 => to.clone().prop_map(Op::NoProgress),
-        1 => (to.clone(), 1280u32..1500).prop_map(|(to, mtu)| Op::Probed(to, mtu)),
+        1 => (to.clone(), 0u32..1500).prop_map(|(to, mtu)| Op::Probed(to, mtu)),
         1 => to.prop_map(Op::Remove),
         2 => (0u64..400).prop_map(Op::Wait),
     ]
@@ -552,7 +554,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
             Op::Probed(to, mtu) => {
                 cache.probed(at(now), address(to), mtu);
                 let known = model.entry(to).or_default();
-                (known.mtu, known.pending, known.since) = (Some(mtu), None, now);
+                (known.mtu, known.pending, known.since) = (Some(mtu.max(least)), None, now);
                 known.changes = 0;
             }
             Op::Remove(to) => {

@@ -69,11 +69,16 @@ pub(super) fn coarse<A: Ip>(claimed: u32, current: u32, config: &PmtuConfig) -> 
 
 /// What no report lowers an estimate below (RFC 1191 §3, RFC 8201 §4).
 fn least<A: Ip>(config: &PmtuConfig) -> u32 {
+    config.least.max(least_of_version::<A>())
+}
+
+/// What every link carries: RFC 791 §3.2, RFC 8200 §5.
+pub(super) fn least_of_version<A: Ip>() -> u32 {
     let least = match A::VERSION {
         4 => MIN_MTU,
         _ => MIN_IPV6_MTU,
     };
-    config.least.max(least as u32)
+    least as u32
 }
 
 /// MTUs that links have (RFC 1191 §7), for routers that do not say theirs (RFC 1191 §3).
