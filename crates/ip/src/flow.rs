@@ -27,7 +27,7 @@
 //! Every packet of a flow notes when it came and touches no timer: a timer that fires early is set again for
 //! the rest. What is bounded: flows, those half open among them, and those of one source. A full table
 //! gives up the oldest half-open flow first, then what has been closing for the longest, then what was
-//! silent for long; never a flow in use. All memory is taken when the table is made.
+//! silent for long, connections of TCP last and not before a NAT may; never a flow in use. All memory is taken when the table is made.
 //!
 //! [`nat`] adds what a NAT needs: external addresses and ports, mappings and filtering.
 //!
@@ -47,7 +47,7 @@ mod storage;
 
 use core::fmt;
 
-use waypost_wire::{Instant, Ip, IpProtocol, TcpHeader, prefetch_index, prefetch_read};
+use waypost_wire::{Duration, Instant, Ip, IpProtocol, TcpHeader, prefetch_index, prefetch_read};
 
 pub use config::{EndReason, FlowConfig, FlowCounters, FlowRefusal};
 pub use entry::{Direction, Ended, Flow, FlowId, Found, Inserted};
@@ -216,8 +216,8 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             return Err(self.refuse(FlowRefusal::SourceLimit));
         }
         let tracker = Tracker::begin(tcp.filter(|_| original.protocol == IpProtocol::TCP));
-        let evicted = self.make_room(now, tracker.class())?;
         let protocol = original.protocol;
+        let evicted = self.make_room(now, tracker.class(protocol))?;
         let Ok(id) = self.slots.insert(now, [original, reply], tracker, data) else {
             return Err(self.refuse(FlowRefusal::TableFull));
         };
@@ -401,20 +401,31 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         if let Some(index) = self.slots.first(Class::Closing) {
             return Ok(self.end(index, EndReason::EvictedClosing));
         }
+        let idle = [
+            (Class::Settled, self.config.idle_before_eviction),
+            (Class::Connected, self.config.tcp_idle_before_eviction),
+        ];
+        let found = idle
+            .into_iter()
+            .find_map(|(class, silence)| self.first_silent(now, class, silence));
+        match found {
+            Some(index) => Ok(self.end(index, EndReason::EvictedIdle)),
+            None => Err(self.refuse(FlowRefusal::TableFull)),
+        }
+    }
+
+    /// A flow of a class that was silent for so long, if one of the first few was; the others go to the end of their list.
+    fn first_silent(&mut self, now: Instant, class: Class, silence: Duration) -> Option<u32> {
         for _ in 0..EVICTION_TRIES {
-            let Some(index) = self.slots.first(Class::Settled) else {
-                break;
-            };
-            let last_seen = self.slots.at(index).map(|slot| slot.last_seen);
-            if last_seen
-                .is_some_and(|seen| now.duration_since(seen) >= self.config.idle_before_eviction)
-            {
-                return Ok(self.end(index, EndReason::EvictedIdle));
+            let index = self.slots.first(class)?;
+            let last_seen = self.slots.at(index)?.last_seen;
+            if now.duration_since(last_seen) >= silence {
+                return Some(index);
             }
             self.slots.unlist(index);
-            self.slots.list(index, Class::Settled);
+            self.slots.list(index, class);
         }
-        Err(self.refuse(FlowRefusal::TableFull))
+        None
     }
 
     /// Moves a flow to the list of its new class, and its timer if the flow is to end earlier now. One that opens
@@ -424,7 +435,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         let Some(slot) = self.slots.at(index) else {
             return;
         };
-        let (before, class) = (slot.class, slot.tracker.class());
+        let (before, class) = (slot.class, slot.tracker.class(slot.keys[0].protocol));
         let (timer, deadline) = (slot.timer, deadline(slot, &self.config));
         let is_crowded = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
         if class != before && !is_crowded {

@@ -22,8 +22,12 @@ pub struct FlowConfig {
     /// Length of the prefix that is one source of IPv6, in bits: a host has a whole /64 to itself if it
     /// likes (RFC 7934).
     pub ipv6_source_prefix: u8,
-    /// How long an established flow must have been silent to be pushed out of a full table.
+    /// How long a flow that both sides use, and that is no connection of TCP, must have been silent to be pushed out of a full
+    /// table: by default no less than RFC 4787 §4.3 asks for.
     pub idle_before_eviction: Duration,
+    /// The same for an established connection of TCP: by default what RFC 5382 §5 asks for. Who fears being shut out by a flood of
+    /// complete connections more than the end of a silent one says less.
+    pub tcp_idle_before_eviction: Duration,
     /// How long flows live.
     pub timeouts: FlowTimeouts,
     /// A secret that decides where flows lie in the table, so that nobody can choose packets whose flows
@@ -39,7 +43,8 @@ impl Default for FlowConfig {
             per_source: 4096,
             ipv4_source_prefix: 32,
             ipv6_source_prefix: 64,
-            idle_before_eviction: Duration::from_secs(120),
+            idle_before_eviction: FlowTimeouts::LEAST.udp,
+            tcp_idle_before_eviction: FlowTimeouts::LEAST.tcp_established,
             timeouts: FlowTimeouts::default(),
             seed: 0,
         }

@@ -63,7 +63,7 @@ pub(super) struct Slots<S> {
     untouched: u32,
     len: u32,
     /// Head, tail and length by class.
-    lists: [(u32, u32, u32); 3],
+    lists: [(u32, u32, u32); Class::COUNT],
 }
 
 impl<S> Slots<S> {
@@ -81,7 +81,7 @@ impl<S> Slots<S> {
             free: NIL,
             untouched: 0,
             len: 0,
-            lists: [(NIL, NIL, 0); 3],
+            lists: [(NIL, NIL, 0); Class::COUNT],
         }
     }
 
@@ -144,6 +144,7 @@ impl<S> Slots<S> {
         } else {
             self.free = slot.next;
         }
+        let class = tracker.class(keys[0].protocol);
         slot.keys = keys;
         slot.tracker = tracker;
         slot.last_seen = now;
@@ -152,7 +153,7 @@ impl<S> Slots<S> {
         slot.data = Some(data);
         let generation = slot.generation;
         self.len += 1;
-        self.list(index, tracker.class());
+        self.list(index, class);
         Ok(FlowId { index, generation })
     }
 

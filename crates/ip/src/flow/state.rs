@@ -40,7 +40,14 @@ pub enum FlowState {
 pub(super) enum Class {
     HalfOpen,
     Closing,
+    /// Both sides were heard, and no connection holds them together.
     Settled,
+    /// TCP, its handshake complete.
+    Connected,
+}
+
+impl Class {
+    pub(super) const COUNT: usize = 4;
 }
 
 impl FlowState {
@@ -120,9 +127,12 @@ impl Tracker {
     /// Which flows it is kept with. A RST where nothing was established shows as little as a SYN alone: whoever
     /// sends both has no more room than who sends one.
     #[inline]
-    pub(super) const fn class(&self) -> Class {
+    pub(super) fn class(&self, protocol: IpProtocol) -> Class {
         match self.state {
             FlowState::Reset if !self.confirmed => Class::HalfOpen,
+            state if state.class() == Class::Settled && protocol == IpProtocol::TCP => {
+                Class::Connected
+            }
             state => state.class(),
         }
     }

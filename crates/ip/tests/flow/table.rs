@@ -217,6 +217,7 @@ fn a_host_of_ipv6_is_its_whole_prefix() {
 fn a_full_table_gives_up_what_is_needed_least() {
     let config = FlowConfig {
         flows: 4,
+        tcp_idle_before_eviction: Duration::from_secs(120),
         ..FlowConfig::default()
     };
     let mut table = Table::new(GrowingFlows, config);
@@ -267,6 +268,42 @@ fn a_full_table_gives_up_what_is_needed_least() {
     assert_eq!(evicted(8), Err(FlowRefusal::TableFull));
     assert_eq!(table.counters().refused(FlowRefusal::TableFull), 1);
     assert!(table.flow(busy).is_some());
+}
+
+/// RFC 4787 §4.3 and RFC 5382 §5: two minutes of silence, and of a connection two hours and four minutes.
+#[test]
+fn a_full_table_gives_up_no_connection_before_a_nat_may() {
+    let config = FlowConfig {
+        flows: 2,
+        timeouts: FlowTimeouts {
+            tcp_established: Duration::from_secs(100_000),
+            udp: Duration::from_secs(100_000),
+            ..FlowTimeouts::default()
+        },
+        ..FlowConfig::default()
+    };
+    let mut table = Table::new(GrowingFlows, config);
+    let connection = connect(&mut table, secs(0), tcp(1, 1), 0);
+    let mut answered = |now, source| {
+        let key = udp(source, 1);
+        let inserted = table.insert(now, key, key.reversed(), None, 0)?;
+        let direction = Direction::Reply;
+        let id = inserted.id;
+        table.packet(now, Found { id, direction }, None);
+        let evicted = inserted.evicted.map(|ended| (ended.id, ended.reason));
+        Ok((id, evicted))
+    };
+    let (first, _) = answered(secs(0), 2).unwrap();
+    assert_eq!(answered(secs(119), 3), Err(FlowRefusal::TableFull));
+    let (second, evicted) = answered(secs(120), 4).unwrap();
+    assert_eq!(evicted, Some((first, EndReason::EvictedIdle)));
+    // What is no connection goes first, also where a connection was silent for longer.
+    let (third, evicted) = answered(secs(7439), 5).unwrap();
+    assert_eq!(evicted, Some((second, EndReason::EvictedIdle)));
+    assert_eq!(answered(secs(7439), 6), Err(FlowRefusal::TableFull));
+    let (_, evicted) = answered(secs(7440), 7).unwrap();
+    assert_eq!(evicted, Some((connection, EndReason::EvictedIdle)));
+    assert!(table.flow(third).is_some());
 }
 
 /// A million SYNs from forged sources against 64 Ki flows: the connections that were there are served all
