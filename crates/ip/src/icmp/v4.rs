@@ -24,8 +24,8 @@ const HEAD: usize = Ipv4Header::LEN + Icmpv4Header::LEN;
 /// How and from where an error is sent, and what only the link and the routes know about the packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The sender: an address of the interface that the packet came in on, or that the error leaves by
-    /// (RFC 1812 §4.3.2.4).
+    /// The sender: an address of the interface by which the error leaves (RFC 1812 §4.3.2.4). Many routers take one of the
+    /// interface that the packet came in on, which shows the way there and not the way back.
     pub source: Ipv4Addr,
     /// Hops that the error may make; nothing that the packet's own tell (RFC 1812 §4.3.2.2).
     pub ttl: u8,

@@ -46,7 +46,8 @@ impl Origin {
 
 /// Whether `message` may be sent about `packet` (RFC 4443 §2.4 (e)): not about an error or a redirect, nor to who
 /// is not one node; and about a packet to many only where the path's MTU or an option that asks for it is at
-/// stake.
+/// stake. A later fragment of ICMPv6 does not tell whether it is of an error, so that none is sent about it; the
+/// first fragment, which is no shorter, tells.
 ///
 /// # Errors
 /// Says why not.
