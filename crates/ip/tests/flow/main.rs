@@ -2,6 +2,7 @@
 #![cfg(feature = "alloc")]
 
 mod limits;
+mod model;
 mod table;
 mod tcp;
 
