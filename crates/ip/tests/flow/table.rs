@@ -1,5 +1,4 @@
-//! The flow table: random operations against a plain map, every limit, and a
-//! flood of forged SYNs.
+//! The flow table: every limit, batches, and a flood of forged SYNs.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr};
