@@ -1,13 +1,11 @@
 //! Interfaces that a graph sends through, when they refuse, go down, or go away.
 
+#[path = "interfaces/stalls.rs"]
+mod stalls;
+
 use std::process::Command;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use waypost_device::Namespace;
-use waypost_device::af_packet::{AfPacket, AfPacketTx};
-use waypost_netdev::{FrameMeta, NetDev, TxFrame};
 use waypost_tests::{Host, Net, program, skip};
-use waypost_wire::Instant;
 
 /// `port0` of a host, and at its other end `eth0` of another.
 fn cable() -> Option<(Host, Host, Net)> {
@@ -39,44 +37,6 @@ fn frames_longer_than_the_interface_takes_are_counted_as_lost() {
         for line in ["to.count:\n0\n", "to.drops:\n3\n", "to.state:\nup\n"] {
             assert!(said.contains(line), "{method}: {said}");
         }
-    }
-}
-
-#[test]
-fn what_waits_for_an_interface_is_sent_when_it_is_up_again() {
-    let Some((port, far, _net)) = cable() else {
-        return;
-    };
-    for method in ["AF_PACKET", "AF_PACKET, RING 64", "AF_XDP"] {
-        port.ip("link set port0 down").unwrap();
-        let text = format!(
-            "InfiniteSource(LENGTH 60, LIMIT 300, STOP false) -> to :: ToDevice(port0, METHOD {method})"
-        );
-        let mut sender = port.spawn(&mut graph(&port, &text)).unwrap();
-        sender.wait_for("running").unwrap();
-        let namespace = Namespace::Named(far.namespace().to_owned());
-        let builder = AfPacket::builder("eth0").namespace(namespace);
-        let mut receiver = builder.promiscuous(true).open().unwrap();
-        port.ip("link set port0 up").unwrap();
-        let mut count = 0;
-        while count < 300 {
-            let received = receiver.receive(Instant::ZERO, 64, |_| ()).unwrap();
-            count += received;
-            if received == 0 {
-                let mut ready = [PollFd::new(&receiver, PollFlags::IN)];
-                let patience = Timespec {
-                    tv_sec: 30,
-                    tv_nsec: 0,
-                };
-                assert_ne!(
-                    poll(&mut ready, Some(&patience)).unwrap(),
-                    0,
-                    "{count} came"
-                );
-            }
-        }
-        assert_eq!(count, 300);
-        sender.stop().unwrap();
     }
 }
 
@@ -228,47 +188,6 @@ fn who_may_lose_packets_goes_on_beside_a_device_that_is_blocked() {
         assert!(before > 0 && held > 0, "{method}: {said}");
         assert_eq!(before + held, 10_000, "{method}: {said}");
     }
-}
-
-#[test]
-fn what_nobody_has_room_for_waits_in_the_kernel() {
-    const FRAMES: u64 = 5000;
-    let Some((port, far, _net)) = cable() else {
-        return;
-    };
-    // The pool has fewer frames than come in.
-    let text = format!(
-        "from :: FromDevice(port0, PROMISC true) -> c :: Classifier(12/88b5, -); c[1] -> Discard;
-         c[0] -> q :: Queue(100, ON_FULL BLOCK) -> u :: Unqueue(ACTIVE false) -> d :: Discard;
-         FromDevice(lo) -> go :: Counter -> Discard;
-         Script(label before, wait 0.01, goto before $(eq $(go.count) 0), print \"queued $(q.length)\",
-                write u.active true, label after, wait 0.01, goto after $(lt $(d.count) {FRAMES}), stop)"
-    );
-    let mut command = graph(&port, &text);
-    let handlers = ["d.count", "from.drops", "from.kernel_drops", "q.drops"];
-    command.args(["--frames", "1000"]);
-    command.args(handlers.iter().flat_map(|it| ["-h", it]));
-    let mut running = port.spawn(&mut command).unwrap();
-    running.wait_for("running").unwrap();
-    let namespace = Namespace::Named(far.namespace().to_owned());
-    let builder = AfPacket::builder("eth0").namespace(namespace);
-    let mut sender = builder.send_only().open().unwrap();
-    let mut octets = [0xff; 60];
-    octets[12..14].copy_from_slice(&[0x88, 0xb5]);
-    while sender.statistics().sent < FRAMES {
-        let left = FRAMES - sender.statistics().sent - sender.unsent() as u64;
-        let each = |room: AfPacketTx<'_>| {
-            room.send(60, FrameMeta::default(), |room| {
-                room.copy_from_slice(&octets);
-            });
-        };
-        sender.transmit(Instant::ZERO, left as usize, each).unwrap();
-    }
-    port.run("ping -c 1 127.0.0.1").unwrap();
-    let mut said = running.wait_for("queued").unwrap();
-    said += &running.finish().unwrap();
-    assert!(said.contains("queued 100"), "{said}");
-    assert_eq!(handlers.map(|it| answer(&said, it)), [FRAMES, 0, 0, 0]);
 }
 
 #[test]
