@@ -12,6 +12,27 @@
 //! frames come and go with unfinished checksums and as super-segments, and their metadata says so. (AF_XDP has no metadata: see
 //! there.)
 //!
+//! An interface whose frames come here, and go back as they came:
+//!
+//! ```no_run
+//! use waypost_device::tap::Tap;
+//! use waypost_netdev::{NetDev, RxFrame, TxFrame};
+//! use waypost_wire::Instant;
+//!
+//! let mut tap = Tap::builder("echo0").address([10, 9, 0, 1].into(), 24).open()?;
+//! let mut frames = Vec::new();
+//! loop {
+//!     let now = Instant::ZERO;
+//!     tap.receive(now, 32, |frame| frames.push((frame.octets().to_vec(), frame.meta())))?;
+//!     let mut back = frames.drain(..);
+//!     while let Some((octets, meta)) = back.next() {
+//!         tap.transmit(now, 1, |slot| slot.send(octets.len(), meta, |to| to.copy_from_slice(&octets)))?;
+//!     }
+//! }
+//! # #[allow(unreachable_code)]
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! DPDK is not among them: AF_XDP gives user space the same frames without taking the card away from
 //! the kernel, and whoever needs DPDK can add a `NetDev` for it.
 #![deny(unsafe_code)]

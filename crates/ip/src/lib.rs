@@ -5,6 +5,19 @@
 //! allocator: tables stand on storage that the caller brings ([`storage::Store`]); with the feature
 //! `alloc` a `Vec` is such storage, and the prefix table is there too.
 //!
+//! ```
+//! use core::net::Ipv4Addr;
+//! use waypost_ip::neighbor::{Event, FixedNeighbors, NeighborConfig, NeighborTable, Sent};
+//! use waypost_wire::Instant;
+//!
+//! // A packet to somebody whose address on the link nobody knows yet waits, and the table says whom to ask.
+//! let peer = Ipv4Addr::new(10, 0, 0, 2);
+//! let mut table = NeighborTable::new(FixedNeighbors::<_, _, 16, 64, 64>::new(), NeighborConfig::default());
+//! assert_eq!(table.send(Instant::ZERO, peer, "a packet"), Sent::Held);
+//! assert_eq!(table.poll_event(), Some(Event::Request { target: peer, to: None }));
+//! assert!(table.poll_timeout().is_some(), "it asks again, and gives the packet back in the end");
+//! ```
+//!
 //! Invariant: no input, packet or call makes anything here panic, but for an allocator that has no more
 //! (`Fib::over` can tell of it instead), and every table has a limit with a counter for reaching it.
 //! Deliberately absent: header types (they are in `waypost_wire`), sockets, and randomness of its own.

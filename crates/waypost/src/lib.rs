@@ -11,6 +11,19 @@
 //! | [`graph`], [`graph_text`] | the engine in which packets move; the Click language |
 //! | [`elements`] | Click's elements |
 //! | [`sim`], [`simulated`] | networks under virtual time, and graphs as nodes of them |
+//!
+//! ```
+//! use waypost::elements::registry;
+//! use waypost::graph::{Instant, Options, Pool, Program, Source};
+//!
+//! let text = Source::new("example", "InfiniteSource(LIMIT 1000) -> count :: Counter -> Discard;");
+//! let registry = registry();
+//! let program = Program::parse(&text, &registry, &mut Options::default())?;
+//! let mut graph = program.instances(1, &Pool::builder().small(1024).build()?)?.remove(0);
+//! graph.run_until_idle(Instant::ZERO, 1000);
+//! assert_eq!(graph.read("count.count")?, "1000");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod simulated;
