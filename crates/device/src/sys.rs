@@ -210,6 +210,24 @@ pub(crate) fn set_mtu(socket: BorrowedFd<'_>, name: &str, mtu: u16) -> io::Resul
     interface_ioctl(socket, libc::SIOCSIFMTU, &mut request)
 }
 
+/// Gives an interface an Ethernet address.
+pub(crate) fn set_link_address(
+    socket: BorrowedFd<'_>,
+    name: &str,
+    address: MacAddr,
+) -> io::Result<()> {
+    let mut request = interface_request(name).map_err(io::Error::other)?;
+    let mut sa_data = [0; 14];
+    for (to, octet) in sa_data.iter_mut().zip(address.octets()) {
+        *to = octet as libc::c_char;
+    }
+    request.ifr_ifru.ifru_hwaddr = libc::sockaddr {
+        sa_family: libc::ARPHRD_ETHER,
+        sa_data,
+    };
+    interface_ioctl(socket, libc::SIOCSIFHWADDR, &mut request)
+}
+
 /// Gives an interface an IPv4 address and its mask, and sets it up.
 pub(crate) fn set_address(
     socket: BorrowedFd<'_>,

@@ -34,6 +34,7 @@ pub struct TapBuilder {
     tun: bool,
     multi_queue: bool,
     offloads: bool,
+    link_address: Option<MacAddr>,
     address: Option<(Ipv4Addr, u8)>,
     mtu: Option<u16>,
     pool: Option<Pool>,
@@ -61,6 +62,12 @@ impl TapBuilder {
     /// Whether unfinished checksums and super-segments cross; they do by default.
     pub fn offloads(mut self, offloads: bool) -> Self {
         self.offloads = offloads;
+        self
+    }
+
+    /// Gives the kernel's end this Ethernet address; the kernel draws one by default. A TUN interface has none.
+    pub fn link_address(mut self, address: MacAddr) -> Self {
+        self.link_address = Some(address);
         self
     }
 
@@ -130,6 +137,11 @@ impl TapBuilder {
             sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(failed("opening a socket"))?;
         if let Some(mtu) = self.mtu {
             sys::set_mtu(socket.as_fd(), &self.name, mtu).map_err(failed("setting its MTU"))?;
+        }
+        // Before it is up: the kernel announces it then.
+        if let Some(address) = self.link_address {
+            sys::set_link_address(socket.as_fd(), &self.name, address)
+                .map_err(failed("giving it an Ethernet address"))?;
         }
         if let Some((address, length)) = self.address {
             sys::set_address(socket.as_fd(), &self.name, address, length)
@@ -206,6 +218,7 @@ impl Tap {
             tun: false,
             multi_queue: false,
             offloads: true,
+            link_address: None,
             address: None,
             mtu: None,
             pool: None,

@@ -11,15 +11,15 @@ use waypost_graph::{BuildCx, ConfigError, Instant};
 use waypost_wire::WallTime;
 
 /// The machine, or what stands in its place. Elements find it under [`KEY`](Self::KEY); where nobody shares one, files are written as
-/// the text names them, the time is that of the machine's clock, and chance is the machine's. What a script prints is no affair of it: that goes where
-/// the script says.
+/// the text names them, the time is that of the machine's clock, and chance is the machine's. What a script prints on standard output is
+/// no affair of it.
 ///
 /// ```
 /// use waypost_elements::{host::Host, registry};
 /// use waypost_graph::{Options, Pool, Program, Source};
 ///
-/// // Is all of it well? Nothing is written, whatever is there already.
-/// let source = Source::new("example.click", "Idle -> ToDump(capture.pcap);");
+/// // Is all of it well? Nothing is written, whatever is there already, and no interface is opened.
+/// let source = Source::new("example.click", "FromDevice(eth0) -> ToDump(capture.pcap);");
 /// let registry = registry();
 /// let program = Program::parse(&source, &registry, &mut Options::default())?;
 /// let program = program.share(Host::KEY, Host::default().without_files());
@@ -28,7 +28,7 @@ use waypost_wire::WallTime;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Host {
-    /// Where relative names begin; nothing where no file is written.
+    /// Where relative names begin; nothing where no file is written, and no interface opened.
     folder: Option<PathBuf>,
     /// The wall time at the graph's time 0; nothing where that is the clock's affair.
     epoch: Option<WallTime>,
@@ -58,7 +58,8 @@ impl Host {
         self
     }
 
-    /// What elements write goes nowhere, neither into files nor to standard output: for a graph that is built to be checked.
+    /// What elements write goes nowhere, neither into files nor, as captures, to standard output, and interfaces are not opened, which need not
+    /// even be there: for a graph that is built to be checked. Files that are read are opened, as ever.
     #[must_use]
     pub fn without_files(mut self) -> Self {
         self.folder = None;
@@ -85,22 +86,28 @@ impl Host {
         Ok((*host).clone())
     }
 
-    /// Whether what elements write goes anywhere.
-    pub(crate) const fn has_files(&self) -> bool {
+    /// Whether what elements write goes anywhere, and interfaces are opened.
+    pub(crate) const fn is_touched(&self) -> bool {
         self.folder.is_some()
     }
 
     /// Opens a file to be written, which is as it was until its element begins.
     pub(crate) fn open(&self, name: &str) -> io::Result<OutputFile> {
+        self.path(name)?
+            .map_or_else(|| Ok(OutputFile::nowhere()), OutputFile::open)
+    }
+
+    /// Where a file is to be written, in a folder that is there; nothing where none is.
+    pub(crate) fn path(&self, name: &str) -> io::Result<Option<PathBuf>> {
         let Some(folder) = &self.folder else {
-            return Ok(OutputFile::nowhere());
+            return Ok(None);
         };
         let path = folder.join(name);
         // Where nobody said a folder, one that is not there is a mistake.
         if let Some(parent) = path.parent().filter(|_| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(parent)?;
         }
-        OutputFile::open(path)
+        Ok(Some(path))
     }
 
     /// A number for an element, which strangers cannot guess: with it they would know which addresses collide in its tables.

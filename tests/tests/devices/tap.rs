@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use waypost_device::tap::{Tap, TapBuilder};
 use waypost_netdev::{ChecksumState, DeviceError, FrameMeta, Medium, NetDev, TxFrame};
 use waypost_tests::Host;
+use waypost_wire::MacAddr;
 
 use super::bridge::{Seen, frames, stream};
 use super::support::*;
@@ -48,6 +49,20 @@ fn datagrams_cross_a_tap_both_ways() {
     let counted = device.statistics();
     assert_eq!((counted.received, counted.sent, counted.refused), (1, 2, 0));
     assert_eq!(counted.sent_octets, (octets.len() + finished.len()) as u64);
+}
+
+#[test]
+fn a_tap_has_the_link_address_it_is_given() {
+    let Some(net) = net() else { return };
+    let host = net.host("host").unwrap();
+    let own = MacAddr::new([2, 0, 0, 0, 0, 9]);
+    let device = builder(&host).link_address(own).open().unwrap();
+    assert_eq!(device.capabilities().medium, Medium::Ethernet(own));
+    drop(device);
+    // What is no address of one host is none of an interface.
+    let error = builder(&host).link_address(MacAddr::BROADCAST).open();
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("giving it an Ethernet address"), "{error}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn plug(args: &mut Args, cx: &BuildCx<'_>) -> Result<(Device, u16), ConfigError>
     const MEANINGLESS: &[&str] = &[
         "BURST",
         "BUSY_POLL",
+        "DEBUG",
         "FANOUT",
         "METHOD",
         "MODE",

@@ -1,6 +1,7 @@
 //! FromDevice, ToDevice, KernelTap: packets from and to interfaces.
 
 mod port;
+mod unopened;
 mod xdp;
 
 use std::net::Ipv4Addr;
@@ -10,7 +11,9 @@ use waypost_device::af_packet::AfPacket;
 use waypost_device::tap::Tap;
 use waypost_graph::{Args, BuildCx, ConfigError, Element, ElementClass, Handler};
 
+use self::unopened::Unopened;
 use crate::args::TypedArgs;
+use crate::host::Host;
 pub use port::{
     Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, Sides, TOO_LONG,
     TRUNCATED, UNFINISHED,
@@ -28,7 +31,7 @@ Arguments: `FromDevice(DEVNAME)`; keywords:
 
 - `PROMISC`: true receives packets for other link addresses too.
 - `OUTBOUND`: true receives those too that this machine sends through the interface.
-- `SNIFFER`: as in Click; the kernel always sees the packets as well.
+- `SNIFFER`: true with `AF_PACKET`, where the kernel sees the packets as well; false with `AF_XDP`, where it does not.
 - `BURST`: packets read at a time, at most.
 - `METHOD`: `AF_PACKET`, the default (`LINUX` is the same), or `AF_XDP`.
 
@@ -50,8 +53,9 @@ interface:
 - `PEER`: for one end of a virtual wire (veth), the interface at its other end, as `NAME` or `NETNS/NAME`: its offloads are switched
   off, for AF_XDP cannot tell that a packet is unfinished. `PEER FINISHES` says that it sends finished packets only.
 
-Deviations: `SNAPLEN`, `FORCE_IP`, `BPF_FILTER`, `PROTOCOL`, `HEADROOM`, `TIMESTAMP`, `ENCAP` are not there: packets come whole, with
-their link header and their time.",
+Deviations: with `AF_PACKET`, `SNIFFER false` is refused, for which Click sets up rules of the kernel's firewall. `SNAPLEN`, `FORCE_IP`,
+`BPF_FILTER`, `PROTOCOL`, `HEADROOM`, `TIMESTAMP`, `ENCAP` are not there, nor is the method `PCAP`: packets come whole, with
+their link header and their time. There is no second output.",
     handlers: FROM_HANDLERS,
     build: from_device,
 };
@@ -67,7 +71,9 @@ whoever feeds it waits.
 Arguments: `ToDevice(DEVNAME)`; keywords:
 
 - `BURST`: packets sent at a time, at most.
-- `METHOD`: `AF_PACKET`, the default (`LINUX` is the same), or `AF_XDP`.
+- `METHOD`: `AF_PACKET` (`LINUX` is the same) or `AF_XDP`; that of a `FromDevice` of the same interface by default, and `AF_PACKET`
+  where there is none.
+- `DEBUG`: changes nothing.
 - `QDISC_BYPASS`, with `AF_PACKET`: true sends past the kernel's queueing discipline.
 - `RING`, with `AF_PACKET`: sends by a ring of so many slots that is shared with the kernel, instead of by a call for each 64 packets.
 - `QUEUE`, `RING`, with `AF_XDP`: as in `FromDevice`. A `FromDevice` of the same interface, if there is one, says it for both.
@@ -77,7 +83,8 @@ cannot. With `AF_XDP` they are finished here, and super-segments with a `RING`.
 
 While the interface is down packets wait for it, and whoever feeds it; if it is gone, they are lost.
 
-Deviations: Click's ToDevice only pulls.",
+Deviations: Click's ToDevice only pulls, and has two outputs, for packets that were sent and for those that could not be; here there
+are none: what the kernel refuses is lost, and counted. The method `PCAP` is not there.",
     handlers: TO_HANDLERS,
     build: to_device,
 };
@@ -94,11 +101,12 @@ Arguments: `KernelTap(ADDR/MASK)`, the kernel's address; keywords:
 
 - `DEVNAME`: the interface's name; `tap0` by default.
 - `NETNS`: the network namespace in which the interface is made; that of this process by default.
+- `ETHER`: the kernel's Ethernet address; one that the kernel draws by default.
 - `MTU`: of the interface.
 - `BURST`: packets moved at a time, at most.
 
 Deviations: a gateway argument and `HEADROOM`, `IGNORE_QUEUE_OVERFLOWS` are not there; packets that the graph has no room
-for wait in the kernel.",
+for wait in the kernel. Without `ETHER` Click's interface has the address 00:01:02:03:04:05, and without `MTU` one of 2048 octets.",
     handlers: TAP_HANDLERS,
     build: kernel_tap,
 };
@@ -109,7 +117,9 @@ const STATE: Handler = Handler::read(
 );
 const FROM_HANDLERS: &[Handler] = &[
     Handler::sum("count", "packets received"),
+    Handler::write("reset_counts", "counts packets received from 0 again"),
     Handler::sum("kernel_drops", "packets that the kernel had no room for"),
+    Handler::read("encap", "what packets begin with: `ETHER` or `IP`"),
     STATE,
 ];
 const TO_HANDLERS: &[Handler] = &[
@@ -125,11 +135,18 @@ const TAP_HANDLERS: &[Handler] = &[
 fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let name = args.mandatory::<String>("DEVNAME")?;
     let promiscuous = args.keyword("PROMISC")?.unwrap_or(false);
-    // As in Click: here the method decides whether the kernel sees packets.
-    args.keyword::<bool>("SNIFFER")?;
     let burst = burst(args)?;
-    if method(args)? == Method::AfXdp {
-        let device = xdp::receiver(&name, promiscuous, args, cx)?;
+    let method = method(args)?.unwrap_or(Method::AfPacket);
+    sniffer(args, method)?;
+    // A ToDevice of this interface does likewise.
+    cx.shared(&key_of_method(&name), || Ok(method))?;
+    let is_touched = Host::of(cx)?.is_touched();
+    if method == Method::AfXdp {
+        let builder = xdp::receiver(&name, promiscuous, args)?;
+        if !is_touched {
+            return Ok(Unopened::boxed(FROM_HANDLERS));
+        }
+        let device = xdp::open_receiver(&name, builder, cx)?;
         let number = number(device.interface_index());
         let port = Port::<_, Ingress>::with_file(device);
         return Ok(Box::new(port.burst(burst).numbered(number)));
@@ -147,6 +164,9 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     {
         builder = builder.fanout(group);
     }
+    if !is_touched {
+        return Ok(Unopened::boxed(FROM_HANDLERS));
+    }
     let device = builder
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
@@ -158,8 +178,19 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
 fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let name = args.mandatory::<String>("DEVNAME")?;
     let burst = burst(args)?;
-    if method(args)? == Method::AfXdp {
-        let device = xdp::sender(&name, args, cx)?;
+    // Nothing hangs on it.
+    args.keyword::<bool>("DEBUG")?;
+    let method = match method(args)? {
+        Some(method) => method,
+        None => *cx.shared(&key_of_method(&name), || Ok(Method::AfPacket))?,
+    };
+    let is_touched = Host::of(cx)?.is_touched();
+    if method == Method::AfXdp {
+        let builder = xdp::sender(&name, args)?;
+        if !is_touched {
+            return Ok(Unopened::boxed(TO_HANDLERS));
+        }
+        let device = xdp::open_sender(&name, builder, cx)?;
         return Ok(Box::new(Port::<_, Egress>::with_file(device).burst(burst)));
     }
     let mut builder = AfPacket::builder(name)
@@ -168,6 +199,9 @@ fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, 
         .send_only();
     if let Some(slots) = args.keyword("RING")? {
         builder = builder.transmit_ring(slots);
+    }
+    if !is_touched {
+        return Ok(Unopened::boxed(TO_HANDLERS));
     }
     let device = builder
         .open()
@@ -187,10 +221,16 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
     if let Some(namespace) = args.keyword("NETNS")? {
         builder = builder.namespace(Namespace::Named(namespace));
     }
+    if let Some(address) = args.keyword("ETHER")? {
+        builder = builder.link_address(address);
+    }
     if let Some(mtu) = args.keyword::<u16>("MTU")? {
         builder = builder.mtu(mtu);
     }
     let burst = burst(args)?;
+    if !Host::of(cx)?.is_touched() {
+        return Ok(Unopened::boxed(TAP_HANDLERS));
+    }
     if cx.workers > 1 {
         builder = builder.multi_queue();
     }
@@ -209,7 +249,7 @@ fn number(index: u32) -> u16 {
 }
 
 /// How packets are moved between an interface and the graph.
-#[derive(PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 enum Method {
     AfPacket,
     AfXdp,
@@ -222,11 +262,32 @@ fn burst(args: &mut Args) -> Result<usize, ConfigError> {
     }
 }
 
-fn method(args: &mut Args) -> Result<Method, ConfigError> {
+fn method(args: &mut Args) -> Result<Option<Method>, ConfigError> {
     match args.take("METHOD").as_deref() {
-        None | Some("AF_PACKET" | "LINUX") => Ok(Method::AfPacket),
-        Some("AF_XDP") => Ok(Method::AfXdp),
+        None => Ok(None),
+        Some("AF_PACKET" | "LINUX") => Ok(Some(Method::AfPacket)),
+        Some("AF_XDP") => Ok(Some(Method::AfXdp)),
         Some(word) => Err(ConfigError::expected("METHOD AF_PACKET or AF_XDP", word)),
+    }
+}
+
+/// How packets of this interface are received, as all its elements find it.
+fn key_of_method(name: &str) -> String {
+    format!("method of {name}")
+}
+
+/// Whether the kernel is to see the packets as well, which is as the method has it.
+fn sniffer(args: &mut Args, method: Method) -> Result<(), ConfigError> {
+    match (args.keyword("SNIFFER")?, method) {
+        (Some(false), Method::AfPacket) => Err(ConfigError::new(
+            "with AF_PACKET the kernel sees packets as well: expected SNIFFER true",
+        )
+        .help("METHOD AF_XDP keeps them from the kernel, as does a rule of its firewall")),
+        (Some(true), Method::AfXdp) => Err(ConfigError::new(
+            "with AF_XDP the kernel does not see packets: expected SNIFFER false",
+        )
+        .help("METHOD AF_PACKET")),
+        _ => Ok(()),
     }
 }
 
@@ -240,4 +301,75 @@ fn interface_address(text: &str) -> Option<(Ipv4Addr, u8)> {
 fn name_hash(name: &str) -> u16 {
     name.bytes()
         .fold(0, |hash: u16, byte| hash.rotate_left(5) ^ u16::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_graph::{Options, Pool, Program, Source};
+
+    use crate::host::Host;
+
+    /// What is wrong with a text that is only checked.
+    fn wrong(text: &str) -> String {
+        let registry = crate::registry();
+        let source = Source::new("checked", text);
+        let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
+        let program = program.share(Host::KEY, Host::default().without_files());
+        let pool = Pool::builder().small(64).build().unwrap();
+        let wrong = program.instances(2, &pool).err();
+        wrong.map_or_else(String::new, |wrong| {
+            wrong.iter().map(|it| format!("{it:#}")).collect()
+        })
+    }
+
+    #[test]
+    fn a_check_opens_no_interface_and_finds_what_is_wrong() {
+        for text in [
+            "FromDevice(no-such, PROMISC true, SNIFFER true) -> ToDevice(no-such, DEBUG true, RING 64);",
+            "FromDevice(no-such, METHOD AF_XDP, SNIFFER false, PEER FINISHES) -> Queue -> ToDevice(no-such);",
+            "KernelTap(10.0.0.1/8, DEVNAME no-such, ETHER 2:0:0:0:0:1) -> Discard;",
+        ] {
+            assert_eq!(wrong(text), "", "{text}");
+        }
+        for (text, said) in [
+            ("FromDevice(eth0, RING many) -> Discard;", "found `many`"),
+            ("FromDevice(eth0, QUEUE 1) -> Discard;", "QUEUE"),
+            (
+                "FromDevice(eth0, SNIFFER false) -> Discard;",
+                "AF_XDP keeps them",
+            ),
+            (
+                "FromDevice(eth0, METHOD AF_XDP, SNIFFER true) -> Discard;",
+                "expected SNIFFER false",
+            ),
+            ("FromDevice(eth0, METHOD PCAP) -> Discard;", "found `PCAP`"),
+            ("Idle -> ToDevice(eth0, DEBUG much);", "found `much`"),
+            (
+                "Idle -> ToDevice(eth0, METHOD AF_XDP, QDISC_BYPASS true);",
+                "QDISC_BYPASS",
+            ),
+            ("KernelTap(10.0.0.1) -> Discard;", "10.0.0.1/24"),
+            (
+                "KernelTap(10.0.0.1/8, ETHER tap0) -> Discard;",
+                "an Ethernet address",
+            ),
+        ] {
+            let found = wrong(text);
+            assert!(found.contains(said), "{text}\n{found}");
+        }
+    }
+
+    #[test]
+    fn an_interface_is_sent_to_as_it_is_received_from() {
+        // A queue is AF_XDP's alone.
+        let ask = |from: &str, to: &str| {
+            wrong(&format!(
+                "FromDevice(eth0{from}) -> Discard; Idle -> ToDevice(eth0, QUEUE 0{to});"
+            ))
+        };
+        assert_eq!(ask(", METHOD AF_XDP", ""), "");
+        assert_eq!(ask("", ", METHOD AF_XDP"), "");
+        assert!(ask("", "").contains("QUEUE"));
+        assert!(ask(", METHOD AF_XDP", ", METHOD AF_PACKET").contains("QUEUE"));
+    }
 }

@@ -15,13 +15,12 @@ struct Interface {
     senders: Mutex<Vec<Option<XdpSender>>>,
 }
 
-/// What receives for this worker.
+/// How the interface is opened that an element receives from.
 pub(super) fn receiver(
     name: &str,
     promiscuous: bool,
     args: &mut Args,
-    cx: &BuildCx<'_>,
-) -> Result<XdpReceiver, ConfigError> {
+) -> Result<XdpBuilder, ConfigError> {
     let mut builder = rings(name, args)?.promiscuous(promiscuous);
     match args.take("MODE").as_deref() {
         None => (),
@@ -38,24 +37,36 @@ pub(super) fn receiver(
     if let Some(peer) = args.keyword::<String>("PEER")? {
         builder = builder.peer(peer_of(&peer));
     }
+    Ok(builder)
+}
+
+/// What receives for this worker.
+pub(super) fn open_receiver(
+    name: &str,
+    builder: XdpBuilder,
+    cx: &BuildCx<'_>,
+) -> Result<XdpReceiver, ConfigError> {
     let interface = open(name, builder, cx)?;
     take(&interface.receivers, cx.worker).ok_or_else(|| {
         ConfigError::new(format!("another element receives from `{name}` by AF_XDP"))
     })
 }
 
+/// How the interface is opened that an element sends to, where none receives from it: then it was not opened yet.
+pub(super) fn sender(name: &str, args: &mut Args) -> Result<XdpBuilder, ConfigError> {
+    Ok(rings(name, args)?.send_only())
+}
+
 /// What sends for this worker.
-pub(super) fn sender(
+pub(super) fn open_sender(
     name: &str,
-    args: &mut Args,
+    builder: XdpBuilder,
     cx: &BuildCx<'_>,
 ) -> Result<XdpSender, ConfigError> {
-    // Of use where no element receives from the interface: then it was not opened yet.
-    let builder = rings(name, args)?.send_only();
     let interface = open(name, builder, cx)?;
     take(&interface.senders, cx.worker).ok_or_else(|| {
         ConfigError::new(format!("another element sends to `{name}` by AF_XDP"))
-            .help("several can feed one ToDevice")
+            .help("several can feed one ToDevice; METHOD AF_PACKET sends beside it")
     })
 }
 

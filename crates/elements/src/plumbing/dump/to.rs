@@ -79,7 +79,7 @@ fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Co
         head.map(Writer::into_stream)
     };
     let open = || -> io::Result<Mutex<Target>> {
-        let stream: Box<dyn Write + Send> = if standard && host.has_files() {
+        let stream: Box<dyn Write + Send> = if standard && host.is_touched() {
             // Without the buffer that the process has for it, which does not say what it has written.
             Box::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))
         } else {

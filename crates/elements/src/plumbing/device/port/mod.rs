@@ -15,7 +15,7 @@ use waypost_graph::{
     Batch, Credit, Cx, DropReason, Element, Handler, HandlerError, Progress, Readiness,
     ReadinessSource, Spread, Typed,
 };
-use waypost_netdev::{Capabilities, DeviceError, DeviceStatistics, NetDev, Wakeup};
+use waypost_netdev::{Capabilities, DeviceError, DeviceStatistics, Medium, NetDev, Wakeup};
 use waypost_packet::{IntoPacket, Packet, SendPacket};
 use waypost_wire::{Duration, Instant};
 
@@ -363,6 +363,10 @@ where
             "count" if W::SOURCE => Ok(self.received.to_string()),
             "count" | "sent" => Ok(self.sent().to_string()),
             "kernel_drops" => Ok(self.overruns.to_string()),
+            "encap" => Ok(match self.capabilities.medium {
+                Medium::Ethernet(_) => "ETHER".to_owned(),
+                _ => "IP".to_owned(),
+            }),
             "state" => Ok(match self.failed {
                 None => "up".to_owned(),
                 Some(DeviceError::Down) => "down".to_owned(),
@@ -371,6 +375,14 @@ where
             }),
             _ => Err(HandlerError::unknown(handler)),
         }
+    }
+
+    fn write(&mut self, handler: &str, _: &str, _: &mut Cx<'_>) -> Result<(), HandlerError> {
+        match handler {
+            "reset_counts" => self.received = 0,
+            _ => return Err(HandlerError::unknown(handler)),
+        }
+        Ok(())
     }
 }
 

@@ -102,6 +102,21 @@ fn a_tag_is_put_where_the_graph_sees_it() {
 }
 
 #[test]
+fn a_source_says_what_its_packets_begin_with_and_counts_from_0_again() {
+    let (device, pool) = (Fake::new(), pool());
+    let (mut graph, _shelf) = receiving(&device, &pool);
+    assert_eq!(graph.read("port.encap").unwrap(), "ETHER");
+    for count in ["1", "2"] {
+        let frame = (vec![0; 60], FrameMeta::default());
+        device.far().incoming.push_back(frame);
+        run(&mut graph, 0);
+        assert_eq!(graph.read("port.count").unwrap(), count);
+    }
+    graph.write("port.reset_counts", "").unwrap();
+    assert_eq!(graph.read("port.count").unwrap(), "0");
+}
+
+#[test]
 fn a_source_that_is_up_again_says_so_before_anything_comes() {
     let (device, pool) = (Fake::new(), pool());
     let (mut graph, _shelf) = receiving(&device, &pool);
