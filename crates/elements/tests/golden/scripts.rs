@@ -84,6 +84,11 @@ fn files_are_written() {
         ["one\n0\n3\n", "3\n", "Paint\n"]
     );
     prints("save w.color -, save w.class", "3\nPaint\n");
+    let (_, said) = says("set x 0123456789abcdef, label again, set x $x$x, goto again");
+    assert_eq!(
+        said,
+        "s: instruction 3: a text becomes longer than 1048576 octets\n"
+    );
     let (_, said) = says("print >/nowhere/at/all x");
     assert!(said.contains("cannot write `/nowhere/at/all`"), "{said}");
 }

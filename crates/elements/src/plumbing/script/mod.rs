@@ -16,6 +16,7 @@ use waypost_graph::{
 };
 
 use crate::args::handler_value;
+use crate::host::Host;
 use functions::FUNCTIONS;
 use instruction::{Instruction, instructions, place};
 
@@ -50,7 +51,7 @@ const DOC: &str = "Does one thing after the other while the graph runs. Each arg
 - `loop`: begins again. `end`, `exit`: ends the script. `return VALUE`: so too, and the handler `run` says the value.
 - `stop`: ends it and stops the graph, at once. `error MESSAGE`: ends it with a message on standard error.
 
-In texts, `$NAME` and `${NAME}` stand for a variable, and `$(HANDLER …)` for what a handler says; a script's own handlers, such as
+Texts have 1 MiB at most. In them, `$NAME` and `${NAME}` stand for a variable, and `$(HANDLER …)` for what a handler says; a script's own handlers, such as
 `add` and `lt`, need no element in front: `goto again $(lt $x 5)`. `$args`, `$1`, `$2` and so on are what was written to `run`, `$#`
 how many words that are, `$$` is the process. The forms that end in `q` take quotation marks off afterwards.
 
@@ -104,12 +105,12 @@ const fn all_handlers() -> [Handler; OWN.len() + FUNCTIONS.len()] {
     all
 }
 
-fn script(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    Script::parse(args, Kind::Active)
+fn script(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    Script::parse(args, Kind::Active, Host::of(cx)?)
 }
 
-fn driver_manager(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    Script::parse(args, Kind::Driver)
+fn driver_manager(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+    Script::parse(args, Kind::Driver, Host::of(cx)?)
 }
 
 /// When a script runs.
@@ -122,6 +123,8 @@ enum Kind {
 
 struct Script {
     kind: Kind,
+    /// Where files are that it prints into.
+    host: Host,
     instructions: Arc<[Instruction]>,
     variables: HashMap<String, String>,
     /// What was written to `run`.
@@ -145,7 +148,7 @@ struct Script {
 const STEPS: usize = 64;
 
 impl Script {
-    fn parse(args: &mut Args, kind: Kind) -> Result<Box<dyn Element>, ConfigError> {
+    fn parse(args: &mut Args, kind: Kind, host: Host) -> Result<Box<dyn Element>, ConfigError> {
         let kind = match args.take("TYPE").as_deref().map(str::trim) {
             None => kind,
             Some("ACTIVE") => Kind::Active,
@@ -170,6 +173,7 @@ impl Script {
         };
         Ok(Box::new(Self {
             kind,
+            host,
             instructions: instructions.into(),
             variables: HashMap::new(),
             arguments: String::new(),

@@ -74,6 +74,11 @@ impl Call<'_, '_, '_> {
             let _ = write_line(&mut io::stdout().lock(), &said, newline);
             return Ok(());
         }
+        let failed =
+            |error: io::Error| HandlerError::new(format!("cannot write `{name}`: {error}"));
+        let Some(path) = self.script.host.path(&name).map_err(failed)? else {
+            return Ok(());
+        };
         let mut options = File::options();
         let options = if text.starts_with(">>") {
             options.append(true)
@@ -82,9 +87,9 @@ impl Call<'_, '_, '_> {
         };
         let written = options
             .create(true)
-            .open(&name)
+            .open(path)
             .and_then(|mut file| write_line(&mut file, &said, newline));
-        written.map_err(|error| HandlerError::new(format!("cannot write `{name}`: {error}")))
+        written.map_err(failed)
     }
 
     fn read(&mut self, text: &str, unquoted: bool) -> Result<(), HandlerError> {

@@ -70,6 +70,9 @@ pub(super) fn unquote(text: &str) -> String {
 /// `$(…)` within each other, at most.
 const DEPTH_MAX: usize = 32;
 
+/// Octets of a text in which values are put in, at most: a script that doubles a variable again and again comes to an end.
+const TEXT_MAX: usize = 1 << 20;
+
 /// What variables and handlers stand for.
 pub(super) trait Values {
     /// The value of a variable.
@@ -106,6 +109,10 @@ pub(super) fn expand(
                     out.push('"');
                 }
                 (true, Some(_)) => escape(&value, &mut out),
+            }
+            if out.len() > TEXT_MAX {
+                let message = format!("a text becomes longer than {TEXT_MAX} octets");
+                return Err(HandlerError::new(message));
             }
             continue;
         }
