@@ -25,13 +25,13 @@ Arguments: an expression for each output; a packet goes to the output of the fir
 - `[src|dst|…] [tcp|udp] port PORT`: a number, a name such as `www`, or `A-B`, from A to B. A name may stand alone.
 - `icmp type TYPE`: a number, or a name such as `echo` or `timeexceeded`.
 - `[tcp opt] syn|ack|fin|rst|psh|urg`: the flag is set. `tcp win N`: the window.
-- `ip ttl N`, `ip tos N`, `ip dscp N`, `ip vers N`, `ip hl N`, `ip id N`.
+- `ip ttl N`, `ip tos N`, `ip dscp N`, `ip vers N`, `ip hl N` (in words of four octets), `ip id N`.
 - `[ip] frag`, `[ip] unfrag`: a fragment, or none. `ip ect`: capable of congestion notification; `ip ce`: congestion was met.
 - `ip[AT:LEN] N`, `transp[AT:LEN] N`, `tcp[AT:LEN] N` and so on: the octets there, up to four, one without `:LEN`.
 - `not`, `!`, `and`, `&&`, `or`, `||`, `A ? B : C`, and parentheses; `and` binds closer than `or`, and `?` loosest.
 
 Before a value there may be `=`, `==` or `!=`, and before a number `<`, `>`, `<=` or `>=`: `dst port > 1023`. Before that there
-may be `& MASK`; without a value the result must not be 0 then. A value alone takes up the words before the last value:
+may be `& MASK`, as a number, or of an address as an address too; without a value the result, which is a number's, must not be 0 then. A value alone takes up the words before the last value:
 `src port 80 or 81`.
 
 What needs a transport header does not hold for a fragment but the first. `port != 80` does not hold for what has no ports;

@@ -110,6 +110,22 @@ pub(crate) enum Quantity {
 }
 
 impl Quantity {
+    /// The greatest that is asked for; of octets, whatever fits a number.
+    const fn most(self) -> u32 {
+        match self {
+            Self::Ecn => 3,
+            Self::HeaderLength | Self::Version => 15,
+            Self::Dscp => 63,
+            Self::Protocol
+            | Self::TimeToLive
+            | Self::TypeOfService
+            | Self::TcpFlags
+            | Self::IcmpType => 0xff,
+            Self::Identification | Self::TcpWindow => 0xffff,
+            Self::Ip(..) | Self::Transport(..) => u32::MAX,
+        }
+    }
+
     /// Nothing where the packet has no such number.
     fn of(self, headers: &Headers<'_>) -> Option<u32> {
         let ip = headers.ip;

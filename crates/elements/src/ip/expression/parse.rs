@@ -241,7 +241,7 @@ impl Parser {
     /// A value without a word that says what it is: its form says so, or the directive before.
     fn value_alone(&mut self, mut said: Directive, layer: bool) -> Result<Expression, String> {
         let word = self.peek();
-        let is_address = word.contains('.') || word.contains('/');
+        let is_address = word.contains('.') || word.contains('/') || self.is_masked_address(said);
         let plain = said.side.is_none() && said.protocol.is_none();
         let kind = if is_address {
             Some(Kind::Address)
@@ -289,6 +289,15 @@ impl Parser {
         }
     }
 
+    /// Whether `& MASK` comes, of an address: what it is compared with says so.
+    fn is_masked_address(&self, said: Directive) -> bool {
+        let value = match self.word(2) {
+            "=" | "==" | "!=" => self.word(3),
+            value => value,
+        };
+        self.peek() == "&" && said.side.is_some() && value.contains('.')
+    }
+
     /// What a directive says, its words being read, of the value that follows.
     fn directive(&mut self, said: Directive) -> Result<Expression, String> {
         self.before = said;
@@ -320,7 +329,12 @@ impl Parser {
                 return Ok(Expression::Number(Quantity::TcpFlags, test));
             }
             Some(Kind::Number(quantity)) => {
-                let test = self.test(&[], u32::MAX, "a number")?;
+                let most = quantity.most();
+                let expected = match most {
+                    u32::MAX => "a number".to_owned(),
+                    _ => format!("a number from 0 to {most}"),
+                };
+                let test = self.test(&[], most, &expected)?;
                 return Ok(Expression::Number(quantity, test));
             }
             None => return Err("expected a directive".to_owned()),
@@ -370,6 +384,16 @@ mod tests {
             "icmp type what",
             "src tcp",
             "port & x",
+            "ip hl 16",
+            "ip vers 20",
+            "ip dscp 64",
+            "ip tos 256",
+            "ip ttl < 256",
+            "ip id 65536",
+            "tcp win 1-70000",
+            "src & 255.0.0.0",
+            "src & 0x1ffffffff 10.0.0.0",
+            "src & 0xff000000 80",
         ];
         for text in mistakes.into_iter().chain(deep.iter().map(String::as_str)) {
             let wrong = Expression::parse(text).expect_err(text);

@@ -39,9 +39,10 @@ impl Parser {
         let expected = |word: &str| format!("expected {}, found `{word}`", Ipv4Prefix::EXPECTED);
         let found = match masked {
             Some(mask) => {
-                let mask = Ipv4Addr::parse(&mask)
-                    .ok_or_else(|| expected(&mask))?
-                    .to_bits();
+                let bits = Ipv4Addr::parse(&mask).map(Ipv4Addr::to_bits);
+                let mask = bits.or_else(|| u32::parse(&mask)).ok_or_else(|| {
+                    format!("expected a mask such as 255.255.0.0 or 0xffff0000, found `{mask}`")
+                })?;
                 let address = Ipv4Addr::parse(&word).ok_or_else(|| expected(&word))?;
                 Expression::MaskedAddress(side, address.to_bits() & mask, mask)
             }
