@@ -15,8 +15,10 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     doc: "Makes of ICMP echo requests the replies (RFC 792, RFC 1122 §3.2.2.6), sets their destination annotation and clears their paint.
 Everything else goes to output 1, or is dropped without one. The network header must be marked.
 
-Deviations: replies have a TTL of 64, where Click has 255, and the time of the request. What is no whole request, with a
-checksum that is right, is not answered.",
+Checksums are corrected, not computed anew, and that of ICMP is not looked at: the reply to a damaged request is as damaged.
+
+Deviations: replies have a TTL of 64, where Click has 255, and the time of the request. Fragments are not answered, nor what came by a
+source route, or from or to an address that is not that of one host.",
     handlers: &[],
     build: |_, _| Ok(Box::new(IcmpPingResponder)),
 };

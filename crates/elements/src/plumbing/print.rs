@@ -21,6 +21,7 @@ Arguments: `Print(LABEL, MAXLENGTH)`; keywords:
 - `MAXLENGTH` (`LENGTH`, `NBYTES` of old): octets shown, at most; 24 by default, -1 for all.
 - `CONTENTS`: `HEX` (the default), `ASCII` or `NONE`.
 - `TIMESTAMP`: true shows the packet's time, in seconds since 1970. `HEADROOM`: true shows the room in front and behind.
+- `CPU`: true shows the number of the worker, in parentheses behind the label.
 - `ACTIVE`: false shows nothing.
 
 Deviations: Click's `PRINTANNO` is not there.",
@@ -30,7 +31,7 @@ Deviations: Click's `PRINTANNO` is not there.",
 
 const HANDLERS: &[Handler] = &[Handler::read_write("active", "whether packets are shown")];
 
-fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let label = args.optional::<String>("LABEL")?.unwrap_or_default();
     let len = args.optional::<i64>("MAXLENGTH")?;
     let len = len.or(args.keyword("LENGTH")?).or(args.keyword("NBYTES")?);
@@ -40,6 +41,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         label,
         len: usize::try_from(len).unwrap_or(usize::MAX),
         contents,
+        worker: args.keyword("CPU")?.unwrap_or(false).then_some(cx.worker),
         timestamp: args.keyword("TIMESTAMP")?.unwrap_or(false),
         headroom: args.keyword("HEADROOM")?.unwrap_or(false),
         active: args.keyword("ACTIVE")?.unwrap_or(true),
@@ -99,6 +101,8 @@ struct Print {
     label: String,
     len: usize,
     contents: Contents,
+    /// The worker's number, if it is shown.
+    worker: Option<usize>,
     timestamp: bool,
     headroom: bool,
     active: bool,
@@ -107,8 +111,11 @@ struct Print {
 impl Print {
     fn line(&self, packet: &Packet) -> String {
         let mut line = String::new();
-        if !self.label.is_empty() {
-            line.push_str(&self.label);
+        line.push_str(&self.label);
+        if let Some(worker) = self.worker {
+            line.push_str(&format!("({worker})"));
+        }
+        if !line.is_empty() {
             line.push_str(": ");
         }
         if self.timestamp {
@@ -172,6 +179,7 @@ mod tests {
             label: "in".to_owned(),
             len: 6,
             contents: Contents::Hex,
+            worker: None,
             timestamp: false,
             headroom: false,
             active: true,
@@ -182,5 +190,9 @@ mod tests {
         assert_eq!(print.line(&packet), "in:    8 |  ....Hi. ");
         (print.contents, print.label) = (Contents::None, String::new());
         assert_eq!(print.line(&packet), "   8");
+        print.worker = Some(2);
+        assert_eq!(print.line(&packet), "(2):    8");
+        print.label = "in".to_owned();
+        assert_eq!(print.line(&packet), "in(2):    8");
     }
 }

@@ -40,6 +40,12 @@ fn print_shows_octets_by_four() {
     );
     lines("Print(in, LENGTH 2)", frame, ["in:   10 | 0102"]);
     lines("Print(in)", "01, ,", ["in:    1 | 01", "in:    0"]);
+    lines("Print(in, CPU true)", "01", ["in(0):    1 | 01"]);
+    lines(
+        "Print(CPU true, TIMESTAMP true)",
+        "01",
+        ["(0): 0.000000:    1 | 01"],
+    );
     lines("Print(in, ACTIVE false)", frame, []);
     lines("Print", "01, 0203", ["   1 | 01", "   2 | 0203"]);
 }
