@@ -359,3 +359,34 @@ fn a_graph_is_drawn_alike_however_it_was_made() -> Result<(), ConfigError> {
     );
     Ok(())
 }
+
+#[test]
+fn a_mistake_is_shown_at_the_argument() {
+    let (registry, pool) = (registry(), pool());
+    for (element, place) in [
+        (
+            "IPClassifier(udp, tcp bad, -) => Discard, Discard, Discard",
+            "tcp bad",
+        ),
+        (
+            "Classifier(12/0800, 12/08zz) => Discard, Discard",
+            "12/08zz",
+        ),
+        ("IPFilter(allow udp, deny bad) -> Discard", "deny bad"),
+        ("IPFilter(allow udp, 3 tcp) -> Discard", "3 tcp"),
+        (
+            "RadixIPLookup(10.0.0.0/8 0, 11.0.0.0/99 0) -> Discard",
+            "11.0.0.0/99 0",
+        ),
+        ("ARPResponder(10.0.0.1 2:0:0:0:0:1, bad) -> Discard", "bad"),
+        ("Queue(-5) -> Discard", "-5"),
+        ("EtherEncap(0x0800, zz, 2:0:0:0:0:2) -> Discard", "zz"),
+        ("Counter(COUNT_CALL x.y 5) -> Discard", "COUNT_CALL x.y 5"),
+    ] {
+        let source = Source::new("test", format!("InfiniteSource -> {element};"));
+        let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
+        let wrong = program.instances(1, &pool).expect_err(element);
+        let places: Vec<_> = wrong.iter().map(|it| it.place().unwrap().text()).collect();
+        assert_eq!(places, [place], "{element}: {wrong:#}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Configuration strings as arguments, for whoever instantiates an element.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::quote::{uncomment_until, unquote_text, words};
 use crate::scan::{is_space, is_word};
@@ -134,19 +135,56 @@ impl Args {
     /// # Errors
     /// Tells of the first argument that nobody asked for.
     pub fn finish(self) -> Result<(), ArgError> {
-        let Some(arg) = self.args.into_iter().find(|arg| arg.taken.is_none()) else {
-            return Ok(());
-        };
-        if arg.keyword == 0 {
-            return Err(ArgError::TooMany { text: arg.text });
+        self.leftovers()
+            .next()
+            .map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Ends the reading of arguments, and tells of all that nobody asked for, each with its number from 0.
+    pub fn leftovers(mut self) -> impl Iterator<Item = (usize, ArgError)> {
+        self.asked.sort();
+        self.asked.dedup();
+        let (args, known) = (self.args.into_iter().enumerate(), self.asked);
+        args.filter(|(_, arg)| arg.taken.is_none())
+            .map(move |(number, arg)| {
+                let error = match arg.keyword {
+                    0 => ArgError::TooMany { text: arg.text },
+                    word => ArgError::UnknownKeyword {
+                        keyword: arg.text[..word].to_owned(),
+                        known: known.clone(),
+                    },
+                };
+                (number, error)
+            })
+    }
+
+    /// The number, from 0, of the one argument whose value this is, or else of the one in which it stands as words of their own;
+    /// `None` if there is none such, or several.
+    ///
+    /// ```
+    /// use waypost_graph_text::Args;
+    ///
+    /// let args = Args::split("10, COLOR red, tcp or udq");
+    /// assert_eq!(args.holding("red"), Some(1));
+    /// assert_eq!(args.holding("udq"), Some(2));
+    /// assert_eq!(args.holding("1"), None);
+    /// ```
+    #[must_use]
+    pub fn holding(&self, value: &str) -> Option<usize> {
+        let value = value.trim();
+        if value.is_empty() {
+            return None;
         }
-        let mut known = self.asked;
-        known.sort();
-        known.dedup();
-        Err(ArgError::UnknownKeyword {
-            keyword: arg.text[..arg.keyword].to_owned(),
-            known,
-        })
+        let only = |holds: &dyn Fn(&Arg) -> bool| {
+            let mut found = (0..self.args.len()).filter(|&at| holds(&self.args[at]));
+            let first = found.next();
+            (first.is_some(), first.filter(|_| found.next().is_none()))
+        };
+        let is = |arg: &Arg| arg.text == value || arg.text[arg.keyword..].trim() == value;
+        match only(&is) {
+            (true, one) => one,
+            (false, _) => only(&|arg| has_words(&arg.text, value)).1,
+        }
     }
 
     fn find(&mut self, keyword: &str, positional: bool, mandatory: bool) -> Option<String> {
@@ -202,16 +240,30 @@ impl<S: Into<String>> FromIterator<S> for Args {
 
 /// Splits a configuration at its commas; comments become spaces, and an empty argument at the end does not count.
 pub(crate) fn split(config: &str) -> Vec<String> {
-    let mut args = Vec::new();
+    split_in_place(config).map(|(arg, _)| arg).collect()
+}
+
+/// The same, and where in the configuration each argument is written, blanks and comments around it apart.
+pub(crate) fn split_in_place(config: &str) -> impl Iterator<Item = (String, Range<usize>)> {
     let mut at = 0;
-    while at < config.len() {
-        let (arg, end) = uncomment_until(config, at, Some(b','));
-        if !arg.is_empty() || end < config.len() {
-            args.push(arg);
+    std::iter::from_fn(move || {
+        if at >= config.len() {
+            return None;
         }
+        let (arg, place, end) = uncomment_until(config, at, Some(b','));
         at = end + 1;
-    }
-    args
+        (!arg.is_empty() || end < config.len()).then_some((arg, place))
+    })
+}
+
+/// Whether `words` stand in a text without being part of longer ones.
+fn has_words(text: &str, words: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(words).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + words.len()..]);
+        !(before.ends_with(joins) && words.starts_with(joins)
+            || behind.starts_with(joins) && words.ends_with(joins))
+    })
 }
 
 /// The words of one argument, split at white space that is not quoted, as written.
@@ -344,6 +396,40 @@ mod tests {
         );
         let error = Args::split("\"5\"").finish().map_err(|e| e.to_string());
         assert_eq!(error, Err("too many arguments: `5` is not expected".into()));
+    }
+
+    #[test]
+    fn all_leftovers_are_told_with_their_numbers() {
+        let mut args = Args::split("a, LIMIT 1, b, X y");
+        assert_eq!(args.take("LIMIT").as_deref(), Some("1"));
+        let numbers: Vec<_> = args.leftovers().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [0, 2, 3]);
+    }
+
+    #[test]
+    fn an_argument_is_found_by_its_value_if_it_is_the_only_one() {
+        let args = Args::split("5, N 5, 10.0.0.1/8, -7, \"a b\", 55, , M q7");
+        for (value, number) in [
+            ("10.0.0.1/8", Some(2)),
+            ("-7", Some(3)),
+            ("a b", Some(4)),
+            ("M q7", Some(7)),
+            ("8", Some(2)),
+            ("5", None),
+            ("", None),
+            ("x", None),
+            ("7", Some(3)),
+        ] {
+            assert_eq!(args.holding(value), number, "{value}");
+        }
+    }
+
+    #[test]
+    fn arguments_have_places() {
+        let config = " a b /* c */ ,, \"d, e\"// f\n";
+        let places: Vec<_> = split_in_place(config).collect();
+        let texts: Vec<_> = places.iter().map(|(_, at)| &config[at.clone()]).collect();
+        assert_eq!(texts, ["a b", "", "\"d, e\""]);
     }
 
     #[test]

@@ -64,6 +64,14 @@ pub(crate) struct Node {
     pub(crate) named: bool,
 }
 
+impl Node {
+    /// Where the configuration is written, if nothing was taken out of it.
+    pub(crate) fn whole_config_place(&self) -> Option<&Place> {
+        let place = self.config_place.as_ref();
+        place.filter(|place| place.text().len() == self.config.len())
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum NodeKind {
     Element(ClassRef),

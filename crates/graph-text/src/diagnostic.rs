@@ -177,6 +177,22 @@ impl Diagnostic {
             .help(help)
     }
 
+    /// The same of one argument, counted from 0: the place is the argument's, where it has one of its own.
+    #[must_use]
+    pub fn of_argument(
+        element: &FlatElement,
+        number: usize,
+        message: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) -> Self {
+        let mut diagnostic = Self::of_element(element, message, help);
+        if let Some(place) = element.argument_place(number) {
+            diagnostic.labels.clear();
+            diagnostic = diagnostic.at(place, "this argument");
+        }
+        diagnostic
+    }
+
     /// What kind of mistake it is.
     #[must_use]
     pub fn code(&self) -> Code {

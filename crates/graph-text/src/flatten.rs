@@ -206,6 +206,7 @@ impl Flattener<'_, '_> {
                             let origin = Origin {
                                 place: node.place.clone(),
                                 class_place: node.class_place.clone(),
+                                config_place: node.whole_config_place().cloned(),
                                 extension,
                                 instance: instance.cloned(),
                                 bare: node.bare,

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::args::Args;
+use crate::args::{Args, split_in_place};
 use crate::print::printable;
 use crate::scan::is_identifier_text;
-use crate::{Diagnostic, Place};
+use crate::{Diagnostic, Place, Span};
 
 /// An element of a [`FlatGraph`]: its index there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,8 @@ pub(crate) struct Origin {
     pub(crate) place: Place,
     /// The class name in it.
     pub(crate) class_place: Place,
+    /// The configuration, if it is written as it is read: without line directives.
+    pub(crate) config_place: Option<Place>,
     /// The `...` that stands for its class, where the text extends that.
     pub(crate) extension: Option<Place>,
     /// The compound instances around it, innermost first.
@@ -322,6 +324,22 @@ impl FlatElement {
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         self.origin.as_ref().map(|origin| &origin.place)
+    }
+
+    /// Where an argument, counted from 0, is written; `None` if it does not come from a text, or if variables in the configuration
+    /// stand for more arguments than one, or none.
+    #[must_use]
+    pub fn argument_place(&self, number: usize) -> Option<Place> {
+        let config = self.origin.as_ref()?.config_place.as_ref()?;
+        let mut written: Vec<_> = split_in_place(config.text()).map(|(_, at)| at).collect();
+        if number >= written.len() || written.len() != self.args().len() {
+            return None;
+        }
+        let (base, at) = (config.span.start as usize, written.swap_remove(number));
+        Some(Place {
+            source: config.source.clone(),
+            span: Span::new(base + at.start, base + at.end),
+        })
     }
 
     /// The compound instances that the element is part of, innermost first.

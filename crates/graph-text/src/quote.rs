@@ -1,5 +1,7 @@
 //! Quoting: configuration text to what it means, and back.
 
+use std::ops::Range;
+
 use crate::scan::{at_data, is_space, skip_blank, skip_comment, skip_hidden};
 
 /// The bytes that an argument means: comments out, one level of quotation off, backslash escapes of `"…"` and `\<…>` data
@@ -68,12 +70,18 @@ pub(crate) fn uncomment(text: &str) -> String {
     uncomment_until(text, 0, None).0
 }
 
-/// [`uncomment`] from `from` up to the first `stop` that is not hidden; also the offset of that, or the end.
-pub(crate) fn uncomment_until(text: &str, from: usize, stop: Option<u8>) -> (String, usize) {
+/// [`uncomment`] from `from` up to the first `stop` that is not hidden; also where the result is written, and the offset of that
+/// stop, or the end.
+pub(crate) fn uncomment_until(
+    text: &str,
+    from: usize,
+    stop: Option<u8>,
+) -> (String, Range<usize>, usize) {
     let bytes = text.as_bytes();
-    let mut i = skip_blank(bytes, from);
+    let start = skip_blank(bytes, from);
     let mut out = String::new();
-    let (mut left, mut right, mut commented) = (i, i, false);
+    let (mut left, mut right, mut commented) = (start, start, false);
+    let mut i = start;
     while i < bytes.len() && Some(bytes[i]) != stop {
         if is_space(bytes[i]) {
             i += 1;
@@ -92,7 +100,7 @@ pub(crate) fn uncomment_until(text: &str, from: usize, stop: Option<u8>) -> (Str
         }
     }
     out.push_str(&text[left..right]);
-    (out, i)
+    (out, start..right, i)
 }
 
 /// The words of an argument: split at white space that is not quoted.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use waypost_graph_text::{ArgError, Args, ClassInfo, Classes, CodeError};
+use waypost_graph_text::{ArgError, Args, ClassInfo, Classes, CodeError, Diagnostic, FlatElement};
 use waypost_packet::Pool;
 
 use crate::classifier::{Classifier, LiftClassifier};
@@ -141,6 +141,8 @@ impl Clone for Commons {
 pub struct ConfigError {
     message: String,
     help: Option<String>,
+    /// The argument, or what is wrong in it, as it was found.
+    found: Option<String>,
 }
 
 impl ConfigError {
@@ -149,12 +151,21 @@ impl ConfigError {
         Self {
             message: message.into(),
             help: None,
+            found: None,
         }
     }
 
-    /// A value that does not parse: `expected a port number, found "x"`.
+    /// A value that does not parse: `expected a port number, found "x"`. If there is one argument that holds it, that is
+    /// underlined in a text.
     pub fn expected(what: &str, found: &str) -> Self {
-        Self::new(format!("expected {what}, found `{found}`"))
+        Self::new(format!("expected {what}, found `{found}`")).about(found)
+    }
+
+    /// Says with which argument something is wrong, or with which words of it, so that a text's reader is shown that.
+    #[must_use]
+    pub fn about(mut self, found: impl Into<String>) -> Self {
+        self.found = Some(found.into());
+        self
     }
 
     /// Adds what to do.
@@ -164,8 +175,17 @@ impl ConfigError {
         self
     }
 
-    pub(crate) fn into_parts(self) -> (String, Option<String>) {
-        (self.message, self.help)
+    /// What is wrong with an element of a text that was given these arguments.
+    pub(crate) fn diagnose(self, element: &FlatElement, args: &Args) -> Diagnostic {
+        let Self {
+            message,
+            help,
+            found,
+        } = self;
+        match found.and_then(|found| args.holding(&found)) {
+            Some(number) => Diagnostic::of_argument(element, number, message, help),
+            None => Diagnostic::of_element(element, message, help),
+        }
     }
 }
 

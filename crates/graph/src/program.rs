@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use waypost_graph_text::{
-    CheckedGraph, Diagnostic, Diagnostics, FlatGraph, Options, Processing, Source, check, flatten,
-    parse,
+    CheckedGraph, Diagnostic, Diagnostics, FlatGraph, Limits, Options, Processing, Source, check,
+    flatten, parse,
 };
 use waypost_packet::Pool;
 
@@ -115,14 +115,16 @@ impl<'r> Program<'r> {
                 continue;
             };
             let mut args = element.args();
-            let made = (class.build)(&mut args, &mut cx)
-                .and_then(|made| args.finish().map(|()| made).map_err(Into::into));
-            match made {
-                Ok(made) => elements.push((id, made)),
-                Err(error) => {
-                    let (message, help) = error.into_parts();
-                    wrong.push((id, Diagnostic::of_element(element, message, help)));
+            match (class.build)(&mut args, &mut cx) {
+                Ok(made) => {
+                    elements.push((id, made));
+                    let left = args.leftovers().take(Limits::default().diagnostics);
+                    wrong.extend(left.map(|(number, error)| {
+                        let message = error.to_string();
+                        (id, Diagnostic::of_argument(element, number, message, None))
+                    }));
                 }
+                Err(error) => wrong.push((id, error.diagnose(element, &args))),
             }
         }
         wrong.sort_by_key(|(id, _)| *id);

@@ -55,12 +55,12 @@ fn variables_come_from_the_command_line() {
            ╰────
         configuration
 
-          × command line:1:1: `InfiniteSource@1` (InfiniteSource): expected an integer for LIMIT, found
+          × command line:1:16: `InfiniteSource@1` (InfiniteSource): expected an integer for LIMIT, found
           │ `$N`
-           ╭─[command line:1:1]
+           ╭─[command line:1:16]
          1 │ InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> Discard
-           · ───────┬──────
-           ·        ╰── configured here
+           ·                ────┬───
+           ·                    ╰── this argument
            ╰────
         1 mistake: nothing was run
         status 1
@@ -102,12 +102,12 @@ fn mistakes_in_a_text_are_shown() {
     assert_snapshot!(said(&["graph", "run", "-e", "InfiniteSource(LIMT 3) -> Discard"]), @r"
         configuration
 
-          × command line:1:1: `InfiniteSource@1` (InfiniteSource): unknown keyword `LIMT`: did you mean
+          × command line:1:16: `InfiniteSource@1` (InfiniteSource): unknown keyword `LIMT`: did you mean
           │ `LIMIT`?
-           ╭─[command line:1:1]
+           ╭─[command line:1:16]
          1 │ InfiniteSource(LIMT 3) -> Discard
-           · ───────┬──────
-           ·        ╰── configured here
+           ·                ───┬──
+           ·                   ╰── this argument
            ╰────
         1 mistake: nothing was run
         status 1

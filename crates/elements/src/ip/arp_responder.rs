@@ -44,7 +44,9 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         entries: Vec::new(),
     };
     for text in args.take_rest() {
-        responder.add(&text).map_err(ConfigError::new)?;
+        responder
+            .add(&text)
+            .map_err(|why| ConfigError::new(why).about(&text))?;
     }
     Ok(Box::new(responder))
 }

@@ -55,7 +55,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
     }
     let expressions = texts
         .iter()
-        .map(|text| Expression::parse(text).map_err(ConfigError::new));
+        .map(|text| Expression::parse(text).map_err(|why| ConfigError::new(why).about(text)));
     Ok(Box::new(IpClassifier {
         expressions: expressions.collect::<Result<_, _>>()?,
         texts,

@@ -53,7 +53,8 @@ fn filter(text: &str, outputs: usize) -> Result<Filter, ConfigError> {
         let expected = format!("an output below {outputs}");
         return Err(ConfigError::expected(&expected, text));
     }
-    Ok((output, Expression::parse(rest).map_err(ConfigError::new)?))
+    let expression = Expression::parse(rest).map_err(|why| ConfigError::new(why).about(text))?;
+    Ok((output, expression))
 }
 
 struct IpFilter {

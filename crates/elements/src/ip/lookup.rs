@@ -67,7 +67,9 @@ const HANDLERS: &[Handler] = &[
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut lookup = IpLookup::<0>::with_outputs(cx.outputs);
     for text in args.take_rest() {
-        lookup.add(&text).map_err(ConfigError::new)?;
+        lookup
+            .add(&text)
+            .map_err(|why| ConfigError::new(why).about(&text))?;
     }
     Ok(Box::new(lookup))
 }

@@ -1,7 +1,7 @@
 //! Statements: `elementclass`, `require`, `define`, and which of them comes next.
 
 use super::{Block, Parser};
-use crate::args::split_words;
+use crate::args::{split_in_place, split_words};
 use crate::ast::{Class, Config, Definition, ElementClass, Ident, Required, Statement};
 use crate::lexer::Token;
 use crate::quote::{uncomment_until, unquote_text};
@@ -131,7 +131,7 @@ impl Parser<'_> {
                 text: name.to_owned(),
                 span: Span::new(span.start as usize, end),
             };
-            let (value, _) = uncomment_until(&item, variable.len(), None);
+            let (value, ..) = uncomment_until(&item, variable.len(), None);
             definitions.push(Definition { name, value });
         }
         Some(Statement::Define(definitions))
@@ -152,23 +152,14 @@ impl Parser<'_> {
 
 /// The arguments of a configuration with their places; where line directives were taken out, the place is that of the whole.
 fn items(config: &Config) -> Vec<(String, Span)> {
-    let mut items = Vec::new();
-    let mut at = 0;
     let whole = (config.span.end - config.span.start) as usize == config.text.len();
-    while at < config.text.len() {
-        let (item, end) = uncomment_until(&config.text, at, Some(b','));
-        let start = crate::scan::skip_blank(config.text.as_bytes(), at).min(end);
-        let stop = start + config.text[start..end].trim_end().len();
-        let base = config.span.start as usize;
-        items.push((
-            item,
-            if whole {
-                Span::new(base + start, base + stop)
-            } else {
-                config.span
-            },
-        ));
-        at = end + 1;
-    }
-    items
+    let base = config.span.start as usize;
+    let items = split_in_place(&config.text).map(|(item, at)| {
+        let span = match whole {
+            true => Span::new(base + at.start, base + at.end),
+            false => config.span,
+        };
+        (item, span)
+    });
+    items.collect()
 }
