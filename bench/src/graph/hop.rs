@@ -1,18 +1,21 @@
-//! From one thread to another, in Rust: a ring of packets, whose reader looks at each first line.
+//! From one thread to another, whose reader looks at each first line: in a text by a `Pipeliner` between two workers, in Rust by a
+//! ring of packets.
 //!
 //! How long that takes is for the most part how long the machine takes to move a cache line from one core to the other; so what
 //! the same frames take without all that a packet has is measured beside it.
 
 use std::error::Error;
 use std::hint::{black_box, spin_loop};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use waypost::graph::{Credit, Cx, Element, ElementClass, Instant};
 use waypost::packet::{Allocator, Batch, Packet, Pool, spsc};
 use waypost::wire::prefetch_read;
 
 use super::source::FRAME;
-use super::{Bench, PACKETS};
+use super::{Bench, PACKETS, WARM_UP};
 use crate::machine;
 use crate::measure::Sample;
 
@@ -35,7 +38,7 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
     let pool = super::paths::pool()?;
     let orders = writer(cores.0, &pool);
     let pool_of_reader = pool.clone();
-    bench.at_each_batch(group, "ring of packets", move |batch| {
+    bench.at_each_batch(group, "in Rust, a ring of packets", move |batch| {
         let (producer, mut consumer) = spsc::ring(RING);
         orders
             .send((batch, producer))
@@ -62,6 +65,9 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
                 frames.free(&mut packets);
             }
         }))
+    });
+    bench.at_each_batch(group, "text, a Pipeliner", move |batch| {
+        pipeliner(cores.0, batch).map_err(|wrong| wrong.to_string())
     });
     let channel_pool = pool.clone();
     bench.at_each_batch(group, "std::sync::mpsc, by batches", move |batch| {
@@ -94,6 +100,64 @@ pub(super) fn add(bench: &mut Bench, cores: (usize, usize)) -> Result<(), Box<dy
         Ok(sample)
     });
     Ok(())
+}
+
+/// What the readers of texts have seen.
+static SEEN: AtomicUsize = AtomicUsize::new(0);
+
+/// `FirstLines()`: looks at the first line of each packet, and counts them.
+pub(super) const READER: ElementClass = ElementClass {
+    name: "FirstLines",
+    ports: "1/0",
+    processing: "h/h",
+    flow: "x/x",
+    doc: "Looks at the first line of each packet.",
+    handlers: &[],
+    build: |_, _| Ok(Box::new(FirstLines)),
+};
+
+struct FirstLines;
+
+impl Element for FirstLines {
+    fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
+        for packet in batch.iter() {
+            black_box(packet.octets().first_chunk::<34>());
+        }
+        let seen = SEEN.load(Ordering::Relaxed);
+        SEEN.store(seen + batch.len(), Ordering::Relaxed);
+        cx.frames().free(batch);
+    }
+
+    fn credit(&self, _: usize) -> Credit {
+        Credit::Packets(usize::MAX)
+    }
+}
+
+/// One turn of a text on two workers.
+fn pipeliner(core: usize, batch: usize) -> Result<Sample, Box<dyn Error>> {
+    let [mut writer, mut reader] =
+        super::paths::workers("Frames(WRITTEN) -> Pipeliner(1) -> FirstLines;")?;
+    writer.set_batch_limit(batch);
+    reader.set_batch_limit(batch);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            machine::pin(core);
+            while !done.load(Ordering::Relaxed) {
+                writer.step(Instant::ZERO);
+            }
+        });
+        let mut read = |packets: usize| {
+            let until = SEEN.load(Ordering::Relaxed) + packets;
+            while SEEN.load(Ordering::Relaxed) < until {
+                reader.step(Instant::ZERO);
+            }
+        };
+        read(WARM_UP);
+        let sample = Sample::of(PACKETS as u64, || read(PACKETS));
+        done.store(true, Ordering::Relaxed);
+        Ok(sample)
+    })
 }
 
 /// A frame and nothing else.

@@ -59,7 +59,7 @@ pub(crate) fn run(settings: &Settings) -> Result<Report, Box<dyn Error>> {
     hop::add(&mut bench, (first, last))?;
     measure::run(
         "graph",
-        "the floor (arrays of pointers, one `dyn` call a batch, no metadata, no statistics, no release), in the same group at the same batch",
+        "the floor (arrays of pointers, one `dyn` call a batch, no metadata, no statistics, no release), between threads to bare boxes, in the same group at the same batch",
         settings,
         bench.cases,
         bench.missing,

@@ -10,6 +10,7 @@ use waypost::elements::registry;
 use waypost::graph::{Builder, Instance, Options, Packet, Pool, Program, Source, Verdict, each};
 use waypost::wire::{EtherType, Ipv4Prefix, MacAddr};
 
+use super::hop;
 use super::routes::Routes;
 use super::source::{self, Frames};
 
@@ -22,15 +23,23 @@ pub(super) fn pool() -> Result<Pool, Box<dyn Error>> {
 }
 
 pub(super) fn text(text: &str) -> Built {
+    let [instance] = workers(text)?;
+    Ok(instance)
+}
+
+/// A text on so many workers.
+pub(super) fn workers<const N: usize>(text: &str) -> Result<[Instance; N], Box<dyn Error>> {
     let mut registry = registry();
     registry.add(source::CLASS);
+    registry.add(hop::READER);
     let source = Source::new("bench", text);
     let wrong = |wrong: waypost::graph::Diagnostics| {
         wrong.iter().map(|it| format!("{it:#}")).collect::<String>()
     };
     let program = Program::parse(&source, &registry, &mut Options::default()).map_err(wrong)?;
-    let mut instances = program.instances(1, &pool()?).map_err(wrong)?;
-    Ok(instances.remove(0))
+    let instances = program.instances(N, &pool()?).map_err(wrong)?;
+    let wrong = |instances: Vec<_>| format!("expected {N} workers, found {}", instances.len());
+    Ok(instances.try_into().map_err(wrong)?)
 }
 
 /// Source, counter, some elements that do nothing, sink.

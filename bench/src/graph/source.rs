@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 
 use waypost::graph::{
-    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Output, Packet, Progress, Typed,
+    Args, Batch, BuildCx, ConfigError, Cx, Element, ElementClass, Output, Packet, Progress, Spread,
+    Typed,
 };
 use waypost::wire::{IpProtocol, Ipv4Header};
 
@@ -107,6 +108,10 @@ impl Element for Frames {
 
     fn is_task(&self) -> bool {
         true
+    }
+
+    fn spread(&self) -> Spread {
+        Spread::FirstWorker
     }
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
