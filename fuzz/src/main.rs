@@ -8,7 +8,7 @@
 //!     $edges-inline-8bit-counters $edges-pc-table $edges-trace-compares" \
 //!     cargo build --package fuzz --release --target $triple --target-dir target/fuzz
 //! $ mkdir -p target/fuzz/found
-//! $ FUZZ_TARGET=wire target/fuzz/$triple/release/fuzz -max_total_time=60 \
+//! $ FUZZ_TARGET=wire target/fuzz/$triple/release/fuzz -max_total_time=60 -close_fd_mask=3 \
 //!     -artifact_prefix=fuzz/corpus/wire/ target/fuzz/found fuzz/corpus/wire
 //! ```
 #![forbid(unsafe_code)]

@@ -29,6 +29,7 @@ Arguments: `ToDump(FILENAME)`; `-` is standard output. Keywords:
 - `ENCAP`: what packets begin with: `ETHER` (the default), `IP`, `FDDI`, `802_11`, `SLL`, `PPP`, `PPP_HDLC`, `HDLC` or `NULL`.
 - `UNBUFFERED`: true writes each packet at once. Otherwise some 64 KiB are gathered, and written when no more packets come.
 
+A file that is there already is emptied when the graph begins, and stays as it was if the graph is refused.
 Several workers write one file each, with `.1`, `.2` and so on behind the name; standard output they share. What is gathered when the
 graph is stopped at once is written then; where that fails, it is said on standard error.
 
