@@ -18,11 +18,11 @@ use waypost_wire::WallTime;
 /// use waypost_elements::{host::Host, registry};
 /// use waypost_graph::{Options, Pool, Program, Source};
 ///
-/// // Is all of it well? Nothing is written, whatever is there already, and no interface is opened.
-/// let source = Source::new("example.click", "FromDevice(eth0) -> ToDump(capture.pcap);");
+/// // Are all arguments well? Nothing is read or written, whatever is there already, and no interface is opened.
+/// let source = Source::new("example.click", "FromDevice(eth0) -> ToDump(capture.pcap); FromDump(old.pcap) -> Discard;");
 /// let registry = registry();
 /// let program = Program::parse(&source, &registry, &mut Options::default())?;
-/// let program = program.share(Host::KEY, Host::default().without_files());
+/// let program = program.share(Host::KEY, Host::default().untouched());
 /// assert!(program.instances(1, &Pool::builder().small(64).build()?).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -34,6 +34,8 @@ pub struct Host {
     epoch: Option<WallTime>,
     /// What chance begins with; nothing where nobody is to know it.
     seed: Option<u64>,
+    /// Whether files are read.
+    reads: bool,
 }
 
 impl Default for Host {
@@ -43,6 +45,7 @@ impl Default for Host {
             folder: Some(PathBuf::new()),
             epoch: None,
             seed: None,
+            reads: true,
         }
     }
 }
@@ -66,6 +69,14 @@ impl Host {
         self
     }
 
+    /// The same, and no file is read: a graph's elements can be made where their files are not, so that all mistakes in their
+    /// arguments are told; such a graph is not to be run.
+    #[must_use]
+    pub fn untouched(mut self) -> Self {
+        self.reads = false;
+        self.without_files()
+    }
+
     /// The time is the graph's own, whose time 0 is this.
     #[must_use]
     pub const fn since(mut self, epoch: WallTime) -> Self {
@@ -84,6 +95,11 @@ impl Host {
     pub(crate) fn of(cx: &BuildCx<'_>) -> Result<Self, ConfigError> {
         let host = cx.shared(Self::KEY, || Ok(Self::default()))?;
         Ok((*host).clone())
+    }
+
+    /// Whether files are read.
+    pub(crate) const fn reads(&self) -> bool {
+        self.reads
     }
 
     /// Whether what elements write goes anywhere, and interfaces are opened.

@@ -135,6 +135,56 @@ fn a_text_without_mistakes_is_counted() {
 }
 
 #[test]
+fn all_mistakes_in_arguments_are_shown() {
+    let text = "FromDump(/nope, SAMPLE 2) -> IPClassifier(rubbish here) -> Queue(-5) -> EtherEncap(zz) -> Discard;
+FromDevice(eth0, METHOD AF_XDP, MODE SLOW) -> ToDevice(eth0, BURST 0); KernelTap(10.0.0.1) -> ToDump(x, y)";
+    // Each in one line, however long it is.
+    let said = said(&["graph", "check", "-e", text]).replace('│', " ");
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for mistake in [
+        "`FromDump@1` (FromDump): expected SAMPLE from 0 to 1, found `2`",
+        "(IPClassifier)",
+        "(Queue)",
+        "(EtherEncap)",
+        "(FromDevice): expected MODE NATIVE or GENERIC, found `SLOW`",
+        "(ToDevice): expected BURST of at least one packet, found `0`",
+        "(KernelTap): expected an address with its prefix",
+        "(ToDump)",
+    ] {
+        assert!(said.contains(mistake), "{mistake}: {said}");
+    }
+    assert!(
+        said.ends_with("8 mistakes: nothing was run status 1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_text_is_checked_where_its_files_and_interfaces_are_not() {
+    let folder = std::env::temp_dir().join(format!("waypost-check-{}", std::process::id()));
+    let text = "FromDump(DIR/in.pcap, STOP true) -> ToDump(DIR/out.pcap);
+        FromDevice(nosuch0, PROMISC true) -> ToDevice(nosuch0);
+        FromDevice(nosuch1, METHOD AF_XDP, QUEUE 9) -> ToDevice(nosuch1, METHOD AF_XDP);
+        KernelTap(10.0.0.1/24, NETNS nosuch) -> IPPrint(OUTFILE DIR/text) -> Discard;
+        Script(print >DIR/said \"x\", stop)";
+    let text = text.replace("DIR", folder.to_str().unwrap());
+    assert_snapshot!(said(&["graph", "check", "-e", &text]), @r"
+        10 elements, 5 connections, no mistakes
+        status 0
+        ");
+    assert!(!folder.exists());
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    for (example, counted) in [
+        ("router.click", "39 elements, 54 connections"),
+        ("sim/host.click", "elements"),
+    ] {
+        let said = said(&["graph", "check", &format!("{examples}/{example}")]);
+        assert!(said.contains(counted), "{said}");
+        assert!(said.ends_with("no mistakes\nstatus 0"), "{said}");
+    }
+}
+
+#[test]
 fn what_a_run_cannot_do_is_said() {
     assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "d.count"]), @r"
         error: --read d.count: no element `d`

@@ -19,7 +19,8 @@ pub(crate) enum Command {
     Run(run::Arguments),
     /// Follow packets: run a graph, and print the way of the first packets through an element
     Trace(run::TraceArguments),
-    /// Say everything that is wrong with a text
+    /// Say what is wrong with a text: its words and connections and, where these are right, the arguments of all elements;
+    /// opens none of their files and interfaces
     Check(text::Text),
     /// Print a text with its compounds expanded
     Flatten(text::Text),

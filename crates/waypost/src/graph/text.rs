@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
-use waypost_graph::{Options, Program, Registry, Source};
+use waypost_elements::host::Host;
+use waypost_graph::{Options, Pool, Program, Registry, Source};
 use waypost_graph_text::Libraries;
 
 use crate::out::{self, Failure};
@@ -111,10 +112,15 @@ fn read(file: &str) -> Result<Source, Failure> {
     }
 }
 
-/// `waypost graph check`
+/// `waypost graph check`: all elements are made, on a machine of which nothing is touched, and thrown away.
 pub(crate) fn check(arguments: &Text) -> Result<(), Failure> {
     let registry = waypost_elements::registry();
     let program = arguments.program(&registry)?;
+    let program = program.share(Host::KEY, Host::default().untouched());
+    // No packet is ever made.
+    let pool = Pool::builder().small(1).build();
+    let pool = pool.map_err(|error| Failure::new(format!("no memory for the check: {error}")))?;
+    program.instances(1, &pool)?;
     let graph = program.graph().graph();
     let (elements, connections) = (graph.elements().len(), graph.connections().len());
     out::line(format_args!(

@@ -14,6 +14,7 @@ use waypost_wire::{Duration, WallTime};
 use super::NOT_IP;
 use super::window::{ENCAPSULATIONS, Pace, Place, Window, ip_header};
 use crate::args::{TypedArgs, handler_value};
+use crate::host::Host;
 use crate::plumbing::end::{End, reached};
 
 pub(crate) const FROM_DUMP: ElementClass = ElementClass {
@@ -69,13 +70,9 @@ const HANDLERS: &[Handler] = &[
     Handler::write("reset_timing", "begins the pace anew with the next packet"),
 ];
 
-fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
+fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let name = args.mandatory::<String>("FILENAME")?;
     let timing = args.optional("TIMING")?.unwrap_or(false);
-    let file = File::open(&name)
-        .map_err(|error| ConfigError::new(format!("cannot read `{name}`: {error}")))?;
-    let reader = Reader::new(BufReader::with_capacity(1 << 16, file));
-    let reader = reader.map_err(|error| ConfigError::new(format!("`{name}`: {error}")))?;
     let sample = args.keyword("SAMPLE")?.unwrap_or(1.0);
     if !(0.0..=1.0).contains(&sample) {
         let found = sample.to_string();
@@ -83,9 +80,9 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     }
     // Nothing hangs on it.
     let _: Option<bool> = args.keyword("MMAP")?;
-    Ok(Box::new(FromDump {
+    let mut dump = FromDump {
         name,
-        reader: Some(reader),
+        reader: None,
         link: LinkType::ETHERNET,
         kept: None,
         ahead: None,
@@ -100,7 +97,18 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         force_ip: args.keyword("FORCE_IP")?.unwrap_or(false),
         active: args.keyword("ACTIVE")?.unwrap_or(true),
         count: 0,
-    }))
+    };
+    if Host::of(cx)?.reads() {
+        dump.reader = Some(open(&dump.name)?);
+    }
+    Ok(Box::new(dump))
+}
+
+fn open(name: &str) -> Result<Reader<BufReader<File>>, ConfigError> {
+    let file = File::open(name)
+        .map_err(|error| ConfigError::new(format!("cannot read `{name}`: {error}")))?;
+    Reader::new(BufReader::with_capacity(1 << 16, file))
+        .map_err(|error| ConfigError::new(format!("`{name}`: {error}")))
 }
 
 /// How often a handler may set the end off in front of one packet, at most.
