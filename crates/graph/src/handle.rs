@@ -91,16 +91,15 @@ impl Handle {
 
     /// What all workers have counted, element by element; empty once the graph has stopped.
     pub fn statistics(&self) -> Vec<ElementStatistics> {
-        let workers =
-            (0..self.workers.len()).filter_map(|worker| self.call(worker, |it| it.statistics()));
-        workers
-            .reduce(|mut sum, more| {
-                sum.iter_mut()
-                    .zip(&more)
-                    .for_each(|(sum, more)| sum.add(more));
-                sum
-            })
-            .unwrap_or_default()
+        ElementStatistics::sum(self.worker_statistics())
+    }
+
+    /// What each worker has counted, element by element; nothing of one that has stopped.
+    pub fn worker_statistics(&self) -> Vec<Vec<ElementStatistics>> {
+        let answer = |worker| self.call(worker, |it| it.statistics());
+        (0..self.workers.len())
+            .map(|worker| answer(worker).unwrap_or_default())
+            .collect()
     }
 
     /// Asks all workers to stop, whatever packets are on their way; does not wait for it.

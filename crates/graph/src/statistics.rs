@@ -47,6 +47,21 @@ impl ElementStatistics {
     }
 }
 
+impl ElementStatistics {
+    /// What several workers have counted, element by element: the sums.
+    pub fn sum(workers: impl IntoIterator<Item = Vec<Self>>) -> Vec<Self> {
+        // One that has stopped tells nothing.
+        let told = workers.into_iter().filter(|it| !it.is_empty());
+        told.reduce(|mut sum, more| {
+            sum.iter_mut()
+                .zip(&more)
+                .for_each(|(sum, more)| sum.add(more));
+            sum
+        })
+        .unwrap_or_default()
+    }
+}
+
 impl Instance {
     /// What was counted of each element, in the order of the graph.
     pub fn statistics(&self) -> Vec<ElementStatistics> {

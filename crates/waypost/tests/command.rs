@@ -315,6 +315,54 @@ fn signals_are_obeyed() {
 }
 
 #[test]
+fn what_each_worker_has_counted_is_told() {
+    // The source runs on the first worker alone.
+    assert_snapshot!(said(&["graph", "run", "-j", "2", "-e", CHAIN, "--statistics"]), @r"
+        element           class                  calls         packets     dropped
+        InfiniteSource@1  InfiniteSource             1               5           0
+          worker 0                                   1               5           0
+        c                 Counter                    1               5           0
+          worker 0                                   1               5           0
+        Discard@3         Discard                    1               5           0
+          worker 0                                   1               5           0
+        status 0
+        ");
+    // Asked while it runs, until both workers have done something.
+    let text = "InfiniteSource -> c :: Counter -> Discard";
+    let mut child = waypost(&["graph", "run", "-j", "2", "--announce", "-e", text])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let id = rustix::process::Pid::from_child(&child);
+    let ask = || rustix::process::kill_process(id, rustix::process::Signal::USR1).unwrap();
+    let errors = BufReader::new(child.stderr.take().unwrap());
+    let (mut inside, mut sum, mut each) = (false, 0, Vec::new());
+    ask();
+    for line in errors.lines().map(Result::unwrap) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["element", ..] => ask(),
+            ["c", "Counter", _, packets, _] => {
+                (inside, sum) = (true, packets.parse::<u64>().unwrap());
+                each.clear();
+            }
+            ["worker", _, _, packets, _] if inside => each.push(packets.parse::<u64>().unwrap()),
+            _ => inside = false,
+        }
+        if each.len() == 2 {
+            break;
+        }
+    }
+    assert_eq!(each.iter().sum::<u64>(), sum, "{each:?}");
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn all_ways_to_run_count_the_same() {
     for more in [
         &["-j", "2"][..],

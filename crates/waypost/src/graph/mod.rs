@@ -15,7 +15,7 @@ use crate::out::{self, Failure};
 /// What can be done with graphs.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run a graph until it stops, or is stopped by Ctrl-C; SIGUSR1 prints statistics
+    /// Run a graph until it stops, or is stopped by Ctrl-C; SIGUSR1 prints statistics, as `--statistics` does
     Run(run::Arguments),
     /// Follow packets: run a graph, and print the way of the first packets through an element
     Trace(run::TraceArguments),

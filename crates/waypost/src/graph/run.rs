@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use waypost_device::MappedMemory;
-use waypost_graph::{Handle, Instance, Pool, Running, Runtime};
+use waypost_graph::{ElementStatistics, Handle, Instance, Pool, Running, Runtime};
 
 use super::{statistics, text, watch};
 use crate::out::{self, Failure};
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// Follow packets from this element on, and print their way when the graph has stopped
     #[arg(long, value_name = "ELEMENT[:COUNT]")]
     trace: Option<String>,
-    /// Print statistics when the graph has stopped
+    /// Print statistics when the graph has stopped: of each element and, with several threads, of each of its workers
     #[arg(long)]
     statistics: bool,
     /// Print help
@@ -181,7 +181,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
         print_trace(&instances);
     }
     if arguments.statistics {
-        out::text(statistics::table(&sum(&instances)));
+        let mut workers: Vec<_> = instances.iter().map(Instance::statistics).collect();
+        if workers.len() < usize::from(arguments.how.threads) {
+            // Which of them are left is not known any more: the sums alone.
+            workers = vec![ElementStatistics::sum(workers)];
+        }
+        out::text(statistics::table(&workers));
     }
     if instances.len() < usize::from(arguments.how.threads) {
         return Err(Failure::new("a worker failed: see above"));
@@ -256,18 +261,6 @@ fn follow(instance: &mut Instance, element: &str, count: u32) -> Result<(), Fail
     }
 }
 
-/// The sums of what all workers have counted.
-fn sum(instances: &[Instance]) -> Vec<waypost_graph::ElementStatistics> {
-    let all = instances.iter().map(Instance::statistics);
-    all.reduce(|mut sum, more| {
-        sum.iter_mut()
-            .zip(&more)
-            .for_each(|(sum, more)| sum.add(more));
-        sum
-    })
-    .unwrap_or_default()
-}
-
 /// Ctrl-C and SIGTERM stop the graph; SIGUSR1 prints statistics.
 fn obey_signals(started: &Started) -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot listen to signals: {error}"));
@@ -300,6 +293,7 @@ fn obey_signals(started: &Started) -> Result<(), Failure> {
 
 async fn print_statistics(handle: Handle) {
     // The answer is waited for where blocking is allowed.
-    let table = tokio::task::spawn_blocking(move || statistics::table(&handle.statistics())).await;
+    let table = move || statistics::table(&handle.worker_statistics());
+    let table = tokio::task::spawn_blocking(table).await;
     out::note(table.unwrap_or_default().trim_end());
 }
