@@ -39,6 +39,45 @@ fn a_graph_runs_and_is_read() {
 }
 
 #[test]
+fn several_elements_are_read_by_a_pattern_or_a_class() {
+    let text =
+        "InfiniteSource(LIMIT 5, STOP true) -> c1 :: Counter -> c2 :: Counter -> d :: Discard";
+    let read = |handlers: &[&str]| {
+        let mut words = vec!["graph", "run", "-j", "2", "-e", text];
+        handlers.iter().for_each(|it| words.extend(["-h", it]));
+        said(&words)
+    };
+    let counters = "c1.count:\n5\n\nc2.count:\n5\nstatus 0";
+    for asked in ["c*.count", "Counter.count", "c[0-9].count", "c?.count"] {
+        assert_eq!(read(&[asked]), counters, "{asked}");
+    }
+    // Those that have no such handler are left out.
+    assert_snapshot!(read(&["*.byte_count", "d.count"]), @r"
+        c1.byte_count:
+        320
+
+        c2.byte_count:
+        320
+
+        d.count:
+        5
+        status 0
+        ");
+    assert_snapshot!(read(&["x*.count"]), @r"
+        error: --read x*.count: no element's name is like `x*`; `waypost graph flatten` shows all names
+        status 1
+        ");
+    assert_snapshot!(read(&["c?.cuont"]), @r"
+        error: --read c?.cuont: no element like `c?` has a read handler `cuont`
+        status 1
+        ");
+    assert_snapshot!(read(&["Counter.cuont"]), @r"
+        error: --read Counter.cuont: no element of class `Counter` has a read handler `cuont`
+        status 1
+        ");
+}
+
+#[test]
 fn variables_come_from_the_command_line() {
     let text = "InfiniteSource(LIMIT $N, STOP true) -> c :: Counter -> Discard";
     assert_snapshot!(said(&["graph", "run", "-e", text, "N=7", "-h", "c.count"]), @r"

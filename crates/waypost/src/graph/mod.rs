@@ -2,6 +2,7 @@
 
 mod dot;
 mod elements;
+mod read;
 mod run;
 mod statistics;
 mod text;

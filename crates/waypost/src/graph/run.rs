@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use waypost_device::MappedMemory;
 use waypost_graph::{ElementStatistics, Handle, Instance, Pool, Running, Runtime};
 
-use super::{statistics, text, watch};
+use super::{read, statistics, text, watch};
 use crate::out::{self, Failure};
 
 /// How to run a graph.
@@ -20,7 +20,8 @@ pub(crate) struct Arguments {
     text: text::Text,
     #[command(flatten)]
     how: How,
-    /// Read these handlers when the graph has stopped, as `element.handler`
+    /// Read these handlers when the graph has stopped, as `element.handler`; a pattern (`*.count`) or a class (`Counter.count`)
+    /// in place of the element reads those of all such elements
     #[arg(short = 'h', long = "read", value_name = "ELEMENT.HANDLER")]
     read: Vec<String>,
     /// Show rates, element by element, while the graph runs
@@ -191,22 +192,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
     if instances.len() < usize::from(arguments.how.threads) {
         return Err(Failure::new("a worker failed: see above"));
     }
-    for handler in &arguments.read {
-        let merge = instances[0].merge_of(handler);
-        let answers: Result<Vec<_>, _> = instances
-            .iter()
-            .map(|instance| instance.read(handler))
-            .collect();
-        let answer = answers.map_err(|error| Failure::new(format!("--read {handler}: {error}")))?;
-        if arguments.read.len() > 1 {
-            out::line(format_args!("{handler}:"));
-        }
-        out::line(merge.of(answer).trim_end());
-        if arguments.read.len() > 1 {
-            out::line("");
-        }
-    }
-    Ok(())
+    read::print(&arguments.read, &instances)
 }
 
 /// `waypost graph trace`
