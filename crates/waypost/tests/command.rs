@@ -287,7 +287,23 @@ fn elements_are_explained() {
         status 0
         ");
     assert_snapshot!(said(&["graph", "elements", "Coutner"]), @r"
-        error: no element class `Coutner`; `waypost graph elements` lists all
+        error: no element class `Coutner`; did you mean `Counter`?
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "elements", "Quue"]), @r"
+        error: no element class `Quue`; did you mean `Queue`?
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "elements", "etherencap"]), @r"
+        error: no element class `etherencap`; did you mean `EtherEncap`?
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "elements", "iplook"]), @r"
+        error: no element class `iplook`; did you mean `DirectIPLookup`, `LinearIPLookup`, `RadixIPLookup`?
+        status 1
+        ");
+    assert_snapshot!(said(&["graph", "elements", "nonsense"]), @r"
+        error: no element class `nonsense`; `waypost graph elements` lists all
         status 1
         ");
     let all = said(&["graph", "elements"]);

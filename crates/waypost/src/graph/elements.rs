@@ -2,6 +2,7 @@
 
 use clap::Args;
 use waypost_graph::{ElementClass, Registry};
+use waypost_graph_text::nearest;
 
 use crate::out::{self, Failure};
 
@@ -91,11 +92,13 @@ fn page(class: &ElementClass) -> String {
 }
 
 fn unknown(name: &str, registry: &Registry) -> Failure {
-    let near = registry
-        .classes()
-        .filter(|class| class.name.to_lowercase().contains(&name.to_lowercase()))
-        .map(|class| class.name)
-        .collect::<Vec<_>>();
+    let names = || registry.classes().map(|class| class.name);
+    // A slip of the fingers first, then what has the word in it.
+    let slip = nearest(name, names());
+    let word = name.to_lowercase();
+    let with_it = names().filter(|it| it.to_lowercase().contains(&word) && Some(*it) != slip);
+    let near = slip.into_iter().chain(with_it);
+    let near: Vec<String> = near.map(|it| format!("`{it}`")).collect();
     let help = if near.is_empty() {
         "`waypost graph elements` lists all".to_owned()
     } else {
