@@ -119,17 +119,10 @@ impl fmt::Display for OpenError {
             } => {
                 write!(f, "{device}: {call} failed: {source}")?;
                 match source.raw_os_error() {
-                    Some(libc::EPERM | libc::EACCES) if call.contains("XDP") => write!(
-                        f,
-                        "; it needs CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
-                    ),
+                    Some(libc::EPERM | libc::EACCES) => write!(f, "; it needs {}", right(call)),
                     Some(libc::EBUSY | libc::EEXIST) if call.contains("XDP program") => write!(
                         f,
                         "; another program is attached: `ip link show` names it, `ip link set dev {device} xdp off` takes it down"
-                    ),
-                    Some(libc::EPERM | libc::EACCES) => write!(
-                        f,
-                        "; it needs CAP_NET_RAW and CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"
                     ),
                     Some(libc::ENOENT | libc::ENODEV) if call.contains("tun") => {
                         write!(
@@ -165,6 +158,21 @@ impl std::error::Error for OpenError {
 impl From<waypost_packet::PoolError> for OpenError {
     fn from(error: waypost_packet::PoolError) -> Self {
         Self::Pool(error)
+    }
+}
+
+/// The right that a call needs (capabilities(7)).
+fn right(call: &str) -> &'static str {
+    if call.contains("XDP") {
+        "CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
+    } else if call.contains("namespace") {
+        "CAP_SYS_ADMIN, over the namespace too: run as root, or start in that namespace"
+    } else if call.contains("packet socket") || call.contains("rings") {
+        "CAP_NET_RAW: run as root, or in a user namespace that owns the interface"
+    } else if call.contains("/dev") {
+        "the permission to read and write that file: run as root, or have it given"
+    } else {
+        "CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 
 use waypost_wire::MacAddr;
@@ -22,6 +22,16 @@ pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<
             Ok(OwnedFd::from_raw_fd(fd))
         }
     }
+}
+
+/// A packet socket for an interface. Who may not have one is told all the same that the interface is not there.
+pub(crate) fn packet_socket(name: &str, flags: c_int) -> Result<OwnedFd, OpenError> {
+    socket(libc::AF_PACKET, libc::SOCK_RAW | flags, 0).or_else(|source| {
+        if let Ok(other) = socket(libc::AF_INET, libc::SOCK_DGRAM, 0) {
+            interface(other.as_fd(), name)?;
+        }
+        Err(OpenError::call(name, "opening a packet socket", source))
+    })
 }
 
 /// `setsockopt(2)` with a value that the option's documentation asks for.

@@ -1,10 +1,12 @@
 //! What is said of devices that cannot be opened.
 
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use waypost_device::af_packet::AfPacket;
 use waypost_device::tap::Tap;
 use waypost_device::xdp::{Peer, Umem, Xdp, XdpBuilder, XdpMode};
 use waypost_device::{Namespace, OpenError};
 use waypost_packet::Pool;
+use waypost_tests::Host;
 
 use super::support::*;
 
@@ -75,6 +77,82 @@ fn a_name_that_is_none_is_told() {
             let words = format!("`{name}` is no interface name");
             assert!(error.to_string().starts_with(&words), "{error}");
         }
+    }
+}
+
+/// Runs `f` in the host's namespace, on a thread that has these rights and no others.
+fn with_rights<T: Send>(host: &Host, rights: CapabilitySet, f: impl FnOnce() -> T + Send) -> T {
+    within(host, || {
+        let mut sets = capabilities(None).unwrap();
+        sets.effective = rights;
+        set_capabilities(None, sets).unwrap();
+        f()
+    })
+}
+
+/// Says that each of these is refused for want of this right, and names none of the others.
+fn needs(right: &str, errors: impl IntoIterator<Item = OpenError>) {
+    for error in errors {
+        let words = error.to_string();
+        assert!(words.contains("not permitted"), "{words}");
+        for other in ["CAP_NET_RAW", "CAP_NET_ADMIN", "CAP_BPF", "CAP_SYS_ADMIN"] {
+            let named = right.contains(other);
+            assert_eq!(words.contains(other), named, "{other}: {words}");
+        }
+        assert!(words.contains("run as root"), "{words}");
+    }
+}
+
+#[test]
+fn the_right_that_is_missing_is_told() {
+    let Some(cable) = Cable::new() else { return };
+    let (here, port) = (Namespace::Current, &cable.port);
+    let packet = || AfPacket::builder("port0").open().map(drop);
+    let xdp = || xdp(&cable).namespace(Namespace::Current);
+    let tap = || Tap::builder("tap0").open().map(drop);
+    let none = CapabilitySet::empty();
+    let (raw, admin) = (CapabilitySet::NET_RAW, CapabilitySet::NET_ADMIN);
+
+    needs(
+        "CAP_NET_RAW",
+        with_rights(port, none, || of_all("port0", &here)),
+    );
+    needs(
+        "CAP_NET_ADMIN",
+        [none, raw].map(|rights| with_rights(port, rights, tap).unwrap_err()),
+    );
+    for rights in [raw, raw | admin] {
+        let error = with_rights(port, rights, || xdp().open(&umem()).unwrap_err());
+        needs("CAP_BPF and CAP_NET_ADMIN", [error]);
+    }
+    // With it each opens, and needs no other.
+    with_rights(port, raw, packet).unwrap();
+    with_rights(port, admin, tap).unwrap();
+    let all = raw | admin | CapabilitySet::BPF;
+    with_rights(port, all, || xdp().open(&umem()).map(drop)).unwrap();
+
+    let elsewhere = namespace(&cable.host);
+    let errors = with_rights(port, all, || of_all("eth0", &elsewhere));
+    needs("CAP_SYS_ADMIN", errors);
+}
+
+#[test]
+fn a_wrong_name_is_told_without_any_right() {
+    let Some(cable) = Cable::new() else { return };
+    let here = Namespace::Current;
+    let none = CapabilitySet::empty();
+    for error in with_rights(&cable.port, none, || of_all("port9", &here)) {
+        assert_eq!(
+            error.to_string(),
+            "no interface `port9`; there are: lo, port0"
+        );
+    }
+    for error in with_rights(&cable.port, none, || {
+        let mut errors = of_all("a/b", &here);
+        errors.push(Tap::builder("a/b").open().unwrap_err());
+        errors
+    }) {
+        assert!(matches!(error, OpenError::BadName(_)), "{error:?}");
     }
 }
 

@@ -125,8 +125,7 @@ impl AfPacketBuilder {
         let name = &self.name;
         let failed = |call| move |source| OpenError::call(name, call, source);
         // Protocol 0: nothing is received before the ring stands.
-        let socket = sys::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0)
-            .map_err(failed("opening a packet socket"))?;
+        let socket = sys::packet_socket(name, libc::SOCK_NONBLOCK)?;
         let fd = socket.as_fd();
         let interface = sys::interface(fd, name)?;
         let set = |option, value: libc::c_int, call| {

@@ -166,8 +166,7 @@ impl XdpBuilder {
     fn open_here(&self, count: u32, umem: &Umem) -> Result<Vec<Xdp>, OpenError> {
         let name = &self.name;
         let failed = |call| move |source| OpenError::call(name, call, source);
-        let control = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)
-            .map_err(failed("opening a packet socket"))?;
+        let control = sys::packet_socket(name, 0)?;
         let interface = sys::interface(control.as_fd(), name)?;
         if interface.mtu + LINK_HEADER > FRAME_MAX {
             return Err(OpenError::FramesTooLong {
