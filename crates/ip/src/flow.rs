@@ -401,6 +401,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         if let Some(index) = self.slots.first(Class::Closing) {
             return Ok(self.end(index, EndReason::EvictedClosing));
         }
+        // A connection last, and not before RFC 5382 §5 lets it go.
         let idle = [
             (Class::Settled, self.config.idle_before_eviction),
             (Class::Connected, self.config.tcp_idle_before_eviction),
