@@ -52,13 +52,12 @@ check -> routes;
 // To the router itself: it answers pings, and knows no ports.
 routes [0] -> echo :: ICMPPingResponder -> routes;
 echo [1] -> unknown :: IPClassifier(udp or tcp, -);
-unknown [0] -> ICMPError($A_IP, unreachable, port) -> routes;
-unknown [1] -> ICMPError($A_IP, unreachable, protocol) -> routes;
+unknown [0] -> no_port :: ICMPError($A_IP, unreachable, port) -> routes;
+unknown [1] -> no_protocol :: ICMPError($A_IP, unreachable, protocol) -> routes;
 
 leave_a :: Leave($A_IP, 1, $A_MTU);
 leave_b :: Leave($B_IP, 2, $B_MTU);
 routes [1] -> leave_a; leave_a [0] -> [1] a; leave_a [1] -> routes;
 routes [2] -> leave_b; leave_b [0] -> [1] b; leave_b [1] -> routes;
 
-// No route.
-routes [3] -> ICMPError($A_IP, unreachable, net) -> routes;
+routes [3] -> no_route :: ICMPError($A_IP, unreachable, net) -> routes;

@@ -122,19 +122,6 @@ impl Net {
             .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
         Ok(folder)
     }
-
-    /// Leaves the namespaces up when this is dropped; returns the command that takes them down.
-    pub fn keep(mut self) -> String {
-        if let Some(mut watcher) = self.watcher.take() {
-            // It has done nothing yet, and is ours.
-            let _ = watcher.kill();
-            let _ = watcher.wait();
-        }
-        format!(
-            "for n in $(ip netns list | cut -d' ' -f1 | grep '^{0}'); do ip netns pids $n | xargs -r kill; ip netns del $n; done",
-            self.prefix
-        )
-    }
 }
 
 impl Drop for Net {
@@ -281,10 +268,9 @@ impl Running {
         }
     }
 
-    /// Leaves it running; returns its process number.
-    pub fn detach(self) -> u32 {
-        let this = std::mem::ManuallyDrop::new(self);
-        this.child.id()
+    /// Its process number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 }
 

@@ -195,7 +195,7 @@ fn stages_of(plan: &Plan) -> Vec<Stage> {
         ),
         Stage::new(
             "demo",
-            "the demo, as root and without: to its end, interrupted, killed",
+            "the demo, as root and without: to its end, kept up, interrupted, killed",
             move |workspace| demo::run(workspace, missing),
         ),
     ];

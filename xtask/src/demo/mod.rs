@@ -1,19 +1,23 @@
 //! `cargo xtask demo`: two Linux hosts talk through a router that is a graph.
 
+mod account;
 mod screen;
+mod traffic;
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use waypost_tests::Net;
 use waypost_tests::crossing::{Crossing, LEFT, Over, RIGHT};
-use waypost_tests::{Net, Running};
 
 use crate::Outcome;
 use crate::prerequisites::{self, is_root};
 use crate::suggest;
 use crate::workspace::{Workspace, run as run_command, this_program};
-use screen::Screen;
+use account::Account;
+use screen::{Screen, indented};
+use traffic::TO_BE_DROPPED;
 
 const HELP: &str = "\
 Two Linux hosts and a router between them, each in a network namespace of its own. The router is the graph
@@ -21,7 +25,7 @@ Two Linux hosts and a router between them, each in a network namespace of its ow
 
 Usage: cargo xtask demo [OPTIONS]
 
-  --keep        leave hosts and router up, and say how to play with them
+  --keep        leave hosts and a router up afterwards, until Ctrl-C, and say how to play with them
   --stream MIB  how many MiB go by TCP (default 1024)
   --built       run the programs as they were built last: build and install nothing
 ";
@@ -34,8 +38,6 @@ const OWN_ROOT: &str = "WAYPOST_DEMO_OWN_ROOT";
 
 /// MiB of the stream, unless the command line says otherwise.
 const STREAM_MIB: u32 = 1024;
-/// Datagrams of 1000 octets.
-const DATAGRAMS: u64 = 5000;
 
 /// What the command line asks for.
 struct Wish {
@@ -151,15 +153,10 @@ fn scene(built: &str, wish: &Wish) -> Outcome {
     screen.say(format!(
         "\n  {LEFT} ── eth0 [left] ══ port0 [router: examples/router.click] port1 ══ [right] eth0 ── {RIGHT}\n"
     ));
-    if wish.keep {
-        let router = crossing.route(&["--statistics"])?;
-        play(&screen, &crossing, wish.stream_mib)?;
-        return stay(router, crossing);
-    }
     let mut router = crossing.route(&["--watch", "--statistics", "--trace", "a/kinds:2"])?;
-    let output = router.take_output().ok_or("the router's output is taken")?;
+    let output = router.take_output().ok_or(TAKEN)?;
     let follower = screen.follow(output);
-    let seen = play(&screen, &crossing, wish.stream_mib)?;
+    let seen = traffic::play(&screen, &crossing, wish.stream_mib)?;
     router.stop()?;
     let rest = follower.join().unwrap_or_default();
     let table = rest
@@ -168,99 +165,34 @@ fn scene(built: &str, wish: &Wish) -> Outcome {
         .unwrap_or(rest.len());
     screen.say("\nthe way of two packets through the graph:");
     screen.say(indented(&rest[..table].join("\n")));
-    screen.say("what each element has counted, and why packets were dropped there:");
-    screen.say(indented(&rest[table..].join("\n")));
-    screen.say(format!("sent and arrived:\n{seen}"));
-    let drops: Vec<&String> = rest[table..]
-        .iter()
-        .filter(|line| line.contains(" × "))
-        .collect();
-    screen.say(match drops.len() {
-        0 => "    packets dropped in the router: none".to_owned(),
-        _ => format!(
-            "    packets dropped in the router, by reason: {}, see above",
-            drops.len()
-        ),
-    });
+    say_counted(&screen, &rest[table..]);
+    let account = Account::read(&rest[table..]);
+    screen.say(format!("sent and arrived:\n{seen}\n{account}"));
     if !seen.is_whole() {
         return Err("what arrived is not what was sent".into());
     }
-    screen.say("\nEverything that was sent has arrived as it was.");
+    match account.wrong(&TO_BE_DROPPED).as_slice() {
+        [] => (),
+        wrong => return Err(wrong.join("; ").into()),
+    }
+    screen.say("\nEverything that was sent from host to host has arrived as it was; nothing else was lost than had to be.");
+    if wish.keep {
+        return stay(&screen, &crossing);
+    }
     Ok(())
 }
 
-/// What was sent, and what of it has arrived.
-struct Seen {
-    pings: String,
-    datagrams: (u64, u64),
-    sent: String,
-    came: String,
+const TAKEN: &str = "the router's output is taken";
+
+fn say_counted(screen: &Screen, table: &[String]) {
+    screen.say("what each element has counted, and why packets were dropped there:");
+    screen.say(indented(&table.join("\n")));
 }
 
-impl Seen {
-    fn is_whole(&self) -> bool {
-        self.sent == self.came
-            && self.datagrams == (DATAGRAMS, 0)
-            && self.pings.contains(" 0% packet loss")
-    }
-}
-
-impl std::fmt::Display for Seen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (right, wrong) = self.datagrams;
-        writeln!(f, "    pings: {}", self.pings)?;
-        writeln!(
-            f,
-            "    datagrams: {DATAGRAMS} sent, {right} arrived with the right content, {wrong} with another"
-        )?;
-        writeln!(f, "    stream: sent {}", self.sent)?;
-        write!(f, "            came {}", self.came)
-    }
-}
-
-/// The traffic.
-fn play(screen: &Screen, crossing: &Crossing, stream_mib: u32) -> Result<Seen, Box<dyn Error>> {
-    let ping = |words: &str| -> Result<String, String> {
-        let said = crossing.left.run(&format!("ping -W 5 {words} {RIGHT}"))?;
-        Ok(String::from_utf8_lossy(&said.stdout).into_owned())
-    };
-    screen.say("left pings right:");
-    let pings = ping("-c 5 -i 0.2")?;
-    screen.say(indented(&pings));
-    screen.say("left asks with one hop to go:");
-    screen.say(indented(&ping("-c 1 -t 1")?));
-
-    screen.say(format!("left sends {DATAGRAMS} datagrams by UDP:"));
-    let datagrams = crossing.udp(DATAGRAMS)?;
-    screen.say(format!(
-        "    {} arrived with the right content",
-        datagrams.0
-    ));
-
-    screen.say(format!("left sends {stream_mib} MiB by TCP:"));
-    let begun = std::time::Instant::now();
-    let stream = u64::from(stream_mib) << 20;
-    let (sent, came) = crossing.tcp(stream)?;
-    let rate = stream as f64 * 8.0 / begun.elapsed().as_secs_f64() / 1e9;
-    screen.say(format!(
-        "    {rate:.2} Gbit/s, both hosts and the router on this machine"
-    ));
-    let pings = pings
-        .lines()
-        .find(|line| line.contains("packet loss"))
-        .unwrap_or("no answer")
-        .to_owned();
-    Ok(Seen {
-        pings,
-        datagrams,
-        sent,
-        came,
-    })
-}
-
-/// Leaves everything up.
-fn stay(router: Running, crossing: Crossing) -> Outcome {
-    let number = router.detach();
+/// Has a router run, with its rates on the screen, until it ends or Ctrl-C ends all.
+fn stay(screen: &Screen, crossing: &Crossing) -> Outcome {
+    let mut running = crossing.route(&["--watch", "--statistics"])?;
+    let number = running.id();
     let (left, router) = (crossing.left.namespace(), crossing.router.namespace());
     // Names of namespaces are known only where they were made.
     let inside = if std::env::var_os(OWN_ROOT).is_some() {
@@ -268,18 +200,16 @@ fn stay(router: Running, crossing: Crossing) -> Outcome {
     } else {
         String::new()
     };
-    println!("\nleft up; the router is process {number}. For example:");
-    println!("    {inside}ip netns exec {left} ping {RIGHT}");
-    println!("    {inside}ip netns exec {router} tcpdump -i port0");
-    println!("    kill -USR1 {number}          # the router prints what it has counted");
-    println!("to take it down:");
-    println!(
-        "    {inside}sh -c '{}'",
-        crossing.net.keep().replace('\'', "'\\''")
-    );
+    screen.say(format!(
+        "
+hosts and router stay up until Ctrl-C. In another terminal, for example:
+    {inside}ip netns exec {left} ping {RIGHT}
+    {inside}ip netns exec {router} tcpdump -i port0
+    kill -INT {number}          # ends all as well, and shows what the router has counted until then"
+    ));
+    let output = running.take_output().ok_or(TAKEN)?;
+    let counted = screen.follow(output).join().unwrap_or_default();
+    running.finish()?;
+    say_counted(screen, &counted);
     Ok(())
-}
-
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
 }

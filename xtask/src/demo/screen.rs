@@ -91,6 +91,11 @@ impl State {
     }
 }
 
+/// Somebody else's lines, as part of the story.
+pub(super) fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
 /// Elements and their rates, the busiest first; of equals, those that come first in the graph.
 fn busiest(line: &str) -> Vec<(&str, u64)> {
     let mut rates: Vec<(&str, u64)> = line

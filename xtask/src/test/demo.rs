@@ -1,4 +1,4 @@
-//! The demo as its users run it: to its end, interrupted, and killed; as root, and without.
+//! The demo as its users run it: to its end, kept up, interrupted, and killed; as root, and without.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,7 +34,9 @@ enum User {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Own,
-    /// By Ctrl-C, which a terminal gives to all processes of the group.
+    /// By Ctrl-C, after its own end, when it stays up and somebody has played with it.
+    Kept,
+    /// By Ctrl-C in the middle, which a terminal gives to all processes of the group.
     Interrupted,
     /// Alone, without a chance to take anything down.
     Killed,
@@ -57,7 +59,7 @@ pub(super) fn run(workspace: &Workspace, missing: Missing) -> Outcome {
     }
     demo::build(workspace)?;
     for user in users {
-        for end in [End::Own, End::Interrupted, End::Killed] {
+        for end in [End::Own, End::Kept, End::Interrupted, End::Killed] {
             play(user, end).map_err(|why| format!("the demo {user}, {end}: {why}"))?;
             println!("the demo {user}, {end}: as it should be, and nothing is left of it");
         }
@@ -117,6 +119,7 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     let stream = STREAM_MIB.to_string();
     let words: &[&str] = match end {
         End::Own => &[this, "demo", "--built", "--stream", &stream],
+        End::Kept => &[this, "demo", "--built", "--keep", "--stream", &stream],
         // The whole stream, in the middle of which it ends.
         _ => &[this, "demo", "--built"],
     };
@@ -135,12 +138,23 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     });
-    let mut said = String::new();
+    let (mut said, mut played) = (String::new(), false);
     loop {
         match lines.recv_timeout(PATIENCE) {
             Ok(line) => {
-                if line.starts_with("left sends") && line.ends_with("by TCP:") {
+                if line.starts_with("left sends") && line.ends_with("by TCP:") && end != End::Kept {
                     end.bring(child.id())?;
+                }
+                if end == End::Kept && line.contains(" ip netns exec ") && line.contains(" ping ") {
+                    ping_as_told(&line)?;
+                    played = true;
+                } else if played && line.contains("busiest now: ") {
+                    // What was played with was seen.
+                    if let Some(status) = child.try_wait()? {
+                        return Err(format!("it does not stay: {status}:\n{said}").into());
+                    }
+                    end.bring(child.id())?;
+                    played = false;
                 }
                 said.push_str(&line);
                 said.push('\n');
@@ -164,12 +178,25 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
+/// Plays with what was left up, as the demo says.
+fn ping_as_told(line: &str) -> Result<(), String> {
+    let line = format!("{line} -c 3 -W 10");
+    let said = Command::new("sh").args(["-c", &line]).output();
+    let said = said.map_err(|error| format!("cannot run sh: {error}"))?;
+    let text = String::from_utf8_lossy(&said.stdout);
+    if text.contains("3 packets transmitted, 3 received, 0% packet loss") {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&said.stderr);
+    Err(format!("`{line}` failed: {text}{errors}"))
+}
+
 impl End {
     /// Sends the signal that ends it so.
     fn bring(self, process: u32) -> Result<(), String> {
         let (signal, to) = match self {
             Self::Own => return Ok(()),
-            Self::Interrupted => ("INT", format!("-{process}")),
+            Self::Kept | Self::Interrupted => ("INT", format!("-{process}")),
             Self::Killed => ("KILL", process.to_string()),
         };
         let script = format!("kill -s {signal} -- {to}");
@@ -184,7 +211,7 @@ impl End {
     fn wrong_in(self, status: ExitStatus, said: &str, user: User) -> Vec<String> {
         let is_right = match self {
             Self::Own => status.success(),
-            Self::Interrupted => status.signal() == Some(2),
+            Self::Kept | Self::Interrupted => status.signal() == Some(2),
             Self::Killed => status.signal() == Some(9),
         };
         let mut wrong = Vec::new();
@@ -201,9 +228,18 @@ impl End {
         }
         expect("5 packets transmitted, 5 received, 0% packet loss");
         expect("From 10.1.0.1 icmp_seq=1 Time to live exceeded");
-        if self == Self::Own {
+        expect("From 10.1.0.1 icmp_seq=1 Destination Net Unreachable");
+        expect("    busiest now: ");
+        if matches!(self, Self::Own | Self::Kept) {
+            expect("    packets dropped in the router: ");
+            expect("        3 at leave_a/DropBroadcasts@1: link broadcast\n");
+            expect("        2 at b/neighbors: neighbour not resolved\n");
+            expect("answered with an ICMP error instead: 4\n");
+            expect("        3 at no_route\n");
+            expect("        1 at leave_b/expired\n");
+            expect("the way of two packets through the graph:");
             expect("datagrams: 5000 sent, 5000 arrived with the right content, 0 with another");
-            expect("Everything that was sent has arrived as it was.");
+            expect("Everything that was sent from host to host has arrived as it was;");
             let after = |word: &str| said.lines().find_map(|line| line.trim().strip_prefix(word));
             let (sent, came) = (after("stream: sent "), after("came "));
             let octets = format!("{} octets digest ", STREAM_MIB << 20);
@@ -271,6 +307,7 @@ impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Own => "to its end",
+            Self::Kept => "kept up",
             Self::Interrupted => "interrupted",
             Self::Killed => "killed",
         })
