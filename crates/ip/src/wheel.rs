@@ -204,6 +204,17 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
     /// move first than one call moves. A `now` before that of an earlier call finds those whose deadline is not
     /// after it, if any are left.
     pub fn expire(&mut self, now: Instant) -> Option<(Instant, K)> {
+        let (key, deadline) = self.due(now)?;
+        self.unlink(key.index());
+        if let Some(next) = self.timers.at(self.due.head) {
+            self.due.earliest = next.deadline;
+        }
+        Some((deadline, self.timers.remove(key)?.payload))
+    }
+
+    /// The timer that [`expire`](Self::expire) would take, with its deadline. It runs on: to be
+    /// [`restart`](Self::restart)ed under the same key, or taken.
+    pub(crate) fn due(&mut self, now: Instant) -> Option<(Key, Instant)> {
         if !self.advance(now) {
             return None;
         }
@@ -216,12 +227,12 @@ impl<K, S: Store<Slot<Timer<K>>>> Wheel<K, S> {
         if deadline > now {
             return None;
         }
-        let key = self.timers.key_at(head)?;
-        self.unlink(head);
-        if let Some(next) = self.timers.at(self.due.head) {
-            self.due.earliest = next.deadline;
-        }
-        Some((deadline, self.timers.remove(key)?.payload))
+        Some((self.timers.key_at(head)?, deadline))
+    }
+
+    /// What a running timer carries, to change.
+    pub(crate) fn payload_mut(&mut self, key: Key) -> Option<&mut K> {
+        Some(&mut self.timers.view_mut(key)?.payload)
     }
 
     /// The first slot in order of time that holds a timer. Slots of a lower level come before all of the

@@ -136,13 +136,15 @@ impl<A: Ip, S: Store<Slot<Timer<Planned<A>>>>> Announcer<A, S> {
         if self.bucket.available(now) == 0 {
             return None;
         }
-        let (_, planned) = self.planned.expire(now)?;
+        let (key, _) = self.planned.due(now)?;
+        let planned = self.planned.payload_mut(key)?;
+        planned.left = planned.left.saturating_sub(1);
+        let planned = *planned;
         self.bucket.take(1, now);
         self.sent += 1;
-        if let Some(left @ 1..) = planned.left.checked_sub(1) {
-            let next = now + self.config.interval;
-            // It had a place until now, so there is one.
-            let _ = self.planned.start(next, Planned { left, ..planned });
+        // Under the key that its owner has, who may cancel what is left.
+        if planned.left == 0 || !self.planned.restart(key, now + self.config.interval) {
+            self.planned.expire(now);
         }
         Some(planned.announcement)
     }
@@ -224,6 +226,20 @@ mod tests {
             .collect();
         assert_eq!(times, [0, 1000, 2000]);
         assert!(announcer.is_empty() && announcer.sent() == 3);
+    }
+
+    #[test]
+    fn an_address_that_is_lost_between_two_announcements_is_not_announced_again() {
+        let mut announcer = VecAnnouncer::new(Vec::new(), AnnouncerConfig::IPV6);
+        let key = announcer.announce(ms(0), Ipv6Addr::LOCALHOST).unwrap();
+        let address = Announcement::Address(Ipv6Addr::LOCALHOST);
+        assert_eq!(
+            drain(&mut announcer, ms(1500)),
+            [(0, address), (1000, address)]
+        );
+        assert!(announcer.cancel(key) && !announcer.cancel(key));
+        assert_eq!(drain(&mut announcer, Instant::MAX), []);
+        assert!(announcer.is_empty());
     }
 
     #[test]
