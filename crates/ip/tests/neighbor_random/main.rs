@@ -1,10 +1,16 @@
 //! The neighbour table beside a plain model: rows in a list, every rule written out, over random ARP and
-//! neighbour discovery, for both versions of IP.
+//! neighbour discovery, for both versions of IP, without limits of requests and with all kinds of them.
 #![cfg(feature = "alloc")]
+
+mod model;
+#[path = "../plain/mod.rs"]
+mod plain;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use model::{Model, Said};
 use proptest::prelude::*;
+use waypost_ip::DropReason;
 use waypost_ip::neighbor::{
     Event, GrowingNeighbors, NdpBody, NdpMessage, NeighborConfig, Own, Sent, State,
     VecNeighborTable,
@@ -26,7 +32,7 @@ const fn ms(millis: u64) -> Instant {
     Instant::from_millis(millis)
 }
 
-/// How each version says the same.
+/// How each version says the same. Hosts are of two prefixes, by turns.
 trait Family: Ip {
     fn host(number: u8) -> Self;
     fn us() -> Self;
@@ -58,7 +64,7 @@ struct Tell {
 
 impl Family for Ipv4Addr {
     fn host(number: u8) -> Self {
-        Self::new(10, 0, 0, number + 2)
+        Self::new(10, 0, number % 2, number + 2)
     }
     fn us() -> Self {
         Self::new(10, 0, 0, 1)
@@ -99,7 +105,16 @@ impl Family for Ipv4Addr {
 
 impl Family for Ipv6Addr {
     fn host(number: u8) -> Self {
-        Self::new(0xfe80, 0, 0, 0, 0, 0, 0, number as u16 + 2)
+        Self::new(
+            0xfe80,
+            0,
+            0,
+            u16::from(number % 2),
+            0,
+            0,
+            0,
+            number as u16 + 2,
+        )
     }
     fn us() -> Self {
         Self::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)
@@ -163,249 +178,6 @@ fn handle(
 }
 
 #[derive(Clone, Debug)]
-struct Row<A> {
-    addr: A,
-    mac: MacAddr,
-    state: State,
-    router: bool,
-    since: u64,
-    requests: u8,
-    /// When its timer fires, and the order in which timers were set.
-    due: Option<(u64, u64)>,
-    /// When it became stale, in the order of all.
-    order: u64,
-    queue: Vec<u32>,
-}
-
-struct Model<A> {
-    rows: Vec<Row<A>>,
-    clock: u64,
-    requests: Vec<(A, Option<MacAddr>)>,
-    packets: Vec<(u32, Option<MacAddr>)>,
-    evicted: u64,
-    refused: u64,
-    unanswered: u64,
-}
-
-impl<A: Ip> Model<A> {
-    fn row(&self, addr: A) -> Option<&Row<A>> {
-        self.rows.iter().find(|row| row.addr == addr)
-    }
-
-    fn place(&self, addr: A) -> Option<usize> {
-        self.rows.iter().position(|row| row.addr == addr)
-    }
-
-    fn tick(&mut self) -> u64 {
-        self.clock += 1;
-        self.clock
-    }
-
-    fn enter(&mut self, now: u64, place: usize, state: State) {
-        let order = self.tick();
-        let row = &mut self.rows[place];
-        (row.state, row.since, row.requests, row.order) = (state, now, 0, order);
-        let span = match state {
-            State::Incomplete | State::Probe => return self.ask(now, place),
-            State::Reachable => Some(30_000),
-            State::Stale => Some(1_200_000),
-            State::Delay => Some(5_000),
-            State::Static => None,
-        };
-        row.due = span.map(|span| (now + span, order));
-    }
-
-    fn ask(&mut self, now: u64, place: usize) {
-        let order = self.tick();
-        let row = &mut self.rows[place];
-        row.requests += 1;
-        row.due = Some((now + 1000, order));
-        self.requests
-            .push((row.addr, (row.state == State::Probe).then_some(row.mac)));
-    }
-
-    fn create(&mut self, now: u64, addr: A, mac: MacAddr, state: State) -> Option<usize> {
-        let incomplete = self
-            .rows
-            .iter()
-            .filter(|row| row.state == State::Incomplete)
-            .count();
-        if state == State::Incomplete && incomplete >= INCOMPLETE {
-            self.refused += 1;
-            return None;
-        }
-        if self.rows.len() >= NEIGHBORS {
-            let stale = self.rows.iter().filter(|row| row.state == State::Stale);
-            let Some(oldest) = stale.min_by_key(|row| row.order).map(|row| row.addr) else {
-                self.refused += 1;
-                return None;
-            };
-            self.rows.retain(|row| row.addr != oldest);
-            self.evicted += 1;
-        }
-        self.rows.push(Row {
-            addr,
-            mac,
-            state,
-            router: false,
-            since: now,
-            requests: 0,
-            due: None,
-            order: 0,
-            queue: Vec::new(),
-        });
-        let place = self.rows.len() - 1;
-        self.enter(now, place, state);
-        Some(place)
-    }
-
-    /// RFC 4861 §7.2.3, RFC 826.
-    fn request(&mut self, now: u64, addr: A, mac: MacAddr, create: bool) {
-        match self.place(addr) {
-            None if create => {
-                self.create(now, addr, mac, State::Stale);
-            }
-            None => {}
-            Some(place) if self.rows[place].state == State::Incomplete => {
-                self.learn(now, place, mac, State::Stale);
-            }
-            Some(place) => {
-                let row = &self.rows[place];
-                if row.mac != mac && row.state != State::Static {
-                    self.learn(now, place, mac, State::Stale);
-                }
-            }
-        }
-    }
-
-    /// RFC 4861 §7.2.5.
-    fn answer(
-        &mut self,
-        now: u64,
-        addr: A,
-        mac: Option<MacAddr>,
-        s: bool,
-        o: bool,
-        r: Option<bool>,
-    ) {
-        let Some(place) = self.place(addr) else {
-            return;
-        };
-        let next = if s { State::Reachable } else { State::Stale };
-        let row = &mut self.rows[place];
-        let differs = mac.is_some_and(|mac| mac != row.mac);
-        match row.state {
-            State::Incomplete => {
-                let Some(mac) = mac else { return };
-                row.router = r.unwrap_or(false);
-                self.learn(now, place, mac, next);
-                return;
-            }
-            State::Static if differs => return,
-            State::Static => {}
-            state if differs && !o => {
-                if state == State::Reachable {
-                    self.enter(now, place, State::Stale);
-                }
-                return;
-            }
-            _ if differs => {
-                let mac = mac.unwrap_or(row.mac);
-                self.learn(now, place, mac, next);
-            }
-            _ if s => self.enter(now, place, State::Reachable),
-            _ => {}
-        }
-        if let Some(router) = r {
-            self.rows[place].router = router;
-        }
-    }
-
-    fn learn(&mut self, now: u64, place: usize, mac: MacAddr, state: State) {
-        let queue = std::mem::take(&mut self.rows[place].queue);
-        self.rows[place].mac = mac;
-        // Packets go out to it, so that a stale one is given its delay.
-        self.enter(now, place, state);
-        if !queue.is_empty() && state == State::Stale {
-            self.enter(now, place, State::Delay);
-        }
-        self.packets
-            .extend(queue.into_iter().map(|packet| (packet, Some(mac))));
-    }
-
-    fn delete(&mut self, place: usize) {
-        let row = self.rows.remove(place);
-        self.packets
-            .extend(row.queue.into_iter().map(|packet| (packet, None)));
-    }
-
-    fn send(&mut self, now: u64, addr: A, packet: u32) -> Said {
-        let place = match self.place(addr) {
-            Some(place) => place,
-            None => match self.create(now, addr, MacAddr::ZERO, State::Incomplete) {
-                Some(place) => place,
-                None => return Said::Dropped,
-            },
-        };
-        let row = &mut self.rows[place];
-        match row.state {
-            State::Incomplete => {
-                row.queue.push(packet);
-                if row.queue.len() > QUEUE {
-                    return Said::Replaced(row.queue.remove(0));
-                }
-                return Said::Held;
-            }
-            State::Stale => self.enter(now, place, State::Delay),
-            _ => {}
-        }
-        Said::Now(self.rows[place].mac)
-    }
-
-    fn next(&self) -> Option<u64> {
-        self.rows
-            .iter()
-            .filter_map(|row| row.due)
-            .min()
-            .map(|due| due.0)
-    }
-
-    fn timeout(&mut self, now: u64) {
-        loop {
-            let due = self
-                .rows
-                .iter()
-                .filter(|row| row.due.is_some_and(|due| due.0 <= now));
-            let Some(addr) = due.min_by_key(|row| row.due).map(|row| row.addr) else {
-                return;
-            };
-            let place = self.place(addr).unwrap();
-            self.rows[place].due = None;
-            let row = &self.rows[place];
-            match row.state {
-                State::Incomplete | State::Probe if row.requests < 3 => self.ask(now, place),
-                State::Incomplete | State::Probe => {
-                    self.unanswered += 1;
-                    self.delete(place);
-                }
-                State::Reachable => self.enter(now, place, State::Stale),
-                State::Delay => self.enter(now, place, State::Probe),
-                State::Stale => self.delete(place),
-                State::Static => {}
-            }
-        }
-    }
-}
-
-#[derive(Debug, PartialEq)]
-enum Said {
-    Now(MacAddr),
-    Held,
-    Dropped,
-    Replaced(u32),
-}
-
-#[derive(Clone, Debug)]
 enum Op {
     Send(u8),
     Ask(u8, u8, bool),
@@ -413,7 +185,39 @@ enum Op {
     Confirm(u8),
     Static(u8),
     Remove(u8),
+    /// Asks for the routers that are gone.
+    Gone,
     Sleep(u64),
+}
+
+/// Rates and bursts of requests, and how many packets may wait.
+fn limits() -> impl Strategy<Value = NeighborConfig> {
+    let rates = || prop::sample::select(vec![0u32, 1, 1, 2, 5, u32::MAX]);
+    let bursts = || prop::sample::select(vec![0u32, 1, 2, 3, 4, 8, u32::MAX]);
+    let packets = prop::sample::select(vec![0usize, 1, 4, 6, 1024]);
+    (rates(), bursts(), rates(), bursts(), packets).prop_map(
+        |(total, burst, each, at_once, packets)| NeighborConfig {
+            requests_per_sec: total,
+            requests_burst: burst,
+            prefix_requests_per_sec: each,
+            prefix_requests_burst: at_once,
+            packets,
+            ..unlimited()
+        },
+    )
+}
+
+fn unlimited() -> NeighborConfig {
+    NeighborConfig {
+        neighbors: NEIGHBORS,
+        incomplete: INCOMPLETE,
+        packets_each: QUEUE,
+        requests_per_sec: u32::MAX,
+        requests_burst: u32::MAX,
+        prefix_requests_per_sec: u32::MAX,
+        prefix_requests_burst: u32::MAX,
+        ..NeighborConfig::default()
+    }
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -430,6 +234,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => host.clone().prop_map(Op::Confirm),
         1 => (0u8..3).prop_map(Op::Static),
         1 => host.prop_map(Op::Remove),
+        1 => Just(Op::Gone),
         6 => (0u64..3_000).prop_map(Op::Sleep),
         2 => (0u64..60_000).prop_map(Op::Sleep),
         1 => (0u64..2_000_000).prop_map(Op::Sleep),
@@ -483,6 +288,13 @@ fn compare<A: Family>(table: &mut Table<A>, model: &mut Model<A>) {
         (table.evicted(), table.refused(), table.unanswered()),
         (model.evicted, model.refused, model.unanswered)
     );
+    assert_eq!(table.suppressed(), model.suppressed);
+    for reason in DropReason::ALL {
+        let counted = table.drops().count(reason);
+        assert_eq!(counted, model.drops[reason as usize], "{reason}");
+    }
+    let waiting: usize = model.rows.iter().map(|row| row.queue.len()).sum();
+    assert_eq!(table.packets(), waiting);
     // Where a timer was cancelled, the table may ask for a call before anything is due.
     match (table.poll_timeout(), model.next()) {
         (Some(table), Some(model)) => assert!(table <= ms(model)),
@@ -490,27 +302,9 @@ fn compare<A: Family>(table: &mut Table<A>, model: &mut Model<A>) {
     }
 }
 
-fn run<A: Family>(ops: Vec<Op>) {
-    let config = NeighborConfig {
-        neighbors: NEIGHBORS,
-        incomplete: INCOMPLETE,
-        packets_each: QUEUE,
-        requests_per_sec: u32::MAX,
-        requests_burst: u32::MAX,
-        prefix_requests_per_sec: u32::MAX,
-        prefix_requests_burst: u32::MAX,
-        ..NeighborConfig::default()
-    };
+fn run<A: Family>(config: NeighborConfig, ops: Vec<Op>) {
     let mut table = Table::new(GrowingNeighbors, config);
-    let mut model = Model {
-        rows: Vec::new(),
-        clock: 0,
-        requests: Vec::new(),
-        packets: Vec::new(),
-        evicted: 0,
-        refused: 0,
-        unanswered: 0,
-    };
+    let mut model = Model::new(config);
     let mut now = 0;
     for (packet, op) in (0u32..).zip(ops) {
         let mut until = now;
@@ -523,8 +317,8 @@ fn run<A: Family>(ops: Vec<Op>) {
                 let said = match table.send(ms(now), addr, packet) {
                     Sent::Now { mac, .. } => Said::Now(mac),
                     Sent::Held => Said::Held,
-                    Sent::Dropped { .. } => Said::Dropped,
-                    Sent::Replaced { packet, .. } => Said::Replaced(packet),
+                    Sent::Dropped { reason, .. } => Said::Dropped(reason),
+                    Sent::Replaced { packet, reason } => Said::Replaced(packet, reason),
                 };
                 assert_eq!(said, model.send(now, addr, packet));
             }
@@ -564,7 +358,7 @@ fn run<A: Family>(ops: Vec<Op>) {
                 match model.place(A::host(host)) {
                     Some(place) => model.learn(now, place, mac(1), State::Static),
                     None => {
-                        model.create(now, A::host(host), mac(1), State::Static);
+                        let _ = model.create(now, A::host(host), mac(1), State::Static);
                     }
                 }
             }
@@ -572,8 +366,14 @@ fn run<A: Family>(ops: Vec<Op>) {
                 let place = model.place(A::host(host));
                 assert_eq!(table.remove(A::host(host)), place.is_some());
                 if let Some(place) = place {
-                    model.delete(place);
+                    model.delete(place, DropReason::NeighborRemoved);
                 }
+            }
+            Op::Gone => {
+                while let Some(router) = table.poll_gone_router() {
+                    assert_eq!(router, model.gone.remove(0));
+                }
+                assert!(model.gone.is_empty());
             }
             Op::Sleep(span) => until = now + span,
         }
@@ -593,11 +393,27 @@ fn run<A: Family>(ops: Vec<Op>) {
 proptest! {
     #[test]
     fn arp_does_what_the_model_does(ops in prop::collection::vec(op(), 1..400)) {
-        run::<Ipv4Addr>(ops);
+        run::<Ipv4Addr>(unlimited(), ops);
     }
 
     #[test]
     fn neighbour_discovery_does_what_the_model_does(ops in prop::collection::vec(op(), 1..400)) {
-        run::<Ipv6Addr>(ops);
+        run::<Ipv6Addr>(unlimited(), ops);
+    }
+
+    #[test]
+    fn arp_under_limits_does_what_the_model_does(
+        config in limits(),
+        ops in prop::collection::vec(op(), 1..200),
+    ) {
+        run::<Ipv4Addr>(config, ops);
+    }
+
+    #[test]
+    fn neighbour_discovery_under_limits_does_what_the_model_does(
+        config in limits(),
+        ops in prop::collection::vec(op(), 1..200),
+    ) {
+        run::<Ipv6Addr>(config, ops);
     }
 }
