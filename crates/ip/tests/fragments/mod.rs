@@ -36,13 +36,15 @@ pub(crate) const fn told(id: u16, offset: usize, more: bool) -> Told {
 
 pub(crate) trait Version: ReassembleIp {
     fn fragment(told: Told, payload: &[u8]) -> Vec<u8>;
+    /// Who sends the fragments of a datagram.
+    fn sender(source: u16, id: u16) -> Self;
     /// What follows the headers of a whole datagram.
     fn payload(datagram: &[u8]) -> &[u8];
 }
 
 impl Version for Ipv4Addr {
     fn fragment(told: Told, payload: &[u8]) -> Vec<u8> {
-        let from = Self::from_bits(0x0a00_0000 | u32::from(told.source));
+        let from = Self::sender(told.source, told.id);
         let to = Self::new(192, 0, 2, 1);
         let mut header = Ipv4Header::new(told.protocol, from, to, payload.len() as u16);
         header.set_identification(told.id);
@@ -51,6 +53,10 @@ impl Version for Ipv4Addr {
         header.set_ecn(told.ecn);
         header.fill_checksum();
         [&header.as_bytes()[..], payload].concat()
+    }
+
+    fn sender(source: u16, _id: u16) -> Self {
+        Self::from_bits(0x0a00_0000 | u32::from(source))
     }
 
     fn payload(datagram: &[u8]) -> &[u8] {
@@ -62,8 +68,7 @@ impl Version for Ipv4Addr {
 
 impl Version for Ipv6Addr {
     fn fragment(told: Told, payload: &[u8]) -> Vec<u8> {
-        // Several addresses of one /64 are one source.
-        let from = Self::new(0x2001, 0xdb8, 0, told.source, 0, 0, 0, told.id % 7);
+        let from = Self::sender(told.source, told.id);
         let to = Self::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
         let len = (payload.len() + 8) as u16;
         let mut header = Ipv6Header::new(IpProtocol::FRAGMENT, from, to, len);
@@ -71,6 +76,11 @@ impl Version for Ipv6Addr {
         let id = u32::from(told.id);
         let fragment = Ipv6FragmentHeader::new(told.protocol, told.offset as u16, told.more, id);
         [&header.as_bytes()[..], fragment.as_bytes(), payload].concat()
+    }
+
+    fn sender(source: u16, id: u16) -> Self {
+        // Several addresses of one /64 are one source.
+        Self::new(0x2001, 0xdb8, 0, source, 0, 0, 0, id % 7)
     }
 
     fn payload(datagram: &[u8]) -> &[u8] {
