@@ -4,11 +4,11 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use waypost_ip::DropReason;
 use waypost_ip::neighbor::{
     Answer, Event, GrowingNeighbors, Heard, NeighborConfig, Own, ProxyRule, ProxySet, Sent, State,
     VecNeighborTable,
 };
+use waypost_ip::{DropCounters, DropReason};
 use waypost_wire::arp::ArpHeader;
 use waypost_wire::{Duration, Instant, Ip, MacAddr};
 
@@ -49,14 +49,16 @@ fn scan<A: Ip>(
     for n in 0..GOOD {
         table.handle_request(Instant::ZERO, good(n), mac_of(n), true);
     }
-    let (mut inside, mut dropped) = (0u64, 0u64);
+    let (mut inside, mut dropped) = (0u64, [0u64; DropReason::COUNT]);
     for second in 0..SECONDS {
         let now = Instant::from_secs(second);
         let mut asked = 0;
         for n in 0..per_second {
             match table.send(now, scanned(second as usize * per_second + n), 0) {
                 Sent::Held => inside += 1,
-                Sent::Dropped { .. } | Sent::Replaced { .. } => dropped += 1,
+                Sent::Dropped { reason, .. } | Sent::Replaced { reason, .. } => {
+                    dropped[reason as usize] += 1;
+                }
                 Sent::Now { .. } => panic!("nobody is there"),
             }
             assert!(table.len() <= config.neighbors && table.packets() <= config.packets);
@@ -93,7 +95,11 @@ fn scan<A: Ip>(
                         assert_eq!(target, newcomer);
                         inside -= 1;
                     }
-                    Event::Drop { .. } => inside -= 1,
+                    Event::Drop { target, reason, .. } => {
+                        assert_ne!(target, newcomer);
+                        dropped[reason as usize] += 1;
+                        inside -= 1;
+                    }
                 }
             }
         }
@@ -109,15 +115,18 @@ fn scan<A: Ip>(
     }
     assert_eq!(table.packets() as u64, inside);
     let drops = table.drops();
-    let refused = drops.count(DropReason::NeighborRateLimit)
-        + drops.count(DropReason::NeighborTableFull)
-        + drops.count(DropReason::NeighborBacklog)
-        + drops.count(DropReason::NeighborQueueFull);
-    assert_eq!(refused, dropped);
+    check_drops(drops, &dropped);
     assert!(drops.count(DropReason::NeighborRateLimit) > 0);
     assert!(drops.count(DropReason::NeighborUnresolved) > 0);
     assert!((0..GOOD).all(|n| table.state(good(n)).is_some()));
     toll
+}
+
+/// What was counted is what was said, reason by reason.
+fn check_drops(drops: &DropCounters, said: &[u64; DropReason::COUNT]) {
+    for reason in DropReason::ALL {
+        assert_eq!(drops.count(reason), said[reason as usize], "{reason}");
+    }
 }
 
 fn check(toll: &Toll, config: &NeighborConfig) {
@@ -186,12 +195,15 @@ fn a_scan_of_an_ipv4_16_meets_the_limit_of_the_whole_table() {
             true,
         );
     }
-    let mut requests = 0;
+    let (mut requests, mut dropped) = (0, [0u64; DropReason::COUNT]);
     for second in 0..60 {
         let now = Instant::from_secs(second);
         table.handle_timeout(now);
         for n in 0..65_536u32 {
-            table.send(now, Ipv4Addr::from_bits(0x0a01_0000 | n), n);
+            let sent = table.send(now, Ipv4Addr::from_bits(0x0a01_0000 | n), n);
+            if let Sent::Dropped { reason, .. } | Sent::Replaced { reason, .. } = sent {
+                dropped[reason as usize] += 1;
+            }
         }
         for n in 0..GOOD {
             let sent = table.send(now, Ipv4Addr::from_bits(n as u32 + 1), 0);
@@ -201,20 +213,29 @@ fn a_scan_of_an_ipv4_16_meets_the_limit_of_the_whole_table() {
             );
         }
         while let Some(event) = table.poll_event() {
-            if let Event::Request { target, to } = event {
-                requests += 1;
-                if let Some(mac) = to {
-                    table.handle_answer(now, target, mac, ANSWER);
+            match event {
+                Event::Request { target, to } => {
+                    requests += 1;
+                    if let Some(mac) = to {
+                        table.handle_answer(now, target, mac, ANSWER);
+                    }
                 }
+                Event::Drop { reason, .. } => dropped[reason as usize] += 1,
+                Event::Release { target, .. } => panic!("{target} did not answer"),
             }
         }
         assert!(table.len() <= 1024 && table.packets() <= 300);
     }
     assert!(requests <= 60 * 200 + 400, "{requests}");
     let drops = table.drops();
+    check_drops(drops, &dropped);
     let gone = drops.total() + table.packets() as u64;
     assert_eq!(gone, 60 * 65_536);
     assert!(table.suppressed() > 0);
+    // Most were refused before they took a place, some for want of one, and those that had one found nobody.
+    assert!(drops.count(DropReason::NeighborRateLimit) > 3_000_000);
+    assert!(drops.count(DropReason::NeighborUnresolved) > 0);
+    assert_eq!(drops.count(DropReason::NeighborRemoved), 0);
 }
 
 #[test]
