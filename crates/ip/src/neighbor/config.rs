@@ -7,7 +7,8 @@ use waypost_wire::Duration;
 pub struct NeighborConfig {
     /// Most neighbours.
     pub neighbors: usize,
-    /// Most neighbours in resolution at once.
+    /// Most neighbours in resolution at once. What [`neighbors`](Self::neighbors) are more is for those that are known,
+    /// of whom no scan pushes out any while they have room there.
     pub incomplete: usize,
     /// Most packets that wait for one neighbour; at least 1 (RFC 1122 §2.3.2.2).
     pub packets_each: usize,
@@ -33,7 +34,8 @@ pub struct NeighborConfig {
     /// Requests at once in total.
     pub requests_burst: u32,
     /// Requests a second for unknown neighbours of one prefix, a /24 or a /64: what a scan can cause
-    /// (RFC 6583 §7.2). Prefixes share a small number of such limits.
+    /// (RFC 6583 §7.2). Prefixes share a small number of such limits. Within a prefix who is asked for first comes first:
+    /// while it is scanned, a newcomer in it is found by speaking itself, and hardly by being asked for.
     pub prefix_requests_per_sec: u32,
     /// Requests at once for unknown neighbours of one prefix.
     pub prefix_requests_burst: u32,

@@ -3,6 +3,17 @@
 //! One bucket for all requests, and a few for those about unknown neighbours, by the prefix that they
 //! belong to. Those about unknown neighbours leave half of the first bucket to the probes of known
 //! neighbours, so that whoever is known stays known, whatever is asked for.
+//!
+//! What a scan leaves to whom:
+//! - A neighbour that is known is sent to at once, one that went stale too, and is probed from its half. None loses
+//!   its place to a scan while no more are known than [`NeighborConfig::neighbors`] less
+//!   [`NeighborConfig::incomplete`]. Where there are more, the longest stale go, and are newcomers when they are
+//!   needed again.
+//! - A newcomer of a prefix that is not scanned is asked for at once; but by chance a prefix in [`PREFIXES`]
+//!   shares its limit with the scanned one, and a scan of many prefixes uses up the half of all unknown ones.
+//! - A newcomer inside the scanned prefix is no more than one more address of the scan: requests go to those first
+//!   that come first, so that a fast scan leaves it next to nothing. It is found once it asks for us, as a host does
+//!   that has something to send, which takes no request; or once the scan ends.
 
 use waypost_wire::{Instant, Ip};
 
