@@ -43,7 +43,7 @@ impl Net for Ipv4Addr {
         Self::host(SCANNED, (n % 150) as u8)
     }
     fn anywhere(n: u64) -> Self {
-        Self::from_bits(0x0b00_0000 + (n as u32 % 0x1_0000 << 8))
+        Self::from_bits(0x0b00_0000 + ((n as u32 % 0x1_0000) << 8))
     }
 }
 
