@@ -215,7 +215,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                             prop_assert_eq!(evicted.id, gone.id);
                             match evicted.reason {
                                 EndReason::EvictedHalfOpen => {
-                                    prop_assert_eq!(oldest, Some(evicted.data))
+                                    prop_assert_eq!(oldest, Some(evicted.data));
                                 }
                                 reason => {
                                     prop_assert_eq!(reason, EndReason::EvictedIdle);
