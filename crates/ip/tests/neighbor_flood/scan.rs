@@ -1,20 +1,16 @@
 //! What a scan leaves to those whom it does not find busy: newcomers inside the scanned prefix, and neighbours that
 //! were idle until they went stale; with every drop counted under its reason (RFC 6583 §7).
-#![cfg(feature = "alloc")]
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use waypost_ip::DropReason;
 use waypost_ip::neighbor::{
-    Answer, Event, GrowingNeighbors, Heard, NeighborConfig, Sent, State, VecNeighborTable,
+    Event, GrowingNeighbors, Heard, NeighborConfig, Sent, State, VecNeighborTable,
 };
 use waypost_wire::{Instant, Ip, MacAddr};
 
-const ANSWER: Answer = Answer {
-    solicited: true,
-    overrides: true,
-};
+use super::{ANSWER, config};
 
 /// The prefix that is scanned, that of the neighbours that are known, and one of others.
 const SCANNED: u8 = 1;
@@ -163,21 +159,6 @@ impl<A: Net> Link<A> {
     fn known_in(&self, state: State) -> usize {
         let of = |n: &u8| self.table.state(A::host(KNOWN, *n)) == Some(state);
         (0..GOOD).filter(of).count()
-    }
-}
-
-fn config() -> NeighborConfig {
-    NeighborConfig {
-        neighbors: 1024,
-        incomplete: 256,
-        packets: 300,
-        requests_per_sec: 200,
-        requests_burst: 400,
-        prefix_requests_per_sec: 10,
-        prefix_requests_burst: 20,
-        // With it the three prefixes have limits of their own.
-        seed: 0x5eed,
-        ..NeighborConfig::default()
     }
 }
 

@@ -2,6 +2,8 @@
 //! leave memory at its bound, requests at their rate, neighbours served, and counters right (RFC 6583).
 #![cfg(feature = "alloc")]
 
+mod scan;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use waypost_ip::neighbor::{
@@ -146,6 +148,7 @@ fn config() -> NeighborConfig {
         requests_burst: 400,
         prefix_requests_per_sec: 10,
         prefix_requests_burst: 20,
+        // With it the prefixes of these tests have limits of their own.
         seed: 0x5eed,
         ..NeighborConfig::default()
     }
