@@ -22,10 +22,11 @@
 //! let mut tap = Tap::builder("echo0").address([10, 9, 0, 1].into(), 24).open()?;
 //! let mut frames = Vec::new();
 //! loop {
+//!     // Of what comes no more is taken than can be sent.
 //!     let now = Instant::ZERO;
-//!     tap.receive(now, 32, |frame| frames.push((frame.octets().to_vec(), frame.meta())))?;
-//!     let mut back = frames.drain(..);
-//!     while let Some((octets, meta)) = back.next() {
+//!     let room = tap.room(now).min(32);
+//!     tap.receive(now, room, |frame| frames.push((frame.octets().to_vec(), frame.meta())))?;
+//!     for (octets, meta) in frames.drain(..) {
 //!         tap.transmit(now, 1, |slot| slot.send(octets.len(), meta, |to| to.copy_from_slice(&octets)))?;
 //!     }
 //! }
