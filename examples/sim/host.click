@@ -12,7 +12,7 @@ kinds [2] -> Strip(14) -> CheckIPHeader -> came :: IPClassifier(icmp type echo, 
 kinds [3] -> Discard;
 
 came [0] -> ICMPPingResponder -> route :: LinearIPLookup(0.0.0.0/0 $GATEWAY 0) -> neighbors;
-came [1] -> replies :: Counter -> Discard;
+came [1] -> replies :: Counter -> recent :: Counter -> Discard;   // `recent` is there to be reset
 came [2] -> others :: Counter -> Discard;
 
 RatedSource(DATA \<$ECHO>, RATE 10, LIMIT $PINGS) -> CheckIPHeader -> pings :: Counter -> route;

@@ -32,7 +32,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "demo",
-        help: "two Linux hosts talk through a router that is a graph; --keep leaves it up",
+        help: "two Linux hosts talk through a router that is a graph, and a network is simulated; --help tells more",
         run: demo::run,
     },
     Command {

@@ -1,32 +1,39 @@
-//! `cargo xtask demo`: two Linux hosts talk through a router that is a graph.
+//! `cargo xtask demo`: what the project can do, scene after scene.
 
 mod account;
+mod network;
+mod router;
 mod screen;
+mod simulation;
 mod traffic;
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
-use waypost_tests::Net;
-use waypost_tests::crossing::{Crossing, LEFT, Over, RIGHT};
+use waypost_tests::crossing::Crossing;
 
 use crate::Outcome;
 use crate::prerequisites::{self, is_root};
 use crate::suggest;
 use crate::workspace::{Workspace, run as run_command, this_program};
-use account::Account;
-use screen::{Screen, indented};
-use traffic::TO_BE_DROPPED;
+use screen::Screen;
 
 const HELP: &str = "\
-Two Linux hosts and a router between them, each in a network namespace of its own. The router is the graph
-`examples/router.click`; what crosses it is real traffic of the hosts' kernels.
+What the project can do, scene after scene:
 
-Usage: cargo xtask demo [OPTIONS]
+  router        two Linux hosts and a router between them, each in a network namespace of its own. The router is the
+                graph `examples/router.click`; what crosses it is real traffic of the hosts' kernels.
+  simulation    a network of more than a hundred routers, switches and hosts under virtual time, while links lose frames
+                and go down; from the same seed to the same octet. It needs no rights and no namespaces.
 
-  --keep        leave hosts and a router up afterwards, until Ctrl-C, and say how to play with them
-  --stream MIB  how many MiB go by TCP (default 1024)
+Usage: cargo xtask demo [SCENE...] [OPTIONS]
+
+Without a SCENE all of them are played.
+
+  --keep        leave the router's hosts and a router up afterwards, until Ctrl-C, and say how to play with them
+  --stream MIB  how many MiB go by TCP through the router (default 1024)
   --built       run the programs as they were built last: build and install nothing
 ";
 
@@ -39,10 +46,22 @@ const OWN_ROOT: &str = "WAYPOST_DEMO_OWN_ROOT";
 /// MiB of the stream, unless the command line says otherwise.
 const STREAM_MIB: u32 = 1024;
 
+/// A scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scene {
+    Router,
+    Simulation,
+}
+
+const SCENES: [(&str, Scene); 2] = [("router", Scene::Router), ("simulation", Scene::Simulation)];
+
 /// What the command line asks for.
+#[derive(Debug)]
 struct Wish {
+    /// None named: all of them.
+    scenes: Vec<Scene>,
     keep: bool,
-    stream_mib: u32,
+    stream_mib: Option<u32>,
     built: bool,
 }
 
@@ -50,8 +69,9 @@ impl Wish {
     /// Reads the command line; `None` asks for help.
     fn read(arguments: &[String]) -> Result<Option<Self>, Box<dyn Error>> {
         let mut wish = Self {
+            scenes: Vec::new(),
             keep: false,
-            stream_mib: STREAM_MIB,
+            stream_mib: None,
             built: false,
         };
         let mut arguments = arguments.iter();
@@ -65,16 +85,36 @@ impl Wish {
                     let Some(Ok(mib)) = value else {
                         return Err("--stream: expected a whole number of MiB".into());
                     };
-                    wish.stream_mib = mib;
+                    wish.stream_mib = Some(mib);
                 }
-                other => {
+                option if option.starts_with('-') => {
                     let known = ["--keep", "--stream", "--built", "--help"];
-                    let hint = suggest::hint(other, known);
-                    return Err(format!("unknown option `{other}`{hint}").into());
+                    let hint = suggest::hint(option, known);
+                    return Err(format!("unknown option `{option}`{hint}").into());
+                }
+                name => {
+                    let Some((_, scene)) = SCENES.iter().find(|(known, _)| *known == name) else {
+                        let hint = suggest::hint(name, SCENES.map(|(name, _)| name));
+                        return Err(format!("there is no scene `{name}`{hint}").into());
+                    };
+                    wish.scenes.push(*scene);
                 }
             }
         }
+        for (option, given) in [
+            ("--keep", wish.keep),
+            ("--stream", wish.stream_mib.is_some()),
+        ] {
+            if given && !wish.has(Scene::Router) {
+                let message = format!("{option} is for the scene `router`, which is not asked for");
+                return Err(message.into());
+            }
+        }
         Ok(Some(wish))
+    }
+
+    fn has(&self, scene: Scene) -> bool {
+        self.scenes.is_empty() || self.scenes.contains(&scene)
     }
 }
 
@@ -84,8 +124,13 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
         return Ok(());
     };
     // The one that this process was started by has seen to that.
-    if std::env::var_os(OWN_ROOT).is_none() && !wish.built {
-        prerequisites::for_demo()?;
+    let is_ready = wish.built || std::env::var_os(OWN_ROOT).is_some();
+    // What the router's scene lacks does not keep others from being played.
+    let mut ready = Ok(());
+    if !is_ready {
+        if wish.has(Scene::Router) {
+            ready = prerequisites::for_demo();
+        }
         build(workspace)?;
     }
     // The programs that were built now, wherever this one lies.
@@ -96,10 +141,39 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
             return Err(format!("{} is not built: leave --built away", path.display()).into());
         }
     }
-    if !is_root() {
-        return as_own_root();
+    let screen = Screen::new();
+    let mut hosts = None;
+    let mut left_out = None;
+    if wish.has(Scene::Router) {
+        match ready.and_then(|()| hosts_as_root(&built)) {
+            Ok(crossing) => {
+                let stream_mib = wish.stream_mib.unwrap_or(STREAM_MIB);
+                router::play(&screen, &crossing, stream_mib)?;
+                hosts = Some(crossing);
+            }
+            Err(why) if wish.has(Scene::Simulation) => {
+                screen.say(format!("the scene `router` is left out: {why}"));
+                left_out = Some(why);
+            }
+            Err(why) => return Err(why),
+        }
     }
-    scene(&built.display().to_string(), &wish)
+    if wish.has(Scene::Simulation) {
+        simulation::play(&screen, workspace, &built)?;
+    }
+    match (hosts, left_out) {
+        (_, Some(why)) => Err(format!("the scene `router` was left out: {why}").into()),
+        (Some(crossing), None) if wish.keep => router::stay(&screen, &crossing),
+        _ => Ok(()),
+    }
+}
+
+/// The hosts of the router's scene. Without root the command is run again, where it is root.
+fn hosts_as_root(built: &Path) -> Result<Crossing, Box<dyn Error>> {
+    if !is_root() {
+        as_own_root()?;
+    }
+    Ok(router::hosts(built)?)
 }
 
 /// Builds the programs that the demo runs.
@@ -146,70 +220,39 @@ fn as_own_root() -> Outcome {
     Err(lacking(again.exec()).into())
 }
 
-fn scene(built: &str, wish: &Wish) -> Outcome {
-    let net = Net::with_prefix(format!("waypost-demo-{}-", std::process::id()))?;
-    let crossing = Crossing::new(net, Over::AfPacket)?.built_in(built);
-    let screen = Screen::new();
-    screen.say(format!(
-        "\n  {LEFT} ── eth0 [left] ══ port0 [router: examples/router.click] port1 ══ [right] eth0 ── {RIGHT}\n"
-    ));
-    let mut router = crossing.route(&["--watch", "--statistics", "--trace", "a/kinds:2"])?;
-    let output = router.take_output().ok_or(TAKEN)?;
-    let follower = screen.follow(output);
-    let seen = traffic::play(&screen, &crossing, wish.stream_mib)?;
-    router.stop()?;
-    let rest = follower.join().unwrap_or_default();
-    let table = rest
-        .iter()
-        .position(|line| line.starts_with("element "))
-        .unwrap_or(rest.len());
-    screen.say("\nthe way of two packets through the graph:");
-    screen.say(indented(&rest[..table].join("\n")));
-    say_counted(&screen, &rest[table..]);
-    let account = Account::read(&rest[table..]);
-    screen.say(format!("sent and arrived:\n{seen}\n{account}"));
-    if !seen.is_whole() {
-        return Err("what arrived is not what was sent".into());
-    }
-    match account.wrong(&TO_BE_DROPPED).as_slice() {
-        [] => (),
-        wrong => return Err(wrong.join("; ").into()),
-    }
-    screen.say("\nEverything that was sent from host to host has arrived as it was; nothing else was lost than had to be.");
-    if wish.keep {
-        return stay(&screen, &crossing);
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-const TAKEN: &str = "the router's output is taken";
+    fn read(line: &str) -> Result<Wish, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let wish = Wish::read(&words).map_err(|error| error.to_string())?;
+        wish.ok_or_else(|| "help".to_owned())
+    }
 
-fn say_counted(screen: &Screen, table: &[String]) {
-    screen.say("what each element has counted, and why packets were dropped there:");
-    screen.say(indented(&table.join("\n")));
-}
-
-/// Has a router run, with its rates on the screen, until it ends or Ctrl-C ends all.
-fn stay(screen: &Screen, crossing: &Crossing) -> Outcome {
-    let mut running = crossing.route(&["--watch", "--statistics"])?;
-    let number = running.id();
-    let (left, router) = (crossing.left.namespace(), crossing.router.namespace());
-    // Names of namespaces are known only where they were made.
-    let inside = if std::env::var_os(OWN_ROOT).is_some() {
-        format!("nsenter --target {number} --user --preserve-credentials --mount ")
-    } else {
-        String::new()
-    };
-    screen.say(format!(
-        "
-hosts and router stay up until Ctrl-C. In another terminal, for example:
-    {inside}ip netns exec {left} ping {RIGHT}
-    {inside}ip netns exec {router} tcpdump -i port0
-    kill -INT {number}          # ends all as well, and shows what the router has counted until then"
-    ));
-    let output = running.take_output().ok_or(TAKEN)?;
-    let counted = screen.follow(output).join().unwrap_or_default();
-    running.finish()?;
-    say_counted(screen, &counted);
-    Ok(())
+    #[test]
+    fn scenes_are_played_by_name_and_all_of_them_without() {
+        let all = read("--keep").unwrap();
+        assert!(all.has(Scene::Router) && all.has(Scene::Simulation) && all.keep);
+        let one = read("simulation --built").unwrap();
+        assert!(!one.has(Scene::Router) && one.has(Scene::Simulation));
+        for (line, why) in [
+            (
+                "simulatoin",
+                "there is no scene `simulatoin`; did you mean `simulation`?",
+            ),
+            (
+                "simulation --keep",
+                "--keep is for the scene `router`, which is not asked for",
+            ),
+            (
+                "--stream 5 simulation",
+                "--stream is for the scene `router`, which is not asked for",
+            ),
+            ("--kep", "unknown option `--kep`; did you mean `--keep`?"),
+            ("router --help", "help"),
+        ] {
+            assert_eq!(read(line).unwrap_err(), why);
+        }
+    }
 }

@@ -20,6 +20,15 @@ const STREAM_MIB: u64 = 64;
 /// A demo that says nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// What the scene of the simulation says.
+const SIMULATED: [&str; 5] = [
+    "    110 nodes, of 11 sites in a ring: a router, a switch and 8 hosts each.\n",
+    "at ring0: lost\n",
+    "at ring5: down\n",
+    "    once nothing was wrong any more: 2640 sent, 2640 answered\n",
+    "The same seed gave the same run: its digest, and each octet of its 3 files.\n",
+];
+
 /// What the demo's interfaces are called.
 const INTERFACES: [&str; 3] = ["eth0", "port0", "port1"];
 
@@ -54,10 +63,9 @@ pub(super) fn run(workspace: &Workspace, missing: Missing) -> Outcome {
             Err(why) => println!("\n*** SKIPPED: the demo {user}: {why} ***\n"),
         }
     }
-    if users.is_empty() {
-        return Ok(());
-    }
     demo::build(workspace)?;
+    play_without_namespaces()?;
+    println!("the demo where there are no namespaces: as it should be");
     for user in users {
         for end in [End::Own, End::Kept, End::Interrupted, End::Killed] {
             play(user, end).map_err(|why| format!("the demo {user}, {end}: {why}"))?;
@@ -178,6 +186,39 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
+/// Runs it by a user who is not root and has no program that makes namespaces: the simulation alone, which is all that was asked
+/// for, and beside the router's scene, whose absence is a failure.
+fn play_without_namespaces() -> Outcome {
+    let this = this_program()?;
+    let this = this.to_str().ok_or("a path that is no text")?;
+    let user = match User::Nobody.may_run() {
+        Ok(()) => User::Nobody,
+        // Whoever this is.
+        Err(_) => User::Root,
+    };
+    for (scenes, is_all) in [(&["simulation"][..], true), (&[], false)] {
+        let words = [&["env", "PATH=/nowhere", this, "demo", "--built"], scenes].concat();
+        let output = user.command(&words).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let mut wrong: Vec<_> = SIMULATED
+            .into_iter()
+            .filter(|text| !said.contains(text))
+            .map(|text| format!("`{text}` is missing"))
+            .collect();
+        if output.status.success() != is_all {
+            wrong.push(format!("it ended with {}", output.status));
+        }
+        if !is_all && !said.contains("error: the scene `router` was left out: ") {
+            wrong.push("it does not say that a scene was left out".to_owned());
+        }
+        if !wrong.is_empty() {
+            let wrong = wrong.join("; ");
+            return Err(format!("the demo without namespaces: {wrong}; it said:\n{said}").into());
+        }
+    }
+    Ok(())
+}
+
 /// Plays with what was left up, as the demo says.
 fn ping_as_told(line: &str) -> Result<(), String> {
     let line = format!("{line} -c 3 -W 10");
@@ -240,6 +281,7 @@ impl End {
             expect("the way of two packets through the graph:");
             expect("datagrams: 5000 sent, 5000 arrived with the right content, 0 with another");
             expect("Everything that was sent from host to host has arrived as it was;");
+            SIMULATED.into_iter().for_each(&mut expect);
             let after = |word: &str| said.lines().find_map(|line| line.trim().strip_prefix(word));
             let (sent, came) = (after("stream: sent "), after("came "));
             let octets = format!("{} octets digest ", STREAM_MIB << 20);
