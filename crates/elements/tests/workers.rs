@@ -166,11 +166,37 @@ fn who_feeds_a_worker_that_does_not_run_waits_or_loses() {
         step(&mut workers[..1]);
         assert_eq!(each(&workers, "s.count"), [made, 0], "{on_full}");
         assert_eq!(each(&workers, "p.drops"), [lost, 0], "{on_full}");
-        assert_eq!(workers[0].read("p.length").unwrap(), "64");
+        assert_eq!(each(&workers, "p.length"), [0, 64], "{on_full}");
         step(&mut workers);
         assert_eq!(each(&workers, "s.count"), [1000, 0], "{on_full}");
         assert_eq!(each(&workers, "c.count"), [0, 1000 - lost], "{on_full}");
     }
+}
+
+#[test]
+fn workers_that_feed_one_take_turns() {
+    let text = "Numbers(1000) -> p :: Pipeliner(1, CAPACITY 64) -> o :: Rising -> c :: Counter -> Discard;";
+    let mut workers = instances(text, 3, 4000);
+    let one_after_the_other = [0, 2];
+    for worker in one_after_the_other {
+        step(&mut workers[worker..=worker]);
+    }
+    assert_eq!(each(&workers, "p.length"), [0, 128, 0]);
+    // Less than one of them has: a second step comes to the other.
+    workers[1].set_batch_limit(32);
+    for _ in 0..2 {
+        workers[1].step(Instant::ZERO);
+    }
+    for worker in one_after_the_other {
+        step(&mut workers[worker..=worker]);
+    }
+    // The room that the first step made came back to whom it was taken from, and so did that of the second.
+    let made = each(&workers, "c.count")[1] + each(&workers, "p.length")[1];
+    assert_eq!(each(&workers, "p.drops"), [0; 3]);
+    assert!(made > 128 + 32, "{made}");
+    step(&mut workers);
+    assert_eq!(each(&workers, "c.count"), [0, 1000 * FLOWS, 0]);
+    assert_eq!(lost(&workers), []);
 }
 
 #[test]

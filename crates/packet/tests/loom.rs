@@ -56,6 +56,34 @@ fn spsc_drops_what_is_left() {
 }
 
 #[test]
+fn spsc_overwrites_no_item_whose_place_is_kept() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let thread = thread::spawn(move || {
+            let mut numbers = 1..=3;
+            while !numbers.is_empty() {
+                let room = producer.room_for(2);
+                assert!(room <= 2);
+                if producer.push_from(room, || numbers.next()) == 0 {
+                    thread::yield_now();
+                }
+            }
+        });
+        let mut seen = 0;
+        while seen < 3 {
+            let count = consumer.take_into(1, |item| assert_eq!(item, seen + 1));
+            seen += count;
+            // Two at a time, or what there is once nothing more comes.
+            if count == 0 || consumer.kept() == 2 {
+                consumer.give_back();
+                thread::yield_now();
+            }
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
 fn mpsc_delivers_each_item_once() {
     loom::model(|| {
         let (producer, mut consumer) = mpsc::ring(2);

@@ -21,6 +21,44 @@ fn spsc_keeps_order_and_bounds() {
 }
 
 #[test]
+fn places_are_kept_until_they_are_given_back() {
+    let (mut producer, mut consumer) = spsc::ring(4);
+    let mut numbers = 0..;
+    assert_eq!(producer.push_from(4, || numbers.next()), 4);
+    assert_eq!(consumer.take_into(3, drop), 3);
+    assert_eq!((consumer.kept(), consumer.len()), (3, 1));
+    assert_eq!(producer.room(), 0);
+    assert_eq!(producer.push(9), Err(9));
+    consumer.give_back();
+    assert_eq!(consumer.kept(), 0);
+    assert_eq!(producer.room_for(0), 0, "what was seen last is enough");
+    assert_eq!(producer.room_for(1), 3);
+    // Whoever is asked to fill more places than there are stops where the ring does.
+    assert_eq!(producer.push_from(9, || numbers.next()), 3);
+    assert_eq!(consumer.take_into(9, drop), 4);
+}
+
+#[test]
+fn an_item_is_dropped_once_whatever_panics() {
+    let item = std::sync::Arc::new(());
+    let (mut producer, mut consumer) = spsc::ring(4);
+    for _ in 0..4 {
+        producer.push(item.clone()).unwrap();
+    }
+    let mut seen = 0;
+    let panics = std::panic::AssertUnwindSafe(|| {
+        consumer.pop_into(4, |_| {
+            seen += 1;
+            assert!(seen < 2, "on purpose");
+        })
+    });
+    std::panic::catch_unwind(panics).expect_err("the second is too much");
+    assert_eq!(std::sync::Arc::strong_count(&item), 1 + 2);
+    drop((producer, consumer));
+    assert_eq!(std::sync::Arc::strong_count(&item), 1);
+}
+
+#[test]
 fn items_left_in_a_ring_are_dropped_with_it() {
     let item = std::sync::Arc::new(());
     let (mut producer, consumer) = spsc::ring(4);

@@ -9,7 +9,7 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Credit, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Packet, Progress,
 };
-use waypost_packet::mpsc::{self, Consumer, Producer};
+use waypost_packet::spsc::{self, Consumer, Producer};
 
 use crate::args::TypedArgs;
 
@@ -24,8 +24,8 @@ pub(crate) const CLASS: ElementClass = ElementClass {
     doc: "Hands packets to another worker: whichever worker they come in at, they leave at that one. It is the only way from worker
 to worker; all other elements have their packets to themselves. Packets that come in at one worker leave in their order.
 
-Arguments: `Pipeliner(WORKER)`: the number of the worker, from 0. `CAPACITY` (keyword): how many packets may be between the
-workers, 1024 by default, rounded up to a power of two. `ON_FULL` (keyword) says what happens when there is no room:
+Arguments: `Pipeliner(WORKER)`: the number of the worker, from 0. `CAPACITY` (keyword): how many packets may be between each
+worker and that one, 1024 by default, rounded up to a power of two. `ON_FULL` (keyword) says what happens when there is no room:
 
 - `BLOCK` (the default): nothing is lost: whoever feeds it waits, back to the source.
 - `DROP_TAIL`: the packet that comes is lost.
@@ -37,12 +37,15 @@ to lose packets.",
 };
 
 const HANDLERS: &[Handler] = &[
-    Handler::read("length", "packets between the workers"),
-    Handler::read("capacity", "most packets that may be between the workers"),
+    Handler::sum("length", "packets between the workers"),
+    Handler::read(
+        "capacity",
+        "most packets that may be between one worker and that one",
+    ),
     Handler::sum("drops", "packets lost for want of room"),
 ];
 
-/// The most packets that may be between workers.
+/// The most packets that may be between two workers.
 const CAPACITY_MAX: usize = 1 << 20;
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
@@ -63,55 +66,72 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         Some(word) => return Err(ConfigError::expected("ON_FULL BLOCK or DROP_TAIL", word)),
     };
     let crossing = cx.common(|| Ok(Crossing::new(capacity, cx.workers)))?;
-    let consumer = (cx.worker == worker).then(|| crossing.consumer().take());
+    let producer = crossing.workers[cx.worker].producer.take();
+    let incoming = (cx.worker == worker).then(|| {
+        let feeders = crossing.workers.iter();
+        feeders.filter_map(|it| it.consumer.take()).collect()
+    });
     Ok(Box::new(Pipeliner {
-        producer: crossing.producer.clone(),
-        consumer: consumer.flatten(),
+        producer: producer
+            .ok_or_else(|| ConfigError::new("this worker has a copy of the element already"))?,
+        incoming: incoming.unwrap_or_default(),
+        first: 0,
         crossing,
         own: cx.worker,
         target: worker,
         waker: Waker::noop().clone(),
         blocks,
         refused: Cell::new(false),
-        outrun: false,
         drops: 0,
     }))
 }
 
-/// What the copies of a `Pipeliner` at all workers share.
+/// What the copies of a `Pipeliner` at all workers share: a ring from each of them to the one that the packets go to.
 struct Crossing {
-    producer: Producer<Packet>,
-    /// Until the worker that the packets go to takes it.
-    consumer: Mutex<Option<Consumer<Packet>>>,
     /// The worker that the packets go to has found none: the next that comes wakes it.
     is_idle: AtomicBool,
     workers: Box<[Feeder]>,
 }
 
-/// What is known of one worker.
+/// What is known of one worker. What it and the others write lies apart from what is so of other workers.
+#[repr(align(128))]
 struct Feeder {
-    /// It has found no room: the next packet that leaves wakes it.
+    /// It has found no room: the next packets that leave wake it.
     is_blocked: AtomicBool,
     waker: Mutex<Waker>,
+    producer: End<Producer<Packet>>,
+    consumer: End<Consumer<Packet>>,
+}
+
+/// An end of a ring, until the worker that is to have it takes it.
+struct End<T>(Mutex<Option<T>>);
+
+impl<T> End<T> {
+    fn new(end: T) -> Self {
+        Self(Mutex::new(Some(end)))
+    }
+
+    fn take(&self) -> Option<T> {
+        let mut end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        end.take()
+    }
 }
 
 impl Crossing {
     fn new(capacity: usize, workers: usize) -> Self {
-        let (producer, consumer) = mpsc::ring(capacity);
-        let feeder = |_| Feeder {
-            is_blocked: AtomicBool::new(false),
-            waker: Mutex::new(Waker::noop().clone()),
+        let feeder = |_| {
+            let (producer, consumer) = spsc::ring(capacity);
+            Feeder {
+                is_blocked: AtomicBool::new(false),
+                waker: Mutex::new(Waker::noop().clone()),
+                producer: End::new(producer),
+                consumer: End::new(consumer),
+            }
         };
         Self {
-            producer,
-            consumer: Mutex::new(Some(consumer)),
             is_idle: AtomicBool::new(false),
             workers: (0..workers).map(feeder).collect(),
         }
-    }
-
-    fn consumer(&self) -> MutexGuard<'_, Option<Consumer<Packet>>> {
-        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waker(&self, worker: usize) -> MutexGuard<'_, Waker> {
@@ -120,6 +140,7 @@ impl Crossing {
     }
 
     /// Wakes a worker that has set this flag before it looked the last time. What it looks at was changed before.
+    #[inline]
     fn wake(&self, flag: &AtomicBool, worker: usize) {
         // Either it sees the change, or this sees the flag.
         fence(Ordering::SeqCst);
@@ -133,8 +154,10 @@ impl Crossing {
 struct Pipeliner {
     crossing: Arc<Crossing>,
     producer: Producer<Packet>,
-    /// At the worker that the packets go to.
-    consumer: Option<Consumer<Packet>>,
+    /// At the worker that the packets go to: from each worker, in order of their numbers. None elsewhere.
+    incoming: Vec<Consumer<Packet>>,
+    /// The worker from which packets are taken over first, next time.
+    first: usize,
     own: usize,
     target: usize,
     /// What wakes this worker, as the others know it.
@@ -142,20 +165,13 @@ struct Pipeliner {
     blocks: bool,
     /// Whoever feeds it here has found no room, and has not been asked again since there is some.
     refused: Cell<bool>,
-    /// The room that there was, another worker has taken first: to be tried again.
-    outrun: bool,
     drops: u64,
 }
 
 impl Pipeliner {
-    /// How many packets are between the workers.
-    fn between(&self) -> usize {
-        self.producer.capacity() - self.producer.room()
-    }
-
-    /// How many packets there is room for; when there is none, whoever takes the next packet wakes this worker.
+    /// How many packets there is room for; when there is none, whoever gives room back wakes this worker.
     fn room(&self) -> usize {
-        let room = self.producer.room();
+        let room = self.producer.room_for(Batch::CAPACITY);
         if room > 0 {
             return room;
         }
@@ -179,22 +195,32 @@ impl Pipeliner {
         news
     }
 
-    /// Takes over up to `budget` packets, and says how many.
+    /// Takes over up to `budget` packets, of all workers in turns, and says how many.
     fn take_over(&mut self, budget: usize, cx: &mut Cx<'_>) -> usize {
-        let Some(consumer) = &mut self.consumer else {
-            return 0;
-        };
         let mut batch = cx.take_batch();
-        // An empty batch has room for as many as a batch holds.
-        let count = consumer.pop_into(budget.min(Batch::CAPACITY), |it| drop(batch.push(it)));
-        // They come from another core's cache.
-        batch.prefetch();
-        cx.count_taken_over(count);
-        if count > 0 {
-            for (worker, feeder) in self.crossing.workers.iter().enumerate() {
+        let budget = budget.min(batch.room());
+        let (later, sooner) = self.incoming.split_at_mut(self.first);
+        for (consumer, worker) in sooner
+            .iter_mut()
+            .zip(self.first..)
+            .chain(later.iter_mut().zip(0..))
+        {
+            let wanted = budget - batch.len();
+            let count = consumer.take_into(wanted, |it| drop(batch.push(it)));
+            // Not at once where others may wait for it: who finds much room comes back later.
+            let is_due =
+                !self.blocks || count < wanted || consumer.kept() >= consumer.capacity() / 4;
+            if is_due && consumer.kept() > 0 {
+                consumer.give_back();
+                let feeder = &self.crossing.workers[worker];
                 self.crossing.wake(&feeder.is_blocked, worker);
             }
         }
+        self.first = (self.first + 1) % self.incoming.len().max(1);
+        // They come from another core's cache.
+        batch.prefetch();
+        let count = batch.len();
+        cx.count_taken_over(count);
         cx.push(0, &mut batch);
         cx.put_batch(batch);
         count
@@ -202,31 +228,26 @@ impl Pipeliner {
 
     /// Whether a packet has come after all, once others know that this worker found none.
     fn is_ready(&self) -> bool {
-        let Some(consumer) = &self.consumer else {
+        if self.incoming.is_empty() {
             return false;
-        };
+        }
         if !self.crossing.is_idle.load(Ordering::Relaxed) {
             self.crossing.is_idle.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
         }
-        consumer.is_ready()
+        self.held() > 0
     }
 }
 
 impl Element for Pipeliner {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
-        let mut places = self.producer.claim(batch.len());
-        let count = places.len();
-        for packet in batch.drain_front(count) {
-            // As many as there are places.
-            drop(places.push(packet));
-        }
-        drop(places);
+        let count = self.producer.room_for(batch.len()).min(batch.len());
+        let mut packets = batch.drain_front(count);
+        self.producer.push_from(count, || packets.next());
+        drop(packets);
         cx.count_handed_over(count);
         self.crossing.wake(&self.crossing.is_idle, self.target);
-        if self.blocks {
-            self.outrun |= !batch.is_empty();
-        } else {
+        if !self.blocks {
             self.drops += batch.len() as u64;
             cx.drop_all(batch, PIPELINER_FULL);
         }
@@ -255,8 +276,7 @@ impl Element for Pipeliner {
             // One more step at least, in which whoever waits is asked, comes before this worker has nothing to do.
             self.refused.set(false);
         }
-        let again = news | has_room | std::mem::take(&mut self.outrun);
-        if again || count > 0 || budget > 0 && self.is_ready() {
+        if news || has_room || count > 0 || budget > 0 && self.is_ready() {
             Progress::Worked
         } else {
             Progress::Idle
@@ -270,11 +290,7 @@ impl Element for Pipeliner {
     }
 
     fn held(&self) -> usize {
-        if self.consumer.is_some() {
-            self.between()
-        } else {
-            0
-        }
+        self.incoming.iter().map(Consumer::len).sum()
     }
 
     fn handlers(&self) -> &'static [Handler] {
@@ -283,7 +299,7 @@ impl Element for Pipeliner {
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
-            "length" => Ok(self.between().to_string()),
+            "length" => Ok(self.held().to_string()),
             "capacity" => Ok(self.producer.capacity().to_string()),
             "drops" => Ok(self.drops.to_string()),
             _ => Err(HandlerError::unknown(handler)),

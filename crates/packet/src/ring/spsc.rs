@@ -1,6 +1,10 @@
 //! A bounded ring with one producer and one consumer.
+//!
+//! Each end looks at the other's position only when what it saw last is not enough, and a consumer may give many places back at
+//! once: so the lines of the positions seldom go from core to core.
 
 use alloc::boxed::Box;
+use core::cell::Cell;
 use core::fmt;
 use core::mem::MaybeUninit;
 
@@ -21,14 +25,15 @@ pub fn ring<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
     let producer = Producer {
         ring: Arc::clone(&ring),
         tail: 0,
-        head_seen: 0,
+        head_seen: Cell::new(0),
     };
     (
         producer,
         Consumer {
             ring,
             head: 0,
-            tail_seen: 0,
+            given_back: 0,
+            tail_seen: Cell::new(0),
         },
     )
 }
@@ -77,7 +82,7 @@ pub struct Producer<T> {
     ring: Arc<Ring<T>>,
     tail: usize,
     /// The head when it was last looked at: it can only have moved on.
-    head_seen: usize,
+    head_seen: Cell<usize>,
 }
 
 impl<T: Send> Producer<T> {
@@ -88,9 +93,21 @@ impl<T: Send> Producer<T> {
 
     /// For how many more items there is room, at least.
     #[inline]
-    pub fn room(&mut self) -> usize {
-        self.head_seen = self.ring.head.load(Ordering::Acquire);
-        self.capacity() - self.tail.wrapping_sub(self.head_seen)
+    pub fn room(&self) -> usize {
+        self.head_seen.set(self.ring.head.load(Ordering::Acquire));
+        self.room_seen()
+    }
+
+    /// For how many more items there is room, at least; looks at what the consumer has given back only if `wanted` would not fit.
+    #[inline]
+    pub fn room_for(&self, wanted: usize) -> usize {
+        let room = self.room_seen();
+        if room < wanted { self.room() } else { room }
+    }
+
+    #[inline(always)]
+    fn room_seen(&self) -> usize {
+        self.capacity() - self.tail.wrapping_sub(self.head_seen.get())
     }
 
     /// Puts one item into the ring; gives it back if the ring is full.
@@ -105,12 +122,9 @@ impl<T: Send> Producer<T> {
     /// `max` are in; publishes them at once, and says how many.
     #[inline]
     pub fn push_from(&mut self, max: usize, mut next: impl FnMut() -> Option<T>) -> usize {
-        let mut room = self.capacity() - self.tail.wrapping_sub(self.head_seen);
-        if room < max {
-            room = self.room();
-        }
+        let room = self.room_for(max).min(max);
         let mut count = 0;
-        while count < room.min(max) {
+        while count < room {
             let Some(item) = next() else { break };
             let place = self.ring.place(self.tail.wrapping_add(count));
             // SAFETY: the place lies before `head + capacity` and after `tail`: the consumer does
@@ -136,8 +150,10 @@ impl<T: Send> Producer<T> {
 pub struct Consumer<T> {
     ring: Arc<Ring<T>>,
     head: usize,
+    /// The head as the producer may know it.
+    given_back: usize,
     /// The tail when it was last looked at: it can only have moved on.
-    tail_seen: usize,
+    tail_seen: Cell<usize>,
 }
 
 impl<T: Send> Consumer<T> {
@@ -152,9 +168,14 @@ impl<T: Send> Consumer<T> {
         clippy::len_without_is_empty,
         reason = "`len` changes under the caller's feet"
     )]
-    pub fn len(&mut self) -> usize {
-        self.tail_seen = self.ring.tail.load(Ordering::Acquire);
-        self.tail_seen.wrapping_sub(self.head)
+    pub fn len(&self) -> usize {
+        self.tail_seen.set(self.ring.tail.load(Ordering::Acquire));
+        self.len_seen()
+    }
+
+    #[inline(always)]
+    fn len_seen(&self) -> usize {
+        self.tail_seen.get().wrapping_sub(self.head)
     }
 
     /// Takes the oldest item.
@@ -167,20 +188,46 @@ impl<T: Send> Consumer<T> {
 
     /// Hands up to `max` items to `each`, oldest first, gives their places back at once, and says how many.
     #[inline]
-    pub fn pop_into(&mut self, max: usize, mut each: impl FnMut(T)) -> usize {
-        let mut count = self.tail_seen.wrapping_sub(self.head);
+    pub fn pop_into(&mut self, max: usize, each: impl FnMut(T)) -> usize {
+        let count = self.take_into(max, each);
+        self.give_back();
+        count
+    }
+
+    /// Hands up to `max` items to `each`, oldest first, and says how many. Their places are not given back before
+    /// [`give_back`](Self::give_back): a producer that looks at them seldom has room for many at once.
+    #[inline]
+    pub fn take_into(&mut self, max: usize, mut each: impl FnMut(T)) -> usize {
+        let mut count = self.len_seen();
         if count < max {
             count = self.len();
         }
-        let mut taken = Taken {
-            count: count.min(max),
-            taken: 0,
-            consumer: self,
-        };
-        while let Some(item) = taken.next() {
-            each(item);
+        let count = count.min(max);
+        for _ in 0..count {
+            let place = self.ring.place(self.head);
+            // Before `each`, which may panic: the ring must not drop the item again.
+            self.head = self.head.wrapping_add(1);
+            // SAFETY: the place lay between `head` and `tail`, is read once, and the producer does not write it before it is
+            // given back.
+            #[allow(unsafe_code)]
+            each(place.with(|place| unsafe { (*place).assume_init_read() }));
         }
-        taken.taken
+        count
+    }
+
+    /// How many places of items that were taken the producer does not have back.
+    #[inline]
+    pub fn kept(&self) -> usize {
+        self.head.wrapping_sub(self.given_back)
+    }
+
+    /// Gives the places of all items that were taken back to the producer.
+    #[inline]
+    pub fn give_back(&mut self) {
+        if self.kept() > 0 {
+            self.given_back = self.head;
+            self.ring.head.store(self.head, Ordering::Release);
+        }
     }
 
     /// Whether the producer is gone, so that nothing will come after what is in the ring. What it put into it last may
@@ -190,41 +237,10 @@ impl<T: Send> Consumer<T> {
     }
 }
 
-/// Gives places back when it is dropped, also by a panic of the closure.
-struct Taken<'a, T: Send> {
-    consumer: &'a mut Consumer<T>,
-    count: usize,
-    taken: usize,
-}
-
-impl<T: Send> Taken<'_, T> {
-    #[inline(always)]
-    fn next(&mut self) -> Option<T> {
-        if self.taken == self.count {
-            return None;
-        }
-        let place = self
-            .consumer
-            .ring
-            .place(self.consumer.head.wrapping_add(self.taken));
-        self.taken += 1;
-        // SAFETY: the place lies between `head` and `tail`, is read once, and the producer does not
-        // write it before `head` is moved over it.
-        #[allow(unsafe_code)]
-        Some(place.with(|place| unsafe { (*place).assume_init_read() }))
-    }
-}
-
-impl<T: Send> Drop for Taken<'_, T> {
-    #[inline(always)]
+impl<T> Drop for Consumer<T> {
     fn drop(&mut self) {
-        if self.taken > 0 {
-            self.consumer.head = self.consumer.head.wrapping_add(self.taken);
-            self.consumer
-                .ring
-                .head
-                .store(self.consumer.head, Ordering::Release);
-        }
+        // The ring drops what lies between the positions: not what was taken.
+        self.ring.head.store(self.head, Ordering::Release);
     }
 }
 
