@@ -1,11 +1,15 @@
-//! A network of a hundred hosts, twice: with faults for a second, and without for a minute, or an hour.
+//! A network of a hundred hosts, twice: with faults for a second, and without for a minute, or an hour. And one of a thousand.
 #![forbid(unsafe_code)]
 
 #[path = "../examples/support/mod.rs"]
 mod support;
 
+use waypost_counting::{Counting, kept_by};
 use waypost_sim::{FaultBounds, FaultSchedule, Side, Simulation, Talker};
 use waypost_wire::{Duration, Instant};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 /// The digest of a run, and what its hosts have done.
 fn run(seed: u64) -> (u64, u64, u64) {
@@ -63,6 +67,28 @@ fn a_long_run_of_a_hundred_hosts_is_the_same_twice() {
         let expected = 1000 * (end - Instant::ZERO).as_nanos() / 1_000_000_000;
         assert!(asked.abs_diff(expected) < expected / 50, "{asked}");
         assert!(asked - answered < asked / 500, "{asked} {answered}");
+        (net.log().digest(), net.events())
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_thousand_hosts_run_the_same_twice_in_bounded_memory() {
+    let run = || {
+        let (net, octets) = kept_by(|| {
+            let (mut net, talkers) = support::tree(1, 1000, Duration::from_millis(10)).unwrap();
+            net.run_until(Instant::from_millis(300)).unwrap();
+            let counters = talkers.iter().filter_map(|id| net.node::<Talker>(*id));
+            let replies: u64 = counters.map(|talker| talker.counters().replies).sum();
+            // A hundred a second each.
+            assert!(replies > 28_000, "{replies}");
+            net
+        });
+        check_ends(&net);
+        let nodes = net.nodes().count();
+        assert_eq!(nodes, 1000 + 63 + 4 + 1);
+        // Tables of stations, times of replies, frames on their way; what all of a process shares is in the first run's.
+        assert!(octets / nodes < 12 << 10, "{}", octets / nodes);
         (net.log().digest(), net.events())
     };
     assert_eq!(run(), run());
