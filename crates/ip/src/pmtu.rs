@@ -205,7 +205,7 @@ impl<A: Ip, S: PmtuStorage<A>> PmtuCache<A, S> {
     }
 
     /// When [`expire`](Self::expire) is to be called next.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         Some(self.next()?.1)
     }
 

@@ -178,7 +178,7 @@ impl<A: ReassembleIp, P: FragmentPacket, S: ReassemblyStorage<A, P>> Reassembly<
     }
 
     /// When [`expire`](Self::expire) is to be called next.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let oldest = self.entries.at(self.ages.head)?;
         let deadline = oldest.since.checked_add(self.config.timeout);
         Some(deadline.unwrap_or(Instant::MAX))
@@ -187,7 +187,7 @@ impl<A: ReassembleIp, P: FragmentPacket, S: ReassemblyStorage<A, P>> Reassembly<
     /// Gives up the oldest datagram whose time has ended; to be called until it returns `None`. Those that were
     /// abandoned before are forgotten on the way.
     pub fn expire(&mut self, now: Instant) -> Option<TimedOut<A, P>> {
-        while self.next_deadline().is_some_and(|deadline| deadline <= now) {
+        while self.poll_timeout().is_some_and(|deadline| deadline <= now) {
             let mut pieces = self.entries.at(self.ages.head)?.pieces;
             let entry = self.remove(self.ages.head)?;
             if entry.abandoned {

@@ -230,7 +230,7 @@ fn estimates_age_and_are_tried_again() {
     let mut short = cache(config);
     report(&mut short, 10, A4, 1400, Belief::Proven);
     // Not before 5 minutes, whatever is asked; never, if that is.
-    assert_eq!(short.next_deadline(), Some(at(310)));
+    assert_eq!(short.poll_timeout(), Some(at(310)));
     assert_eq!(short.expire(at(310) - Duration::from_nanos(1)), None);
     assert_eq!(short.mtu(A4), Some(1400));
     let config = PmtuConfig {
@@ -247,7 +247,7 @@ fn estimates_age_and_are_tried_again() {
     report(&mut cache, 20, other, 1300, Belief::Likely);
     report(&mut cache, 30, A4, 1400, Belief::Proven);
     report(&mut cache, 40, Ipv4Addr::UNSPECIFIED, 1300, Belief::Doubt);
-    assert_eq!(cache.next_deadline(), Some(at(620)));
+    assert_eq!(cache.poll_timeout(), Some(at(620)));
     assert_eq!(cache.expire(at(620) - Duration::from_nanos(1)), None);
     let aged = |path: Ipv4Addr, mtu| {
         Some(Aged {
@@ -258,7 +258,7 @@ fn estimates_age_and_are_tried_again() {
     assert_eq!(cache.expire(at(700)), aged(other, 1300));
     assert_eq!(cache.expire(at(700)), aged(A4, 1400));
     assert_eq!((cache.expire(at(700)), cache.len()), (None, 0));
-    assert_eq!((cache.next_deadline(), cache.counters().aged), (None, 2));
+    assert_eq!((cache.poll_timeout(), cache.counters().aged), (None, 2));
     let again = report(&mut cache, 700, A4, 1450, Belief::Proven);
     assert_eq!(again, Reported::Lowered { mtu: 1450 });
 }
@@ -573,7 +573,7 @@ fn against_the_model<A: Ip>(ops: &[Op], address: impl Fn(u8) -> A) -> Result<(),
             prop_assert_eq!(cache.pending(address(to)), known.pending);
         }
         let next = model.values().map(|known| at(known.since + 600)).min();
-        prop_assert_eq!(cache.next_deadline(), next);
+        prop_assert_eq!(cache.poll_timeout(), next);
     }
     let counters = cache.counters();
     prop_assert_eq!(

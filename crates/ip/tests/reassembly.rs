@@ -214,7 +214,7 @@ fn time_ends_sixty_seconds_after_the_first_arrival() {
             ),
             Became::Held
         );
-        assert_eq!(table.next_deadline(), Some(at(61)));
+        assert_eq!(table.poll_timeout(), Some(at(61)));
         assert_eq!(table.expire(at(61) - Duration::from_nanos(1)), None);
         // Only with the beginning of the datagram is its source told.
         assert_eq!(table.expire(at(61)).unwrap().first, Some(first));
@@ -223,7 +223,7 @@ fn time_ends_sixty_seconds_after_the_first_arrival() {
         assert_eq!(table.expire(late), None);
         assert_eq!(table.counters().dropped(FragmentDrop::TimedOut), 3);
         assert_eq!(
-            (table.counters().timed_out, table.next_deadline()),
+            (table.counters().timed_out, table.poll_timeout()),
             (2, None)
         );
         conserved(&table);

@@ -451,7 +451,7 @@ fn check<A: Version>(table: &fragments::Table<A>, model: &Model) {
     assert!(held.0 <= config.datagrams && held.1 <= config.fragments && held.2 <= config.octets);
     let oldest = model.datagrams.first();
     let deadline = oldest.map(|it| ms(it.since + TIMEOUT));
-    assert_eq!(table.next_deadline(), deadline);
+    assert_eq!(table.poll_timeout(), deadline);
     let counters = table.counters();
     let counted = [
         (counters.received, model.received),
