@@ -131,6 +131,16 @@ where
         self.ports.reserve(addr, protocol, port)
     }
 
+    /// Ends what [`reserve_port`](Self::reserve_port) began: flows may get the port. Looks at all mappings. `false` if there is no such
+    /// address, or no service has the port.
+    pub fn release_port(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
+        let has = |it: &Endpoint<A>| {
+            it.addr == addr && it.port == port && ports::are_shared(it.protocol, protocol)
+        };
+        let is_flows = self.mappings.iter().any(|(external, _)| has(&external));
+        !is_flows && self.ports.give_up(addr, protocol, port)
+    }
+
     /// The flows: here packets are looked up, errors too.
     #[inline]
     pub fn flows(&self) -> &FlowTable<A, Translated<A, D>, S> {

@@ -125,3 +125,43 @@ fn ports_of_services_are_not_given() {
         assert_eq!(is_free, config.overload);
     }
 }
+
+/// A service that ends leaves its port to flows; a flow's is not given away.
+#[test]
+fn ports_that_services_no_longer_have_are_given_again() {
+    let overload = NatConfig {
+        mapping: Mapping::AddressAndPortDependent,
+        overload: true,
+        ..NatConfig::default()
+    };
+    let dependent = NatConfig {
+        overload: false,
+        ..overload
+    };
+    for config in [NatConfig::default(), dependent, overload] {
+        let mut nat = nat(NatConfig {
+            keep_parity: false,
+            ..config
+        });
+        // All that a flow of such a port may get.
+        for port in 1..1024 {
+            assert!(nat.reserve_port(EXTERNAL, UDP, port));
+        }
+        let refused = open(&mut nat, secs(0), udp(1, 179, PEER));
+        assert_eq!(refused, Err(FlowRefusal::PortsExhausted));
+        assert!(!nat.release_port(PEER.0, UDP, 500), "no such address");
+        assert!(!nat.release_port(EXTERNAL, IpProtocol::TCP, 500), "free");
+        for port in (4..1024).step_by(8) {
+            assert!(nat.release_port(EXTERNAL, UDP, port));
+            assert!(!nat.release_port(EXTERNAL, UDP, port), "free");
+        }
+        let (id, (_, port)) = open(&mut nat, secs(0), udp(1, 179, PEER)).unwrap();
+        assert_eq!((port < 1024, port % 8), (true, 4));
+        assert!(!nat.release_port(EXTERNAL, UDP, port), "a flow's");
+        let in_use = nat.ports_in_use(EXTERNAL, &udp(0, 0, PEER));
+        assert_eq!(in_use, usize::from(!config.overload));
+        nat.remove(id).unwrap();
+        assert_eq!(nat.ports_in_use(EXTERNAL, &udp(0, 0, PEER)), 0);
+        assert!(nat.reserve_port(EXTERNAL, UDP, port));
+    }
+}

@@ -53,6 +53,11 @@ fn class(protocol: IpProtocol) -> usize {
     }
 }
 
+/// Whether a port of one protocol is the same port of the other.
+pub(super) fn are_shared(one: IpProtocol, other: IpProtocol) -> bool {
+    class(one) == class(other)
+}
+
 /// Which ports a flow may get: `first..=last`, of which those with a bit in `mask`.
 #[derive(Clone, Copy, Debug)]
 struct Range {
@@ -221,7 +226,14 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
         set.is_some_and(|set| set.reserve(class(protocol), port))
     }
 
-    /// Makes a port free again.
+    /// Ends a reservation; `false` if there is no such address, or the port is free. The port is no flow's.
+    pub(super) fn give_up(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
+        let place = self.place(addr);
+        let set = place.and_then(|place| self.sets.items_mut().get_mut(place));
+        set.is_some_and(|set| set.give_up(class(protocol), port))
+    }
+
+    /// Makes a port of a flow free again.
     pub(super) fn release(&mut self, packet: &FlowKey<A>, (addr, port): (A, u16)) {
         if !packet.has_ports() || self.config.shares_ports() {
             return;
@@ -280,6 +292,13 @@ impl<A> PortSets<A> {
         let is_free = !self.is_used(class, port);
         self.used[class][usize::from(port / 64)] |= 1 << (port % 64);
         is_free
+    }
+
+    /// Ends a reservation.
+    fn give_up(&mut self, class: usize, port: u16) -> bool {
+        let is_used = self.is_used(class, port);
+        self.used[class][usize::from(port / 64)] &= !(1 << (port % 64));
+        is_used
     }
 
     fn mark(&mut self, class: usize, port: u16, used: bool) {
