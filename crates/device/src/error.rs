@@ -27,6 +27,8 @@ pub enum OpenError {
     Call {
         /// The device.
         device: String,
+        /// What the call was about.
+        about: CallSubject,
         /// What was being done.
         call: &'static str,
         /// What it said.
@@ -62,14 +64,36 @@ pub enum OpenError {
     Pool(waypost_packet::PoolError),
 }
 
-impl OpenError {
-    pub(crate) fn last(device: &str, call: &'static str) -> Self {
-        Self::call(device, call, io::Error::last_os_error())
-    }
+/// What a call was about that the operating system refused: which right it needs, and what else may be wrong, hangs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallSubject {
+    /// A network interface, and how it is set.
+    Interface,
+    /// A packet socket or an AF_XDP socket, and its rings.
+    Socket,
+    /// What AF_XDP has of the pool and of the interface's queue.
+    Xdp,
+    /// The XDP program that hands frames to AF_XDP.
+    XdpProgram,
+    /// The file by which TUN and TAP interfaces are made.
+    TunFile,
+    /// A TUN or TAP interface that is made.
+    TunInterface,
+    /// A network namespace.
+    Namespace,
+}
 
-    pub(crate) fn call(device: &str, call: &'static str, source: io::Error) -> Self {
+impl OpenError {
+    pub(crate) fn call(
+        device: &str,
+        about: CallSubject,
+        call: &'static str,
+        source: io::Error,
+    ) -> Self {
         Self::Call {
             device: device.to_owned(),
+            about,
             call,
             source,
         }
@@ -114,23 +138,28 @@ impl fmt::Display for OpenError {
             ),
             Self::Call {
                 device,
+                about,
                 call,
                 source,
             } => {
                 write!(f, "{device}: {call} failed: {source}")?;
                 match source.raw_os_error() {
-                    Some(libc::EPERM | libc::EACCES) => write!(f, "; it needs {}", right(call)),
-                    Some(libc::EBUSY | libc::EEXIST) if call.contains("XDP program") => write!(
-                        f,
-                        "; another program is attached: `ip link show` names it, `ip link set dev {device} xdp off` takes it down"
-                    ),
-                    Some(libc::ENOENT | libc::ENODEV) if call.contains("tun") => {
+                    Some(libc::EPERM | libc::EACCES) => write!(f, "; it needs {}", about.right()),
+                    Some(libc::EBUSY | libc::EEXIST) if *about == CallSubject::XdpProgram => {
+                        write!(
+                            f,
+                            "; another program is attached: `ip link show` names it, `ip link set dev {device} xdp off` takes it down"
+                        )
+                    }
+                    Some(libc::ENOENT | libc::ENODEV)
+                        if matches!(about, CallSubject::TunFile | CallSubject::TunInterface) =>
+                    {
                         write!(
                             f,
                             "; the kernel has no TUN/TAP driver, or /dev/net/tun is missing here"
                         )
                     }
-                    Some(libc::EINVAL) if call.contains("tun interface") => {
+                    Some(libc::EINVAL) if *about == CallSubject::TunInterface => {
                         write!(f, "; an interface of another kind has this name")
                     }
                     Some(libc::EBUSY) => write!(f, "; somebody else has it open"),
@@ -161,18 +190,26 @@ impl From<waypost_packet::PoolError> for OpenError {
     }
 }
 
-/// The right that a call needs (capabilities(7)).
-fn right(call: &str) -> &'static str {
-    if call.contains("XDP") {
-        "CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
-    } else if call.contains("namespace") {
-        "CAP_SYS_ADMIN, over the namespace too: run as root, or start in that namespace"
-    } else if call.contains("packet socket") || call.contains("rings") {
-        "CAP_NET_RAW: run as root, or in a user namespace that owns the interface"
-    } else if call.contains("/dev") {
-        "the permission to read and write that file: run as root, or have it given"
-    } else {
-        "CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"
+impl CallSubject {
+    /// The right that such a call needs (capabilities(7)).
+    const fn right(self) -> &'static str {
+        match self {
+            Self::Xdp | Self::XdpProgram => {
+                "CAP_BPF and CAP_NET_ADMIN outside of any user namespace: run as root, or use AF_PACKET"
+            }
+            Self::Namespace => {
+                "CAP_SYS_ADMIN, over the namespace too: run as root, or start in that namespace"
+            }
+            Self::Socket => {
+                "CAP_NET_RAW: run as root, or in a user namespace that owns the interface"
+            }
+            Self::TunFile => {
+                "the permission to read and write that file: run as root, or have it given"
+            }
+            Self::Interface | Self::TunInterface => {
+                "CAP_NET_ADMIN: run as root, or in a user namespace that owns the interface"
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::{Namespace, OpenError, sys};
+use crate::{CallSubject, Namespace, OpenError, sys};
 
 const ETHTOOL_GDRVINFO: u32 = 0x03;
 const ETHTOOL_GTXCSUM: u32 = 0x16;
@@ -62,7 +62,14 @@ pub(crate) fn quiet(namespace: &Namespace, name: &str) -> Result<Quieted, OpenEr
         before: Vec::new(),
     };
     namespace.run(|| {
-        let failed = |source| OpenError::call(name, "switching off its offloads", source);
+        let failed = |source| {
+            OpenError::call(
+                name,
+                CallSubject::Interface,
+                "switching off its offloads",
+                source,
+            )
+        };
         let control = control().map_err(failed)?;
         sys::interface(control.as_fd(), name)?;
         for (get, set) in OFFLOADS {

@@ -57,7 +57,7 @@ mod transmit;
 mod vnet;
 pub mod xdp;
 
-pub use error::{OpenError, interface_names};
+pub use error::{CallSubject, OpenError, interface_names};
 pub use memory::{MappedMemory, MappedWords, WordMemory, advise_huge_pages};
 pub use namespace::Namespace;
 pub use waypost_netdev::DeviceStatistics;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
-use crate::OpenError;
+use crate::{CallSubject, OpenError};
 
 /// The network namespace in which a device is opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,9 +38,11 @@ impl Namespace {
             let thread = scope.spawn(|| {
                 // SAFETY: the descriptor is open; the call changes this thread alone.
                 if unsafe { libc::setns(file.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
-                    return Err(OpenError::last(
+                    return Err(OpenError::call(
                         &path.display().to_string(),
+                        CallSubject::Namespace,
                         "entering the network namespace",
+                        std::io::Error::last_os_error(),
                     ));
                 }
                 f()

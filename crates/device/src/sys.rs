@@ -8,8 +8,8 @@ use std::ptr::NonNull;
 
 use waypost_wire::MacAddr;
 
-use crate::OpenError;
 use crate::error::interface_names;
+use crate::{CallSubject, OpenError};
 
 /// A socket.
 pub(crate) fn socket(domain: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
@@ -30,7 +30,12 @@ pub(crate) fn packet_socket(name: &str, flags: c_int) -> Result<OwnedFd, OpenErr
         if let Ok(other) = socket(libc::AF_INET, libc::SOCK_DGRAM, 0) {
             interface(other.as_fd(), name)?;
         }
-        Err(OpenError::call(name, "opening a packet socket", source))
+        Err(OpenError::call(
+            name,
+            CallSubject::Socket,
+            "opening a packet socket",
+            source,
+        ))
     })
 }
 
@@ -184,7 +189,7 @@ pub(crate) fn interface(socket: BorrowedFd<'_>, name: &str) -> Result<Interface,
                 name: name.to_owned(),
                 known: interface_names(),
             },
-            _ => OpenError::call(name, call, source),
+            _ => OpenError::call(name, CallSubject::Interface, call, source),
         })
     };
     ask(libc::SIOCGIFINDEX, &mut request, "asking for its index")?;

@@ -15,7 +15,7 @@ use waypost_packet::{Pool, PoolTx};
 use waypost_wire::{Instant, MacAddr};
 
 use crate::transmit::{FRAME_MAX, Pending, Taken, taken_by};
-use crate::{DeviceStatistics, Namespace, OpenError, sys, vnet};
+use crate::{CallSubject, DeviceStatistics, Namespace, OpenError, sys, vnet};
 
 /// Of linux/if_tun.h.
 const OFFLOAD_CHECKSUM: libc::c_uint = 0x01;
@@ -100,13 +100,13 @@ impl TapBuilder {
     }
 
     fn open_here(&self) -> Result<Tap, OpenError> {
-        let failed = |call| move |source| OpenError::call(&self.name, call, source);
+        let failed = |about, call| move |source| OpenError::call(&self.name, about, call, source);
         let mut request = sys::interface_request(&self.name)?;
         let file = File::options()
             .read(true)
             .write(true)
             .open("/dev/net/tun")
-            .map_err(failed("opening /dev/net/tun"))?;
+            .map_err(failed(CallSubject::TunFile, "opening /dev/net/tun"))?;
         let kind = if self.tun {
             libc::IFF_TUN
         } else {
@@ -119,8 +119,10 @@ impl TapBuilder {
         };
         request.ifr_ifru.ifru_flags =
             (kind | queues | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as libc::c_short;
-        sys::interface_ioctl(file.as_fd(), libc::TUNSETIFF as _, &mut request)
-            .map_err(failed("making the tun interface"))?;
+        sys::interface_ioctl(file.as_fd(), libc::TUNSETIFF as _, &mut request).map_err(failed(
+            CallSubject::TunInterface,
+            "making the tun interface",
+        ))?;
         let mut offloads = 0;
         if self.offloads {
             let tcp = OFFLOAD_CHECKSUM | OFFLOAD_TCP4 | OFFLOAD_TCP6 | OFFLOAD_TCP_ECN;
@@ -128,24 +130,31 @@ impl TapBuilder {
             offloads = if set_offloads(&file, tcp | OFFLOAD_UDP4 | OFFLOAD_UDP6).is_ok() {
                 tcp | OFFLOAD_UDP4 | OFFLOAD_UDP6
             } else {
-                set_offloads(&file, tcp).map_err(failed("setting the tun interface's offloads"))?;
+                set_offloads(&file, tcp).map_err(failed(
+                    CallSubject::TunInterface,
+                    "setting the tun interface's offloads",
+                ))?;
                 tcp
             };
         }
-        sys::set_nonblocking(file.as_fd()).map_err(failed("making it non-blocking"))?;
-        let socket =
-            sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0).map_err(failed("opening a socket"))?;
+        sys::set_nonblocking(file.as_fd())
+            .map_err(failed(CallSubject::Interface, "making it non-blocking"))?;
+        let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)
+            .map_err(failed(CallSubject::Interface, "opening a socket"))?;
         if let Some(mtu) = self.mtu {
-            sys::set_mtu(socket.as_fd(), &self.name, mtu).map_err(failed("setting its MTU"))?;
+            sys::set_mtu(socket.as_fd(), &self.name, mtu)
+                .map_err(failed(CallSubject::Interface, "setting its MTU"))?;
         }
         // Before it is up: the kernel announces it then.
         if let Some(address) = self.link_address {
-            sys::set_link_address(socket.as_fd(), &self.name, address)
-                .map_err(failed("giving it an Ethernet address"))?;
+            sys::set_link_address(socket.as_fd(), &self.name, address).map_err(failed(
+                CallSubject::Interface,
+                "giving it an Ethernet address",
+            ))?;
         }
         if let Some((address, length)) = self.address {
             sys::set_address(socket.as_fd(), &self.name, address, length)
-                .map_err(failed("giving it an address"))?;
+                .map_err(failed(CallSubject::Interface, "giving it an address"))?;
         }
         let interface = sys::interface(socket.as_fd(), &self.name)?;
         let address = interface.address.unwrap_or_else(|| MacAddr::from([0; 6]));

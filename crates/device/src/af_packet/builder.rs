@@ -13,7 +13,7 @@ use super::{AfPacket, Outgoing};
 use crate::pace::Pace;
 use crate::sys::{self, Mapping};
 use crate::transmit::Pending;
-use crate::{DeviceStatistics, Namespace, OpenError};
+use crate::{CallSubject, DeviceStatistics, Namespace, OpenError};
 
 /// Of linux/if_packet.h, where `libc` does not have it.
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
@@ -123,13 +123,14 @@ impl AfPacketBuilder {
 
     fn open_here(&self) -> Result<AfPacket, OpenError> {
         let name = &self.name;
-        let failed = |call| move |source| OpenError::call(name, call, source);
+        let failed = |about, call| move |source| OpenError::call(name, about, call, source);
         // Protocol 0: nothing is received before the ring stands.
         let socket = sys::packet_socket(name, libc::SOCK_NONBLOCK)?;
         let fd = socket.as_fd();
         let interface = sys::interface(fd, name)?;
         let set = |option, value: libc::c_int, call| {
-            sys::set_option(fd, libc::SOL_PACKET, option, value).map_err(failed(call))
+            sys::set_option(fd, libc::SOL_PACKET, option, value)
+                .map_err(failed(CallSubject::Socket, call))
         };
         set(
             libc::PACKET_VERSION,
@@ -154,9 +155,11 @@ impl AfPacketBuilder {
         let medium = interface.address.map_or(Medium::Ip, Medium::Ethernet);
         let (ring, outgoing) = self.rings(fd, interface.mtu, medium)?;
         if self.promiscuous {
-            sys::set_promiscuous(fd, interface.index).map_err(failed("making it promiscuous"))?;
+            sys::set_promiscuous(fd, interface.index)
+                .map_err(failed(CallSubject::Interface, "making it promiscuous"))?;
         }
-        bind(fd, interface.index, !self.send_only).map_err(failed("binding to it"))?;
+        bind(fd, interface.index, !self.send_only)
+            .map_err(failed(CallSubject::Interface, "binding to it"))?;
         if let Some(group) = self.fanout {
             // Not with PACKET_FANOUT_FLAG_DEFRAG: what came in fragments would be longer than what may be sent.
             let flags = if self.outgoing {
@@ -199,11 +202,11 @@ impl AfPacketBuilder {
         mtu: usize,
         medium: Medium,
     ) -> Result<(Option<ReceiveRing>, Outgoing), OpenError> {
-        let failed = |call| move |source| OpenError::call(&self.name, call, source);
+        let failed = |about, call| move |source| OpenError::call(&self.name, about, call, source);
         let receive = match self.send_only {
             true => 0,
             false => ReceiveRing::request(socket, self.ring_octets)
-                .map_err(failed("making the receive ring"))?,
+                .map_err(failed(CallSubject::Socket, "making the receive ring"))?,
         };
         let layout = self
             .send_slots
@@ -211,13 +214,13 @@ impl AfPacketBuilder {
         if let Some(layout) = &layout {
             layout
                 .request(socket)
-                .map_err(failed("making the transmit ring"))?;
+                .map_err(failed(CallSubject::Socket, "making the transmit ring"))?;
         }
         let len = receive + layout.as_ref().map_or(0, Layout::len);
         if len == 0 {
             return Ok((None, Outgoing::Packets(Pending::new(self.pool.as_ref())?)));
         }
-        let mapped = failed("mapping the rings");
+        let mapped = failed(CallSubject::Socket, "mapping the rings");
         let mapping = Arc::new(Mapping::new(socket, len, 0).map_err(mapped)?);
         let outgoing = match layout {
             None => Outgoing::Packets(Pending::new(self.pool.as_ref())?),

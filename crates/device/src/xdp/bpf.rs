@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use crate::OpenError;
+use crate::{CallSubject, OpenError};
 
 /// Of linux/bpf.h and linux/if_link.h, which `libc` does not have.
 mod uapi {
@@ -196,7 +196,7 @@ impl Program {
         queues: u32,
         mode: Option<XdpMode>,
     ) -> Result<Self, OpenError> {
-        let failed = |call| move |source| OpenError::call(name, call, source);
+        let failed = |about, call| move |source| OpenError::call(name, about, call, source);
         let create = CreateMap {
             kind: uapi::BPF_MAP_TYPE_XSKMAP,
             key_octets: 4,
@@ -204,8 +204,10 @@ impl Program {
             entries: queues,
         };
         // SAFETY: plain integers.
-        let sockets = unsafe { bpf_fd(uapi::BPF_MAP_CREATE, &create) }
-            .map_err(failed("making a map of sockets for its XDP program"))?;
+        let sockets = unsafe { bpf_fd(uapi::BPF_MAP_CREATE, &create) }.map_err(failed(
+            CallSubject::XdpProgram,
+            "making a map of sockets for its XDP program",
+        ))?;
         let instructions = redirect(sockets.as_fd());
         let mut name_octets = [0; 16];
         name_octets[..7].copy_from_slice(b"waypost");
@@ -220,7 +222,7 @@ impl Program {
         };
         // SAFETY: instructions and licence live through the call.
         let program = unsafe { bpf_fd(uapi::BPF_PROG_LOAD, &load) }
-            .map_err(failed("loading its XDP program"))?;
+            .map_err(failed(CallSubject::XdpProgram, "loading its XDP program"))?;
         let link = |mode| {
             let create = CreateLink {
                 program: program.as_raw_fd() as u32,
@@ -244,7 +246,8 @@ impl Program {
                 _ => Err(error),
             }),
         };
-        let (link, mode) = linked.map_err(failed("attaching its XDP program"))?;
+        let (link, mode) =
+            linked.map_err(failed(CallSubject::XdpProgram, "attaching its XDP program"))?;
         Ok(Self {
             link,
             sockets,

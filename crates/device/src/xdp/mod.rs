@@ -30,7 +30,7 @@ use waypost_packet::{Packet, PoolTx};
 use waypost_wire::Instant;
 
 use crate::ethtool::{self, Quieted};
-use crate::{DeviceStatistics, Namespace, OpenError, sys};
+use crate::{CallSubject, DeviceStatistics, Namespace, OpenError, sys};
 use bpf::Program;
 use ring::{Consumer, Producer};
 use socket::Sizes;
@@ -165,7 +165,7 @@ impl XdpBuilder {
 
     fn open_here(&self, count: u32, umem: &Umem) -> Result<Vec<Xdp>, OpenError> {
         let name = &self.name;
-        let failed = |call| move |source| OpenError::call(name, call, source);
+        let failed = |about, call| move |source| OpenError::call(name, about, call, source);
         let control = sys::packet_socket(name, 0)?;
         let interface = sys::interface(control.as_fd(), name)?;
         if interface.mtu + LINK_HEADER > FRAME_MAX {
@@ -178,7 +178,7 @@ impl XdpBuilder {
         let quieted = self.quiet_peer(control.as_fd())?;
         if self.promiscuous {
             sys::set_promiscuous(control.as_fd(), interface.index)
-                .map_err(failed("making it promiscuous"))?;
+                .map_err(failed(CallSubject::Interface, "making it promiscuous"))?;
         }
         let index = interface.index.cast_unsigned();
         let queues = self.queue.saturating_add(count);
@@ -229,7 +229,7 @@ impl XdpBuilder {
         shared: &Arc<Interface>,
     ) -> Result<Xdp, OpenError> {
         let name = &self.name;
-        let failed = |call| move |source| OpenError::call(name, call, source);
+        let failed = |about, call| move |source| OpenError::call(name, about, call, source);
         let ring = self.ring.clamp(64, 1 << 16).next_power_of_two();
         let sizes = Sizes {
             receive: program.map(|_| ring),
@@ -239,8 +239,8 @@ impl XdpBuilder {
         };
         let mut offsets = None;
         let socket = umem.open(|other| {
-            let (socket, at) =
-                socket::open(&sizes).map_err(failed("making rings with the kernel"))?;
+            let (socket, at) = socket::open(&sizes)
+                .map_err(failed(CallSubject::Socket, "making rings with the kernel"))?;
             if other.is_none() {
                 let region = umem.pool().region();
                 let len = region.len() / CHUNK * CHUNK;
@@ -255,11 +255,14 @@ impl XdpBuilder {
                         CHUNK,
                     )
                 }
-                .map_err(failed("registering the pool's memory for AF_XDP"))?;
+                .map_err(failed(
+                    CallSubject::Xdp,
+                    "registering the pool's memory for AF_XDP",
+                ))?;
             }
             if let Some(micros) = self.busy_polling {
                 socket::set_busy_polling(socket.as_fd(), micros, BUSY_BUDGET)
-                    .map_err(failed("asking for busy polling"))?;
+                    .map_err(failed(CallSubject::Interface, "asking for busy polling"))?;
             }
             socket::set_send_budget(socket.as_fd(), ring);
             let flags = match self.zero_copy {
@@ -274,6 +277,7 @@ impl XdpBuilder {
                 let source = io::Error::from_raw_os_error(libc::EOPNOTSUPP);
                 return Err(OpenError::call(
                     name,
+                    CallSubject::Xdp,
                     "binding in the mode asked for",
                     source,
                 ));
@@ -289,7 +293,7 @@ impl XdpBuilder {
             ))
         })?;
         let fd = socket.fd.as_fd();
-        let mapped = failed("mapping the rings");
+        let mapped = failed(CallSubject::Socket, "mapping the rings");
         let offsets = offsets.ok_or_else(|| mapped(io::ErrorKind::InvalidData.into()))?;
         let send =
             Producer::new(fd, libc::XDP_PGOFF_TX_RING as u64, &offsets.tx, ring).map_err(mapped)?;
@@ -313,9 +317,10 @@ impl XdpBuilder {
                     ring,
                     self.busy_polling.is_some(),
                 )?;
-                program
-                    .set(queue, fd)
-                    .map_err(failed("giving the queue's frames to the socket"))?;
+                program.set(queue, fd).map_err(failed(
+                    CallSubject::Xdp,
+                    "giving the queue's frames to the socket",
+                ))?;
                 Some(receiver)
             }
         };
@@ -329,7 +334,12 @@ fn bind_error(name: &str, queue: u32, source: io::Error) -> OpenError {
             device: name.to_owned(),
             queue,
         },
-        _ => OpenError::call(name, "binding an AF_XDP socket to its queue", source),
+        _ => OpenError::call(
+            name,
+            CallSubject::Xdp,
+            "binding an AF_XDP socket to its queue",
+            source,
+        ),
     }
 }
 
