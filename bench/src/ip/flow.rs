@@ -1,14 +1,13 @@
 //! The flow table beside `hashbrown`: both keys of every flow in either.
 //!
-//! The map gets its keys packed into two words, the form that is cheapest to hash and to compare, and keeps nothing but
-//! a number: no times, no states, no limits.
+//! The map gets its keys packed into as few words as they fill, the form that is cheapest to hash and to compare, and
+//! keeps nothing but a number: no times, no states, no limits.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::error::Error;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 use std::hint::black_box;
-use std::net::Ipv4Addr;
 use std::rc::Rc;
 
 use hashbrown::{DefaultHashBuilder, HashMap};
@@ -17,15 +16,15 @@ use waypost_ip::flow::{FlowConfig, FlowKey, FlowStorage, FlowTable, Found, Growi
 use waypost_wire::{Duration, Instant, IpProtocol};
 
 use super::huge::HugeFlows;
+use super::keyed::{Keyed, Packed};
 use super::pieces::{self, PIECE, case, going_round, one_by_one};
 use super::routes::{HOT, Random};
 use super::{add_memory, short, wants_any};
 use crate::measure::{self, Case, Sample, Settings};
 use crate::report::Report;
 
-type Key = FlowKey<Ipv4Addr>;
-type Flows<S> = FlowTable<Ipv4Addr, (), S>;
-type Map<S> = HashMap<(u64, u64), u32, S>;
+type Flows<A, S> = FlowTable<A, (), S>;
+type Map<A, S> = HashMap<<A as Packed>::Words, u32, S>;
 
 const BATCHED: &str = "waypost, batched";
 const HUGE: &str = "waypost, batched, in huge pages";
@@ -35,14 +34,14 @@ const KEYED: &str = "hashbrown, our keyed hash";
 /// Keys asked for in the uniform case.
 const ASKED: usize = 1 << 18;
 
-/// Tables of these sizes.
-pub(super) fn add(
+/// Tables of these sizes, of one version.
+pub(super) fn add<A: Packed>(
     report: &mut Report,
     settings: &Settings,
     counts: &[usize],
 ) -> Result<(), Box<dyn Error>> {
     for &count in counts {
-        let table = format!("{} flows", short(count));
+        let table = format!("IPv{}, {} flows", A::VERSION, short(count));
         let [uniform, hot, enter, memory] = [
             "look-up, uniform",
             "look-up, 4096 hot",
@@ -60,14 +59,14 @@ pub(super) fn add(
         }
         let [uniform, hot, enter, memory] = &groups;
         let mut cases = Vec::new();
-        lookups(report, settings, count, [uniform, hot, memory], &mut cases)?;
-        entering(count, enter, &mut cases)?;
+        lookups::<A>(report, settings, count, [uniform, hot, memory], &mut cases)?;
+        entering::<A>(count, enter, &mut cases)?;
         report.add_rows(measure::take_turns(settings, cases)?);
     }
     Ok(())
 }
 
-fn lookups(
+fn lookups<A: Packed>(
     report: &mut Report,
     settings: &Settings,
     count: usize,
@@ -75,7 +74,7 @@ fn lookups(
     cases: &mut Vec<Case<'static>>,
 ) -> Result<(), String> {
     let mut random = Random::new(0x5eed);
-    let flows: Vec<Key> = (0..count).map(|_| key(&mut random)).collect();
+    let flows: Vec<FlowKey<A>> = (0..count).map(|_| key(&mut random)).collect();
     let (table, octets) = kept_by(|| {
         let mut table = empty(GrowingFlows, count);
         let entered = flows
@@ -93,7 +92,7 @@ fn lookups(
     let keyed = filled(Keyed::new(0x5eed), &flows);
     let kept = [("waypost", octets), (DEFAULT, map_octets)];
     add_memory(report, settings, memory, kept);
-    let asked: Vec<Key> = (0..ASKED)
+    let asked: Vec<FlowKey<A>> = (0..ASKED)
         .map(|_| {
             let flow = flows[random.below(count as u64) as usize];
             if random.below(2) == 0 {
@@ -110,7 +109,7 @@ fn lookups(
             originals(&huge.borrow(), keys)?,
         ];
         for (n, key) in keys.iter().enumerate() {
-            let packed = packed(key);
+            let packed = A::packed(key);
             let known = [tables[0][n], tables[1][n], of(map.get(&packed))];
             if known[0].is_none() || known.iter().any(|it| *it != of(keyed.get(&packed))) {
                 return Err(format!("the tables do not agree about {key:?}"));
@@ -119,17 +118,35 @@ fn lookups(
     }
     let (map, keyed) = (Rc::new(map), Rc::new(keyed));
     for (group, asked) in [(uniform, &asked[..]), (hot, &asked[..HOT])] {
-        let asked: Rc<[Key]> = asked.into();
-        let unknown: Rc<[Key]> = asked.iter().map(|key| key.in_zone(7)).collect();
+        let asked: Rc<[FlowKey<A>]> = asked.into();
+        let unknown: Rc<[FlowKey<A>]> = asked.iter().map(|key| key.in_zone(7)).collect();
         let noted = "waypost, batched, packet noted";
         let none = "waypost, batched, none there";
         let (single, map, keyed) = (table.clone(), map.clone(), keyed.clone());
         cases.extend([
-            going_round(group, BATCHED, 64, &asked, batched::<_, 64>(&table, false)),
-            going_round(group, HUGE, 64, &asked, batched::<_, 64>(&huge, false)),
-            going_round(group, noted, 64, &asked, batched::<_, 64>(&table, true)),
-            going_round(group, BATCHED, 32, &asked, batched::<_, 32>(&table, false)),
-            going_round(group, none, 64, &unknown, batched::<_, 64>(&table, false)),
+            going_round(
+                group,
+                BATCHED,
+                64,
+                &asked,
+                batched::<_, _, 64>(&table, false),
+            ),
+            going_round(group, HUGE, 64, &asked, batched::<_, _, 64>(&huge, false)),
+            going_round(group, noted, 64, &asked, batched::<_, _, 64>(&table, true)),
+            going_round(
+                group,
+                BATCHED,
+                32,
+                &asked,
+                batched::<_, _, 32>(&table, false),
+            ),
+            going_round(
+                group,
+                none,
+                64,
+                &unknown,
+                batched::<_, _, 64>(&table, false),
+            ),
             going_round(group, SINGLE, 1, &asked, move |keys| {
                 let table = single.borrow();
                 for key in keys {
@@ -137,10 +154,10 @@ fn lookups(
                 }
             }),
             one_by_one(group, DEFAULT, &asked, move |key| {
-                map.get(&packed(key)).copied()
+                map.get(&A::packed(key)).copied()
             }),
             one_by_one(group, KEYED, &asked, move |key| {
-                keyed.get(&packed(key)).copied()
+                keyed.get(&A::packed(key)).copied()
             }),
         ]);
     }
@@ -148,10 +165,10 @@ fn lookups(
 }
 
 /// The flows of some keys, which a table has to find alike in a batch and one by one.
-fn originals<S: FlowStorage<Ipv4Addr, ()>>(
-    table: &Flows<S>,
-    keys: &[Key],
-) -> Result<Vec<Option<Key>>, String> {
+fn originals<A: Packed, S: FlowStorage<A, ()>>(
+    table: &Flows<A, S>,
+    keys: &[FlowKey<A>],
+) -> Result<Vec<Option<FlowKey<A>>>, String> {
     let mut found = vec![None; keys.len()];
     table.lookup_batch(keys, &mut found);
     if keys
@@ -166,10 +183,10 @@ fn originals<S: FlowStorage<Ipv4Addr, ()>>(
 }
 
 /// Looks up batches; if `noted`, tells the table of each packet, too.
-fn batched<S: FlowStorage<Ipv4Addr, ()> + 'static, const N: usize>(
-    table: &Rc<RefCell<Flows<S>>>,
+fn batched<A: Packed, S: FlowStorage<A, ()> + 'static, const N: usize>(
+    table: &Rc<RefCell<Flows<A, S>>>,
     noted: bool,
-) -> impl FnMut(&[Key]) + 'static {
+) -> impl FnMut(&[FlowKey<A>]) + 'static {
     let table = table.clone();
     let mut found: [Option<Found>; N] = [None; N];
     move |keys| {
@@ -187,9 +204,13 @@ fn batched<S: FlowStorage<Ipv4Addr, ()> + 'static, const N: usize>(
 }
 
 /// Flows come one after another; each that comes finds the oldest at its end.
-fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result<(), String> {
+fn entering<A: Packed>(
+    count: usize,
+    group: &str,
+    cases: &mut Vec<Case<'static>>,
+) -> Result<(), String> {
     let mut random = Random::new(0xf10e);
-    let mut table = empty(GrowingFlows, count + 1);
+    let mut table = empty::<A, _>(GrowingFlows, count + 1);
     let life = table.config().timeouts.udp_unreplied;
     let apart = Duration::from_nanos(life.as_nanos() / count as u64);
     let mut now = Instant::ZERO;
@@ -217,8 +238,8 @@ fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result
         }
         Ok(sample)
     };
-    let default = moving(DefaultHashBuilder::default(), count);
-    let keyed = moving(Keyed::new(0x5eed), count);
+    let default = moving::<A, _>(DefaultHashBuilder::default(), count);
+    let keyed = moving::<A, _>(Keyed::new(0x5eed), count);
     let keyed_name = "hashbrown, our keyed hash, without times";
     cases.extend([
         case(group, "waypost", 1, ours),
@@ -229,24 +250,24 @@ fn entering(count: usize, group: &str, cases: &mut Vec<Case<'static>>) -> Result
 }
 
 /// As flows come and go in a map, where somebody else knows which is the oldest.
-fn moving<S: BuildHasher + 'static>(
+fn moving<A: Packed, S: BuildHasher + 'static>(
     hasher: S,
     count: usize,
 ) -> impl FnMut() -> Result<Sample, String> + 'static {
     let mut random = Random::new(0xf10e);
-    let mut oldest: VecDeque<Key> = (0..count).map(|_| key(&mut random)).collect();
-    let flows: Vec<Key> = oldest.iter().copied().collect();
+    let mut oldest: VecDeque<FlowKey<A>> = (0..count).map(|_| key(&mut random)).collect();
+    let flows: Vec<FlowKey<A>> = oldest.iter().copied().collect();
     let mut map = filled(hasher, &flows);
     move || {
         let mut fresh = Vec::new();
         Ok(pieces::turn(PIECE, || {
             for flow in next_piece(&mut fresh, &mut random) {
                 if let Some(old) = oldest.pop_front() {
-                    map.remove(&packed(&old));
-                    map.remove(&packed(&old.reversed()));
+                    map.remove(&A::packed(&old));
+                    map.remove(&A::packed(&old.reversed()));
                 }
-                map.insert(packed(&flow), 0);
-                map.insert(packed(&flow.reversed()), 0);
+                map.insert(A::packed(&flow), 0);
+                map.insert(A::packed(&flow.reversed()), 0);
                 oldest.push_back(flow);
             }
         }))
@@ -254,14 +275,17 @@ fn moving<S: BuildHasher + 'static>(
 }
 
 /// Flows for one piece, drawn for many at once: the median is of pieces for which none are drawn.
-fn next_piece<'a>(fresh: &'a mut Vec<Key>, random: &mut Random) -> impl Iterator<Item = Key> + 'a {
+fn next_piece<'a, A: Packed>(
+    fresh: &'a mut Vec<FlowKey<A>>,
+    random: &mut Random,
+) -> impl Iterator<Item = FlowKey<A>> + 'a {
     if fresh.is_empty() {
         fresh.extend((0..64 * PIECE).map(|_| key(random)));
     }
     fresh.drain(fresh.len() - PIECE..)
 }
 
-fn empty<S: FlowStorage<Ipv4Addr, ()>>(storage: S, count: usize) -> Flows<S> {
+fn empty<A: Packed, S: FlowStorage<A, ()>>(storage: S, count: usize) -> Flows<A, S> {
     Flows::new(
         storage,
         FlowConfig {
@@ -274,86 +298,26 @@ fn empty<S: FlowStorage<Ipv4Addr, ()>>(storage: S, count: usize) -> Flows<S> {
     )
 }
 
-fn enter<S: FlowStorage<Ipv4Addr, ()>>(
-    table: &mut Flows<S>,
+fn enter<A: Packed, S: FlowStorage<A, ()>>(
+    table: &mut Flows<A, S>,
     now: Instant,
-    flow: Key,
+    flow: FlowKey<A>,
 ) -> Result<(), String> {
     let entered = table.insert(now, flow, flow.reversed(), None, ());
     entered.map(drop).map_err(|refusal| refusal.to_string())
 }
 
-fn filled<S: BuildHasher>(hasher: S, flows: &[Key]) -> Map<S> {
+fn filled<A: Packed, S: BuildHasher>(hasher: S, flows: &[FlowKey<A>]) -> Map<A, S> {
     let mut map = HashMap::with_capacity_and_hasher(2 * flows.len(), hasher);
     for (number, flow) in (0..).zip(flows) {
-        map.insert(packed(flow), number);
-        map.insert(packed(&flow.reversed()), number);
+        map.insert(A::packed(flow), number);
+        map.insert(A::packed(&flow.reversed()), number);
     }
     map
 }
 
 /// A flow between any two hosts.
-fn key(random: &mut Random) -> Key {
-    let mut side = || (random.addr(), random.next() as u16);
-    Key::new(IpProtocol::UDP, side(), side())
-}
-
-fn packed(key: &Key) -> (u64, u64) {
-    let addrs = u64::from(key.source.to_bits()) << 32 | u64::from(key.destination.to_bits());
-    let rest = u64::from(key.source_port) << 48
-        | u64::from(key.destination_port) << 32
-        | u64::from(key.zone) << 8
-        | u64::from(key.protocol.0);
-    (addrs, rest)
-}
-
-/// The hash of the flow table, for the map: two words folded over a secret by two multiplications.
-#[derive(Clone, Copy)]
-struct Keyed {
-    secrets: [u64; 4],
-    words: [u64; 2],
-}
-
-impl Keyed {
-    fn new(seed: u64) -> Self {
-        let mut random = Random::new(seed);
-        Self {
-            secrets: std::array::from_fn(|_| random.next() | 1),
-            words: [0; 2],
-        }
-    }
-}
-
-fn fold(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b);
-    (product >> 64) as u64 ^ product as u64
-}
-
-impl BuildHasher for Keyed {
-    type Hasher = Self;
-
-    #[inline]
-    fn build_hasher(&self) -> Self {
-        *self
-    }
-}
-
-impl Hasher for Keyed {
-    fn write(&mut self, octets: &[u8]) {
-        for octet in octets {
-            self.write_u64(u64::from(*octet));
-        }
-    }
-
-    #[inline]
-    fn write_u64(&mut self, word: u64) {
-        let [_, last] = self.words;
-        self.words = [last, word];
-    }
-
-    #[inline]
-    fn finish(&self) -> u64 {
-        let ([a, b], [s0, s1, s2, s3]) = (self.words, self.secrets);
-        fold(fold(a ^ s0, b ^ s1) ^ s2, s3)
-    }
+fn key<A: Packed>(random: &mut Random) -> FlowKey<A> {
+    let mut side = || (A::any(random), random.next() as u16);
+    FlowKey::new(IpProtocol::UDP, side(), side())
 }

@@ -10,6 +10,7 @@ mod churn;
 mod fib;
 mod flow;
 mod huge;
+mod keyed;
 mod neighbor;
 mod pieces;
 mod reader;
@@ -75,8 +76,10 @@ fn measure_all(
     fib::add::<Ipv6Addr>(&mut report, settings, scale.ipv6)?;
     changes::<Ipv4Addr>(&mut report, settings, scale.ipv4_updates, cores)?;
     changes::<Ipv6Addr>(&mut report, settings, scale.ipv6_updates, cores)?;
-    flow::add(&mut report, settings, scale.flows)?;
-    neighbor::add(&mut report, settings, scale.neighbors)?;
+    flow::add::<Ipv4Addr>(&mut report, settings, scale.flows)?;
+    flow::add::<Ipv6Addr>(&mut report, settings, scale.flows)?;
+    neighbor::add::<Ipv4Addr>(&mut report, settings, scale.neighbors)?;
+    neighbor::add::<Ipv6Addr>(&mut report, settings, scale.neighbors)?;
     wheel::add(&mut report, settings, scale.timers)?;
     Ok(report)
 }
@@ -161,6 +164,13 @@ mod tests {
         }
         for row in &report.rows {
             assert!(row.nanoseconds > 0.0 && row.ratio > 0.0, "{row:?}");
+        }
+        for what in ["routes", "flows", "neighbours"] {
+            for version in ["IPv4", "IPv6"] {
+                let mut groups = report.rows.iter().map(|row| &row.group);
+                let is_there = groups.any(|it| it.starts_with(version) && it.contains(what));
+                assert!(is_there, "{version} {what}");
+            }
         }
         let memory = report.figures.iter().filter(|it| it.unit == "octets");
         assert!(memory.clone().count() > 8);

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 use hashbrown::DefaultHashBuilder;
 use waypost_ip::neighbor::{GrowingNeighbors, NeighborConfig, VecNeighborTable};
-use waypost_wire::{Instant, MacAddr};
+use waypost_wire::{Instant, Ip, MacAddr};
 
 use super::pieces::{PIECE, one_by_one};
 use super::routes::Random;
@@ -19,14 +19,36 @@ const OURS: &str = "waypost";
 const DEFAULT: &str = "hashbrown";
 const SIP: &str = "std's HashMap (SipHash)";
 
-/// Tables of these sizes.
-pub(super) fn add(
+/// A version of IP, as far as making up hosts of one link goes.
+pub(super) trait Host: Ip {
+    /// The address of a host of this number.
+    fn host(number: u32) -> Self;
+}
+
+impl Host for Ipv4Addr {
+    fn host(number: u32) -> Self {
+        Self::from_bits(0x0a00_0000 | number & 0xff_ffff)
+    }
+}
+
+impl Host for Ipv6Addr {
+    fn host(number: u32) -> Self {
+        Self::from_bits(0xfe80 << 112 | u128::from(number))
+    }
+}
+
+/// Tables of these sizes, of one version.
+pub(super) fn add<A: Host>(
     report: &mut Report,
     settings: &Settings,
     counts: &[usize],
 ) -> Result<(), Box<dyn Error>> {
     for &count in counts {
-        let group = format!("one of {} neighbours, look-up", short(count));
+        let group = format!(
+            "IPv{}, one of {} neighbours, look-up",
+            A::VERSION,
+            short(count)
+        );
         if !wants_any(
             settings,
             std::slice::from_ref(&group),
@@ -39,16 +61,15 @@ pub(super) fn add(
             seed: 0x5eed,
             ..NeighborConfig::default()
         };
-        let mut table: VecNeighborTable<Ipv4Addr, ()> =
-            VecNeighborTable::new(GrowingNeighbors, config);
-        let hosts: Vec<(Ipv4Addr, MacAddr)> = (1..=count as u32).map(host).collect();
+        let mut table: VecNeighborTable<A, ()> = VecNeighborTable::new(GrowingNeighbors, config);
+        let hosts: Vec<(A, MacAddr)> = (1..=count as u32).map(host).collect();
         for (addr, mac) in &hosts {
             table.insert_static(Instant::ZERO, *addr, *mac);
         }
         let map: hashbrown::HashMap<_, _, DefaultHashBuilder> = hosts.iter().copied().collect();
         let sip: HashMap<_, _> = hosts.iter().copied().collect();
         let mut random = Random::new(17);
-        let asked: Rc<[Ipv4Addr]> = (0..4 * PIECE)
+        let asked: Rc<[A]> = (0..4 * PIECE)
             .map(|_| hosts[random.below(count as u64) as usize].0)
             .collect();
         for addr in asked.iter() {
@@ -67,7 +88,7 @@ pub(super) fn add(
     Ok(())
 }
 
-fn host(number: u32) -> (Ipv4Addr, MacAddr) {
+fn host<A: Host>(number: u32) -> (A, MacAddr) {
     let [_, b, c, d] = number.to_be_bytes();
-    (Ipv4Addr::new(10, b, c, d), MacAddr::new([2, 0, 0, b, c, d]))
+    (A::host(number), MacAddr::new([2, 0, 0, b, c, d]))
 }
