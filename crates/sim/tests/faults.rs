@@ -2,17 +2,19 @@
 #![forbid(unsafe_code)]
 
 use waypost_sim::{
-    BuildError, DropReason, FaultBounds, FaultSchedule, Frame, Keep, LinkConfig, LinkId, Node,
-    NodeId, Output, Side, Simulation,
+    BuildError, DropReason, FaultBounds, FaultKind, FaultSchedule, Frame, Keep, LinkConfig, LinkId,
+    Node, NodeId, Output, Side, Simulation,
 };
 use waypost_wire::{Duration, Instant};
 
 const MILLI: Duration = Duration::from_millis(1);
 
-/// Sends a frame each millisecond to its first port, and counts those that come.
+/// Sends a frame, or more of them, each millisecond to its first port, and counts those that come.
 #[derive(Default)]
 struct Beacon {
     next: Instant,
+    /// Frames that it sends with each.
+    more: usize,
     received: u32,
     silence_max: Duration,
     heard: Instant,
@@ -28,7 +30,9 @@ impl Node for Beacon {
     fn poll(&mut self, now: Instant, out: &mut Output<'_>) {
         if self.next <= now {
             self.next = now + MILLI;
-            out.send(0, Frame::zeroed(60));
+            for _ in 0..=self.more {
+                out.send(0, Frame::zeroed(60));
+            }
         }
     }
     fn next_poll(&self) -> Option<Instant> {
@@ -167,4 +171,50 @@ fn a_failing_seed_shrinks_to_what_matters() {
         assert_eq!(run(seed, &again), run(seed, &shrunk.schedule));
     }
     assert!(found > 2, "{found}");
+}
+
+#[test]
+fn links_that_take_less_by_chance_lose_frames_and_shrink() {
+    let (net, ..) = network(0);
+    for (kind, reason) in [
+        (FaultKind::Bursts, DropReason::Lost),
+        (FaultKind::Queue, DropReason::QueueFull),
+        (FaultKind::Mtu, DropReason::TooLong),
+    ] {
+        let bounds = FaultBounds {
+            kinds: vec![kind],
+            queue_max: 3,
+            mtus: (20, 40),
+            until: Instant::from_secs(2),
+            lasts_max: Duration::from_secs(1),
+            ..FaultBounds::of(&net)
+        };
+        let faults = FaultSchedule::random(&mut net.rng("faults"), &bounds);
+        let dropped = |faults: &FaultSchedule| {
+            let mut net = Simulation::new(1);
+            let beacon = Beacon {
+                more: 7,
+                ..Beacon::default()
+            };
+            let a = net.add("a", beacon).unwrap();
+            let b = net.add("b", Beacon::default()).unwrap();
+            let config = LinkConfig {
+                rate: Some(100_000_000),
+                ..LinkConfig::ethernet()
+            };
+            let link = net.connect("wire", a, b, config).unwrap();
+            net.set_faults(faults.clone()).unwrap();
+            net.run_until(Instant::from_secs(2)).unwrap();
+            let counters = net.counters(link, Side::A).unwrap();
+            assert_eq!(counters.dropped_all(), counters.dropped(reason));
+            counters.dropped(reason)
+        };
+        assert_eq!(dropped(&FaultSchedule::default()), 0);
+        let shrunk = faults.shrink(500, |it| dropped(it) >= 10).unwrap();
+        let [fault] = shrunk.schedule.faults() else {
+            panic!("{kind:?}: {}", shrunk.schedule);
+        };
+        assert!(fault.lasts < Duration::from_millis(200), "{fault}");
+        assert!(dropped(&shrunk.schedule) < dropped(&faults));
+    }
 }

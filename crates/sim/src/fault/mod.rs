@@ -61,6 +61,13 @@ pub enum Change {
     Jitter(Duration),
     /// Frames that vanish, of a million.
     Loss(u32),
+    /// Frames that vanish in bursts ([`Loss::Bursts`]), outside of which all arrive.
+    Bursts {
+        /// How likely a burst begins at a frame, of a million.
+        begin_ppm: u32,
+        /// How likely a burst ends at a frame, of a million.
+        end_ppm: u32,
+    },
     /// Frames that arrive twice, of a million.
     Duplication(u32),
     /// Frames that are damaged, of a million.
@@ -83,6 +90,14 @@ impl Change {
                 config.keep_order = false;
             }
             Self::Loss(ppm) => config.loss = Loss::Random { ppm },
+            Self::Bursts { begin_ppm, end_ppm } => {
+                config.loss = Loss::Bursts {
+                    begin_ppm,
+                    end_ppm,
+                    good_ppm: 0,
+                    bad_ppm: 1_000_000,
+                };
+            }
             Self::Duplication(ppm) => config.duplication_ppm = ppm,
             Self::Corruption(ppm) => config.corruption_ppm = ppm,
             Self::Reordering(ppm) => config.reordering_ppm = ppm,

@@ -31,11 +31,17 @@ pub enum FaultKind {
     Corruption,
     /// A link holds frames back.
     Reordering,
+    /// A link loses frames in bursts.
+    Bursts,
+    /// Fewer frames may wait for a link.
+    Queue,
+    /// A link takes shorter packets only.
+    Mtu,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Down,
         Self::Partition,
         Self::Pause,
@@ -47,6 +53,9 @@ impl FaultKind {
         Self::Duplication,
         Self::Corruption,
         Self::Reordering,
+        Self::Bursts,
+        Self::Queue,
+        Self::Mtu,
     ];
 }
 
@@ -69,10 +78,16 @@ pub struct FaultBounds {
     pub kinds: Vec<FaultKind>,
     /// Delay and jitter, at most.
     pub delay_max: Duration,
-    /// Loss, duplication, corruption and reordering, at most.
+    /// Loss (in bursts as well, on average), duplication, corruption and reordering, at most.
     pub ppm_max: u32,
     /// The slowest and the fastest rate, in bits a second.
     pub rates: (u64, u64),
+    /// Frames that a burst of losses takes on average, at most; at least one.
+    pub burst_max: u32,
+    /// Frames that may wait for a link whose queue is short, at most.
+    pub queue_max: usize,
+    /// The least and the greatest MTU, in octets above the link header.
+    pub mtus: (usize, usize),
 }
 
 impl Default for FaultBounds {
@@ -90,6 +105,9 @@ impl Default for FaultBounds {
             delay_max: Duration::from_millis(200),
             ppm_max: 300_000,
             rates: (64_000, 10_000_000),
+            burst_max: 16,
+            queue_max: 50,
+            mtus: (576, 1500),
         }
     }
 }
@@ -141,7 +159,7 @@ fn draw(rng: &mut Rng, bounds: &FaultBounds) -> Option<Fault> {
             let delay = rng.duration(Duration::ZERO, bounds.delay_max);
             let ppm = rng.below(u64::from(bounds.ppm_max) + 1) as u32;
             let (slowest, fastest) = bounds.rates;
-            let rate = slowest + rng.below((fastest.saturating_sub(slowest)).saturating_add(1));
+            let rate = between(rng, slowest, fastest);
             let change = match kind {
                 FaultKind::Rate => Change::Rate(rate),
                 FaultKind::Delay => Change::Delay(delay),
@@ -149,6 +167,14 @@ fn draw(rng: &mut Rng, bounds: &FaultBounds) -> Option<Fault> {
                 FaultKind::Duplication => Change::Duplication(ppm),
                 FaultKind::Corruption => Change::Corruption(ppm),
                 FaultKind::Reordering => Change::Reordering(ppm),
+                FaultKind::Bursts => bursts(rng, ppm, bounds.burst_max),
+                FaultKind::Queue => {
+                    Change::Queue(between(rng, 0, bounds.queue_max as u64) as usize)
+                }
+                FaultKind::Mtu => {
+                    let (least, greatest) = bounds.mtus;
+                    Change::Mtu(between(rng, least as u64, greatest as u64) as usize)
+                }
                 _ => Change::Loss(ppm),
             };
             Disturbance::Change(link, change)
@@ -157,8 +183,29 @@ fn draw(rng: &mut Rng, bounds: &FaultBounds) -> Option<Fault> {
     Some(Fault { at, lasts, what })
 }
 
+/// A number from one to another.
+fn between(rng: &mut Rng, least: u64, greatest: u64) -> u64 {
+    least + rng.below(greatest.saturating_sub(least).saturating_add(1))
+}
+
+/// Bursts that lose this share of all frames: of the time, a link of [`Loss::Bursts`](crate::Loss::Bursts) is bad for
+/// begin / (begin + end).
+fn bursts(rng: &mut Rng, ppm: u32, frames_max: u32) -> Change {
+    const MILLION: u64 = 1_000_000;
+    let frames = between(rng, 1, u64::from(frames_max.max(1)));
+    let end = (MILLION / frames).max(1);
+    let good = MILLION.saturating_sub(u64::from(ppm)).max(1);
+    let begin = (end * u64::from(ppm) / good).min(MILLION);
+    Change::Bursts {
+        begin_ppm: begin as u32,
+        end_ppm: end as u32,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -171,6 +218,7 @@ mod tests {
             ..FaultBounds::default()
         };
         let mut count = 0;
+        let mut seen = BTreeSet::new();
         for seed in 0..500 {
             let schedule = FaultSchedule::random(&mut Rng::new(seed), &bounds);
             assert!(schedule.faults().len() <= 8);
@@ -179,9 +227,24 @@ mod tests {
                 assert!(fault.at >= bounds.from && fault.end() <= bounds.until);
                 assert!(!fault.lasts.is_zero());
                 count += 1;
+                let text = fault.what.to_string();
+                seen.insert(text.split(' ').next().unwrap().to_owned());
+                match fault.what {
+                    Disturbance::Change(_, Change::Queue(frames)) => assert!(frames <= 50),
+                    Disturbance::Change(_, Change::Mtu(mtu)) => {
+                        assert!((576..=1500).contains(&mtu));
+                    }
+                    Disturbance::Change(_, Change::Bursts { begin_ppm, end_ppm }) => {
+                        assert!(end_ppm >= 1_000_000 / 16, "{text}");
+                        let lost = f64::from(begin_ppm) / f64::from(begin_ppm + end_ppm);
+                        assert!(lost <= 0.3, "{text}");
+                    }
+                    _ => {}
+                }
             }
         }
         assert!(count > 1000);
+        assert_eq!(seen.len(), FaultKind::ALL.len());
         let nobody = FaultSchedule::random(&mut Rng::new(1), &FaultBounds::default());
         assert!(nobody.is_empty());
     }

@@ -37,6 +37,9 @@ impl fmt::Display for Disturbance {
                 Change::Delay(delay) => write!(f, "delay {link} {delay}"),
                 Change::Jitter(width) => write!(f, "jitter {link} {width}"),
                 Change::Loss(ppm) => write!(f, "loss {link} {ppm}ppm"),
+                Change::Bursts { begin_ppm, end_ppm } => {
+                    write!(f, "bursts {link} {begin_ppm}ppm {end_ppm}ppm")
+                }
                 Change::Duplication(ppm) => write!(f, "duplication {link} {ppm}ppm"),
                 Change::Corruption(ppm) => write!(f, "corruption {link} {ppm}ppm"),
                 Change::Reordering(ppm) => write!(f, "reordering {link} {ppm}ppm"),
@@ -84,6 +87,9 @@ impl FromStr for FaultSchedule {
     }
 }
 
+const BURSTS_END: &str =
+    "`bursts` expects two values: how likely one begins at a frame, and how likely it ends";
+
 fn fault(words: &[&str]) -> Result<Fault, String> {
     let ["at", at, "for", lasts, kind, whom, rest @ ..] = words else {
         return Err(format!(
@@ -108,6 +114,10 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
                 "delay" => Change::Delay(in_unit(units::duration(value()?))?),
                 "jitter" => Change::Jitter(in_unit(units::duration(value()?))?),
                 "loss" => Change::Loss(in_unit(units::share(value()?))?),
+                "bursts" => Change::Bursts {
+                    begin_ppm: in_unit(units::share(value()?))?,
+                    end_ppm: in_unit(units::share(value().map_err(|_| BURSTS_END.to_owned())?))?,
+                },
                 "duplication" => Change::Duplication(in_unit(units::share(value()?))?),
                 "corruption" => Change::Corruption(in_unit(units::share(value()?))?),
                 "reordering" => Change::Reordering(in_unit(units::share(value()?))?),
@@ -116,7 +126,7 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
                 _ => {
                     return Err(format!(
                         "no fault is called `{kind}`: expected down, partition, pause, restart, rate, delay, jitter, \
-                         loss, duplication, corruption, reordering, queue or mtu"
+                         loss, bursts, duplication, corruption, reordering, queue or mtu"
                     ));
                 }
             };
@@ -167,6 +177,11 @@ mod tests {
             people.to_string(),
             "at 60s for 3600s loss l 1000ppm\nat 1s for 1s rate l 1500000bit/s\n"
         );
+        let bursts: FaultSchedule = "at 1s for 1s bursts l 0.1% 25%".parse().unwrap();
+        assert_eq!(
+            bursts.to_string(),
+            "at 1s for 1s bursts l 1000ppm 250000ppm\n"
+        );
         let odd =
             "  # nothing\n\nat 0.000000001s for 1.5us mtu l 9 # short\n at 3ns for 2µs queue l 0\n";
         let schedule: FaultSchedule = odd.parse().unwrap();
@@ -189,6 +204,7 @@ mod tests {
             ("at 1s for 2s melt l", "no fault is called `melt`"),
             ("at 1s for 2s loss l", "`loss` expects a value"),
             ("at 1s for 2s loss l 5", "expected a share such as `0.1%`"),
+            ("at 1s for 2s bursts l 1%", "`bursts` expects two values"),
             (
                 "at 1s for 2s loss l 1000001ppm",
                 "and up to 100%, found `1000001ppm`",

@@ -145,6 +145,9 @@ const KINDS: &[(&str, FaultKind)] = &[
     ("duplication", FaultKind::Duplication),
     ("corruption", FaultKind::Corruption),
     ("reordering", FaultKind::Reordering),
+    ("bursts", FaultKind::Bursts),
+    ("queue", FaultKind::Queue),
+    ("mtu", FaultKind::Mtu),
 ];
 
 fn random_of(
@@ -195,17 +198,38 @@ fn random_of(
     if let Some(kinds) = table.find("kinds") {
         bounds.kinds = kinds.some_of(KINDS);
     }
-    if let Some(rates) = table.find("rates")
-        && let Some(list) = rates.if_list()
-    {
-        let found: Vec<_> = list.iter().filter_map(Value::rate).collect();
-        match found[..] {
-            [slowest, fastest] if slowest <= fastest => bounds.rates = (slowest, fastest),
-            _ if found.len() < list.len() => {}
-            _ => rates.wrong("expected the slowest rate and the fastest"),
-        }
+    if let Some(frames) = table.find("burst").and_then(|it| it.count(1, 1_000_000)) {
+        bounds.burst_max = frames as u32;
+    }
+    if let Some(frames) = table.find("queue").and_then(|it| it.count(0, usize::MAX)) {
+        bounds.queue_max = frames;
+    }
+    if let Some(rates) = table.find("rates") {
+        let wanted = "expected the slowest rate and the fastest";
+        bounds.rates = two_of(&rates, Value::rate, wanted).unwrap_or(bounds.rates);
+    }
+    if let Some(mtus) = table.find("mtus") {
+        let octets = |it: &Value<'_>| it.octets(1, usize::MAX);
+        let wanted = "expected the least MTU and the greatest";
+        bounds.mtus = two_of(&mtus, octets, wanted).unwrap_or(bounds.mtus);
     }
     (seed, bounds)
+}
+
+/// A list of two values, of which the second is not less.
+fn two_of<'a, T: Copy + PartialOrd>(
+    value: &Value<'a>,
+    read: impl Fn(&Value<'a>) -> Option<T>,
+    wanted: &str,
+) -> Option<(T, T)> {
+    let list = value.if_list()?;
+    let found: Vec<_> = list.iter().filter_map(read).collect();
+    match found[..] {
+        [least, greatest] if least <= greatest => return Some((least, greatest)),
+        _ if found.len() < list.len() => {}
+        _ => value.wrong(wanted),
+    }
+    None
 }
 
 #[cfg(test)]

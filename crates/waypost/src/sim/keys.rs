@@ -154,10 +154,13 @@ pub(crate) const RANDOM: Section = Section {
         "lasts | time | `\"2s\"` | how long each lasts, at most",
         "links | list of links | all | links that may be concerned",
         "nodes | list of nodes | all | nodes that may be concerned",
-        "kinds | list | all | one at least of `down`, `partition`, `pause`, `restart`, `rate`, `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`; one that is listed twice happens more often",
+        "kinds | list | all | one at least of `down`, `partition`, `pause`, `restart`, `rate`, `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`, `bursts`, `queue`, `mtu`; one that is listed twice happens more often",
         "delay | time | `\"200ms\"` | delays and jitter, at most",
-        "share | share | `\"30%\"` | loss, duplication, corruption and reordering, at most",
+        "share | share | `\"30%\"` | loss (in bursts too, on average), duplication, corruption and reordering, at most",
         "rates | two rates | `[\"64kbps\", \"10Mbps\"]` | the slowest and the fastest",
+        "burst | frames | `16` | how many a burst of losses takes on average, at most: 1 to 1000000",
+        "queue | frames | `50` | how many may wait while a queue is short, at most",
+        "mtus | two of octets | `[576, 1500]` | the least and the greatest",
     ],
 };
 

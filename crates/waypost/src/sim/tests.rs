@@ -250,7 +250,7 @@ fn mistakes_are_told_with_their_place() {
         (
             "[faults.random]\nkinds = []",
             "5:9: `kinds`: expected one at least of `down`, `partition`, `pause`, `restart`, `rate`, \
-             `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`, found none",
+             `delay`, `jitter`, `loss`, `duplication`, `corruption`, `reordering`, `bursts`, `queue`, `mtu`, found none",
         ),
         (
             "[faults.random]\nfrom = \"2s\"",
@@ -358,6 +358,7 @@ fn what_is_no_list_is_one_mistake() {
     for text in [
         "[link.l]\nends = 5",
         "[faults.random]\nrates = 5",
+        "[faults.random]\nmtus = 1500",
         "[faults.random]\nkinds = \"down\"",
     ] {
         let found = wrong(&format!("{start}{text}\n"));
@@ -367,6 +368,31 @@ fn what_is_no_list_is_one_mistake() {
             "{found:#?}"
         );
     }
+}
+
+#[test]
+fn of_two_bounds_the_second_is_not_less() {
+    let start = "until = \"1s\"\n[talker.a]\n[faults.random]\n";
+    let random = |text: &str| wrong(&format!("{start}{text}\n"));
+    for (text, expected) in [
+        (
+            "rates = [\"2Mbps\", \"1Mbps\"]",
+            "expected the slowest rate and the fastest",
+        ),
+        (
+            "mtus = [1500, 576]",
+            "expected the least MTU and the greatest",
+        ),
+        ("mtus = [1500]", "expected the least MTU and the greatest"),
+        ("mtus = [0, 1500]", "from 1"),
+        ("burst = 0", "from 1"),
+    ] {
+        let found = random(text);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].contains(expected), "{found:#?}");
+    }
+    let right = "rates = [\"1Mbps\", \"1Mbps\"]\nmtus = [576, 576]\nburst = 1\nqueue = 0";
+    assert_eq!(random(right), Vec::<String>::new());
 }
 
 #[test]
