@@ -14,39 +14,71 @@ pub(crate) trait Arg: Sized {
     fn parse(word: &str) -> Option<Self>;
 }
 
-/// Reads typed arguments.
+/// Reads typed arguments. What is not of its type is refused, and reading goes on as if it were not there: so that all mistakes are
+/// told at once. Whoever opens something, or takes memory as an argument says, asks for all arguments and ends the reading
+/// ([`Args::finish`]) before.
 pub(crate) trait TypedArgs {
-    /// An argument that has to be there, by keyword or by position.
+    /// An argument that has to be there, by keyword or by position. Its error is refused already, and need not be looked at
+    /// before all others are read.
     fn mandatory<T: Arg>(&mut self, keyword: &str) -> Result<T, ConfigError>;
 
     /// An argument that may be there, by keyword or by position.
-    fn optional<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError>;
+    fn optional<T: Arg>(&mut self, keyword: &str) -> Option<T>;
 
     /// An argument that may be there, by keyword alone.
-    fn keyword<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError>;
+    fn keyword<T: Arg>(&mut self, keyword: &str) -> Option<T>;
+
+    /// An argument that is one of a few words, by keyword alone.
+    fn choice<T: Copy>(&mut self, keyword: &str, choices: &[(&str, T)]) -> Option<T>;
+
+    /// Refuses an argument that is of its type, but is not as expected.
+    fn require(&mut self, keyword: &str, holds: bool, what: &str, found: impl ToString);
 }
 
 impl TypedArgs for Args {
     fn mandatory<T: Arg>(&mut self, keyword: &str) -> Result<T, ConfigError> {
-        parse(keyword, &self.take_mandatory(keyword)?)
+        let word = self.take_mandatory(keyword).map_err(ConfigError::from);
+        word.and_then(|word| parse(keyword, &word))
+            .inspect_err(|error| self.refuse(keyword, error.clone()))
     }
 
-    fn optional<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
-        self.take_or_positional(keyword)
-            .map(|word| parse(keyword, &word))
-            .transpose()
+    fn optional<T: Arg>(&mut self, keyword: &str) -> Option<T> {
+        let word = self.take_or_positional(keyword)?;
+        known(self, keyword, parse(keyword, &word))
     }
 
-    fn keyword<T: Arg>(&mut self, keyword: &str) -> Result<Option<T>, ConfigError> {
-        self.take(keyword)
-            .map(|word| parse(keyword, &word))
-            .transpose()
+    fn keyword<T: Arg>(&mut self, keyword: &str) -> Option<T> {
+        let word = self.take(keyword)?;
+        known(self, keyword, parse(keyword, &word))
+    }
+
+    fn choice<T: Copy>(&mut self, keyword: &str, choices: &[(&str, T)]) -> Option<T> {
+        let word = self.take(keyword)?;
+        let found = choices.iter().find(|(choice, _)| *choice == word.trim());
+        let found = found.map(|(_, meant)| *meant).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+            let (last, others) = words.split_last().unwrap_or((&"", &[]));
+            let expected = format!("{keyword} {} or {last}", others.join(", "));
+            ConfigError::expected(&expected, &word)
+        });
+        known(self, keyword, found)
+    }
+
+    fn require(&mut self, keyword: &str, holds: bool, what: &str, found: impl ToString) {
+        if !holds {
+            self.refuse(keyword, ConfigError::expected(what, &found.to_string()));
+        }
     }
 }
 
 fn parse<T: Arg>(keyword: &str, word: &str) -> Result<T, ConfigError> {
     T::parse(word.trim())
         .ok_or_else(|| ConfigError::expected(&format!("{} for {keyword}", T::EXPECTED), word))
+}
+
+/// A value, or nothing where it is refused.
+fn known<T>(args: &mut Args, keyword: &str, read: Result<T, ConfigError>) -> Option<T> {
+    read.map_err(|error| args.refuse(keyword, error)).ok()
 }
 
 macro_rules! integer {

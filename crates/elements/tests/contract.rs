@@ -360,9 +360,140 @@ fn a_graph_is_drawn_alike_however_it_was_made() -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// What is underlined in a text around an element, and what is said of it.
+fn told(element: &str) -> Vec<(String, String)> {
+    let source = Source::new("test", format!("InfiniteSource -> {element};"));
+    let registry = registry();
+    let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
+    let wrong = program.instances(1, &pool()).expect_err(element);
+    let told = wrong.iter().map(|it| {
+        let (_, message) = it.message().split_once("): ").unwrap();
+        (it.place().unwrap().text().to_owned(), message.to_owned())
+    });
+    told.collect()
+}
+
+#[test]
+fn all_mistakes_in_an_element_are_told_at_once() {
+    for (element, mistakes) in [
+        (
+            "Queue(-5, ON_FULL BURST, CAPACTY 3) -> Unqueue -> Discard",
+            &[
+                ("-5", "expected a number for CAPACITY, found `-5`"),
+                (
+                    "ON_FULL BURST",
+                    "expected ON_FULL DROP_TAIL, DROP_HEAD or BLOCK, found `BURST`",
+                ),
+                (
+                    "CAPACTY 3",
+                    "unknown keyword `CAPACTY`: did you mean `CAPACITY`?",
+                ),
+            ][..],
+        ),
+        (
+            "EtherEncap(zz, 2:0:0:0:0:1, zz) -> Discard",
+            &[
+                ("zz", "expected an ETHERTYPE such as 0x0800, found `zz`"),
+                ("zz", "expected an Ethernet address for DST, found `zz`"),
+            ],
+        ),
+        (
+            "IPClassifier(bad, udp, also bad) => Discard, Discard, Discard",
+            &[("bad", ""), ("also bad", "")],
+        ),
+        (
+            "RadixIPLookup(10.0.0.0/99 0, 10.0.0.0/8 0, 10.0.0.0/8 7) -> Discard",
+            &[("10.0.0.0/99 0", ""), ("10.0.0.0/8 7", "")],
+        ),
+        (
+            "IPFragmenter(20, HONOR_DF perhaps) -> Discard",
+            &[
+                ("20", "expected an MTU of at least 68 octets, found `20`"),
+                ("HONOR_DF perhaps", ""),
+            ],
+        ),
+        (
+            "ICMPError(nowhere, unreachable, nowhere, BADADDRS 1.2.3.4 x, PMTU y) -> Discard",
+            &[
+                ("nowhere", ""),
+                ("nowhere", "expected a CODE of ICMP type 3, found `nowhere`"),
+                ("BADADDRS 1.2.3.4 x", ""),
+                ("PMTU y", ""),
+            ],
+        ),
+        (
+            "q :: ARPQuerier(10.0.0.1, zz, TIMEOUT never) -> Discard; Idle -> [1] q",
+            &[
+                ("zz", "expected an Ethernet address for ETH, found `zz`"),
+                ("TIMEOUT never", ""),
+            ],
+        ),
+        (
+            "CheckIPHeader(BADSRC x, GOODDST y, OFFSET z) -> Discard",
+            &[("BADSRC x", ""), ("GOODDST y", ""), ("OFFSET z", "")],
+        ),
+        (
+            "CheckIPHeader(1.2.3.4 x, y) -> Discard",
+            &[("1.2.3.4 x", ""), ("y", "")],
+        ),
+        (
+            "Discard; Script(TYPE ODD, goto nowhere, label a, jump, label a)",
+            &[
+                ("TYPE ODD", ""),
+                ("goto nowhere", "no label `nowhere` to go to"),
+                ("jump", ""),
+                ("label a", "two labels `a`"),
+            ],
+        ),
+        // Nothing is opened where something is wrong: that `/no/file` is not there is not said.
+        (
+            "Discard; FromDump(/no/file, SAMPLE 2, STOP true, END_CALL x.y, START 1, START_AFTER 2) -> Discard",
+            &[
+                ("SAMPLE 2", "expected SAMPLE from 0 to 1, found `2`"),
+                ("END_CALL x.y", "STOP and END_CALL exclude each other"),
+                ("START_AFTER 2", "START START_AFTER exclude each other"),
+            ],
+        ),
+        (
+            "ToDump(/no/file, SNAPLEN x, ENCAP y)",
+            &[("SNAPLEN x", ""), ("ENCAP y", "")],
+        ),
+        (
+            "IPPrint(OUTFILE /no/file, CONTENTS HEX, PAYLOAD HEX, TTL x) -> Discard",
+            &[
+                ("PAYLOAD HEX", "CONTENTS and PAYLOAD exclude each other"),
+                ("TTL x", ""),
+            ],
+        ),
+        (
+            "ToDevice(no-such, BURST 0, RING x, QUEUE 1)",
+            &[("BURST 0", ""), ("RING x", ""), ("QUEUE 1", "")],
+        ),
+        (
+            "Queue -> KernelTap(10.0.0.1, MTU x, BURST 0) -> Discard",
+            &[
+                (
+                    "10.0.0.1",
+                    "expected an address with its prefix, such as 10.0.0.1/24, for ADDR, found `10.0.0.1`",
+                ),
+                ("MTU x", ""),
+                ("BURST 0", ""),
+            ],
+        ),
+    ] {
+        let told = told(element);
+        let places: Vec<_> = told.iter().map(|(place, _)| place.as_str()).collect();
+        let expected: Vec<_> = mistakes.iter().map(|(place, _)| *place).collect();
+        assert_eq!(places, expected, "{element}: {told:?}");
+        for ((_, said), (place, message)) in told.iter().zip(mistakes) {
+            let is_expected = message.is_empty() || said == message;
+            assert!(is_expected, "{place} of {element}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_mistake_is_shown_at_the_argument() {
-    let (registry, pool) = (registry(), pool());
     for (element, place) in [
         (
             "IPClassifier(udp, tcp bad, -) => Discard, Discard, Discard",
@@ -383,10 +514,8 @@ fn a_mistake_is_shown_at_the_argument() {
         ("EtherEncap(0x0800, zz, 2:0:0:0:0:2) -> Discard", "zz"),
         ("Counter(COUNT_CALL x.y 5) -> Discard", "COUNT_CALL x.y 5"),
     ] {
-        let source = Source::new("test", format!("InfiniteSource -> {element};"));
-        let program = Program::parse(&source, &registry, &mut Options::default()).unwrap();
-        let wrong = program.instances(1, &pool).expect_err(element);
-        let places: Vec<_> = wrong.iter().map(|it| it.place().unwrap().text()).collect();
-        assert_eq!(places, [place], "{element}: {wrong:#}");
+        let told = told(element);
+        let places: Vec<_> = told.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(places, [place], "{told:?}");
     }
 }

@@ -1,11 +1,10 @@
 //! Configuration strings as arguments, for whoever instantiates an element.
 
-use std::fmt;
 use std::ops::Range;
 
-use crate::quote::{uncomment_until, unquote_text, words};
+use crate::quote::{uncomment_until, words};
 use crate::scan::{is_space, is_word};
-use crate::suggest;
+use crate::{ArgError, ArgMistake};
 
 /// The arguments of a configuration string, to be taken one after the other.
 ///
@@ -26,7 +25,11 @@ use crate::suggest;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Args {
     args: Vec<Arg>,
-    asked: Vec<String>,
+    /// Each keyword that was asked for, and the number of the argument that was taken for it.
+    asked: Vec<(String, Option<usize>)>,
+    refused: Vec<ArgMistake>,
+    /// Whoever reads knows no more keywords.
+    finished: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,29 +44,6 @@ struct Arg {
 enum Taken {
     ByKeyword,
     ByPosition,
-}
-
-/// Why arguments do not fit an element.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ArgError {
-    /// A mandatory argument is not there.
-    Missing {
-        /// Its keyword.
-        keyword: String,
-    },
-    /// A positional argument is one too many.
-    TooMany {
-        /// The first that nobody asked for.
-        text: String,
-    },
-    /// A keyword that the element does not know.
-    UnknownKeyword {
-        /// The keyword as written.
-        keyword: String,
-        /// The keywords that the element asked for.
-        known: Vec<String>,
-    },
 }
 
 impl Args {
@@ -113,110 +93,154 @@ impl Args {
             })
     }
 
-    /// Takes the next positional argument that does not look like a keyword argument.
-    pub fn take_positional(&mut self) -> Option<String> {
-        let arg = self.next_positional().filter(|arg| arg.keyword == 0)?;
+    /// Takes the next positional argument that does not look like a keyword argument, with its number from 0.
+    pub fn take_positional(&mut self) -> Option<(usize, String)> {
+        let next = self.next_positional();
+        let (number, arg) = next.filter(|(_, arg)| arg.keyword == 0)?;
         arg.taken = Some(Taken::ByPosition);
-        Some(arg.text.clone())
+        Some((number, arg.text.clone()))
     }
 
     /// Takes all that is left, for elements whose arguments have a language of their own.
     pub fn take_rest(&mut self) -> Vec<String> {
-        let left = self.args.iter_mut().filter(|arg| arg.taken.is_none());
-        left.map(|arg| {
+        self.take_numbered_rest()
+            .into_iter()
+            .map(|(_, text)| text)
+            .collect()
+    }
+
+    /// The same, each with its number from 0, by which it can be [refused](Self::refuse_number).
+    pub fn take_numbered_rest(&mut self) -> Vec<(usize, String)> {
+        let left = self.args.iter_mut().enumerate();
+        let left = left.filter(|(_, arg)| arg.taken.is_none());
+        left.map(|(number, arg)| {
             arg.taken = Some(Taken::ByPosition);
-            arg.text.clone()
+            (number, arg.text.clone())
         })
         .collect()
     }
 
-    /// Ends the reading of arguments.
-    ///
-    /// # Errors
-    /// Tells of the first argument that nobody asked for.
-    pub fn finish(self) -> Result<(), ArgError> {
-        self.leftovers()
-            .next()
-            .map_or(Ok(()), |(_, error)| Err(error))
-    }
-
-    /// Ends the reading of arguments, and tells of all that nobody asked for, each with its number from 0.
-    pub fn leftovers(mut self) -> impl Iterator<Item = (usize, ArgError)> {
-        self.asked.sort();
-        self.asked.dedup();
-        let (args, known) = (self.args.into_iter().enumerate(), self.asked);
-        args.filter(|(_, arg)| arg.taken.is_none())
-            .map(move |(number, arg)| {
-                let error = match arg.keyword {
-                    0 => ArgError::TooMany { text: arg.text },
-                    word => ArgError::UnknownKeyword {
-                        keyword: arg.text[..word].to_owned(),
-                        known: known.clone(),
-                    },
-                };
-                (number, error)
-            })
-    }
-
-    /// The number, from 0, of the one argument whose value this is, or else of the one in which it stands as words of their own;
-    /// `None` if there is none such, or several.
+    /// Takes all that is left, reads each, and refuses those that cannot be read.
     ///
     /// ```
     /// use waypost_graph_text::Args;
     ///
-    /// let args = Args::split("10, COLOR red, tcp or udq");
-    /// assert_eq!(args.holding("red"), Some(1));
-    /// assert_eq!(args.holding("udq"), Some(2));
-    /// assert_eq!(args.holding("1"), None);
+    /// let mut args = Args::split("1, two, 3, four");
+    /// let read = |text: &str| text.parse::<u8>().map_err(|_| format!("`{text}` is no number"));
+    /// assert_eq!(args.read_rest(read), [1, 3]);
+    /// let mistakes = args.mistakes().into_iter().map(|it| (it.number, it.error.to_string()));
+    /// assert!(mistakes.eq([
+    ///     (Some(1), "`two` is no number".to_owned()),
+    ///     (Some(3), "`four` is no number".to_owned()),
+    /// ]));
     /// ```
-    #[must_use]
-    pub fn holding(&self, value: &str) -> Option<usize> {
-        let value = value.trim();
-        if value.is_empty() {
-            return None;
+    pub fn read_rest<T, E: Into<ArgError>>(
+        &mut self,
+        mut read: impl FnMut(&str) -> Result<T, E>,
+    ) -> Vec<T> {
+        let mut all = Vec::new();
+        for (number, text) in self.take_numbered_rest() {
+            match read(&text) {
+                Ok(value) => all.push(value),
+                Err(error) => self.refuse_number(number, error),
+            }
         }
-        let only = |holds: &dyn Fn(&Arg) -> bool| {
-            let mut found = (0..self.args.len()).filter(|&at| holds(&self.args[at]));
-            let first = found.next();
-            (first.is_some(), first.filter(|_| found.next().is_none()))
-        };
-        let is = |arg: &Arg| arg.text == value || arg.text[arg.keyword..].trim() == value;
-        match only(&is) {
-            (true, one) => one,
-            (false, _) => only(&|arg| has_words(&arg.text, value)).1,
+        all
+    }
+
+    /// The number, from 0, of the argument that was taken by this keyword.
+    #[must_use]
+    pub fn number_of(&self, keyword: &str) -> Option<usize> {
+        let mut asked = self.asked.iter().rev();
+        asked.find_map(|(it, number)| number.filter(|_| it == keyword))
+    }
+
+    /// Says that something is wrong with the argument that was taken by this keyword, or with its absence. Reading goes on: all
+    /// mistakes in the arguments of an element are told at once.
+    pub fn refuse(&mut self, keyword: &str, error: impl Into<ArgError>) {
+        let (number, error) = (self.number_of(keyword), error.into());
+        self.refused.push(ArgMistake { number, error });
+    }
+
+    /// The same of an argument by its number.
+    pub fn refuse_number(&mut self, number: usize, error: impl Into<ArgError>) {
+        let (number, error) = (Some(number), error.into());
+        self.refused.push(ArgMistake { number, error });
+    }
+
+    /// Ends the reading of arguments: what has not been taken is known to nobody.
+    ///
+    /// # Errors
+    /// The first of the [`mistakes`](Self::mistakes).
+    pub fn finish(&mut self) -> Result<(), ArgError> {
+        self.finished = true;
+        match self.mistakes().into_iter().next() {
+            Some(mistake) => Err(mistake.error),
+            None => Ok(()),
+        }
+    }
+
+    /// All that is wrong, in the order of the arguments, and behind it what is of no argument: what
+    /// was refused and, once the reading has [ended](Self::finish), what nobody asked for.
+    #[must_use]
+    pub fn mistakes(&self) -> Vec<ArgMistake> {
+        let mut mistakes = self.refused.clone();
+        if self.finished {
+            let left = self.args.iter().enumerate();
+            let left = left.filter(|(_, arg)| arg.taken.is_none());
+            mistakes.extend(left.map(|(number, arg)| ArgMistake {
+                number: Some(number),
+                error: self.unknown(arg),
+            }));
+        }
+        mistakes.sort_by_key(|it| it.number.unwrap_or(usize::MAX));
+        mistakes
+    }
+
+    /// What is said of an argument that nobody asked for.
+    fn unknown(&self, arg: &Arg) -> ArgError {
+        let text = arg.text.clone();
+        if arg.keyword == 0 {
+            return ArgError::TooMany { text };
+        }
+        let mut known: Vec<_> = self.asked.iter().map(|(word, _)| word.clone()).collect();
+        known.sort();
+        known.dedup();
+        ArgError::UnknownKeyword {
+            keyword: text[..arg.keyword].to_owned(),
+            known,
         }
     }
 
     fn find(&mut self, keyword: &str, positional: bool, mandatory: bool) -> Option<String> {
-        self.asked.push(keyword.to_owned());
         let mut found = None;
-        for arg in &mut self.args {
+        for (number, arg) in self.args.iter_mut().enumerate() {
             if arg.taken.is_none() && arg.keyword > 0 && arg.text[..arg.keyword] == *keyword {
                 arg.taken = Some(Taken::ByKeyword);
-                found = Some(
-                    arg.text[arg.keyword..]
-                        .trim_start_matches(|c: char| c.is_ascii() && is_space(c as u8))
-                        .to_owned(),
-                );
+                let value = arg.text[arg.keyword..]
+                    .trim_start_matches(|c: char| c.is_ascii() && is_space(c as u8));
+                found = Some((number, value.to_owned()));
             }
         }
         if positional && found.is_none() {
-            let arg = self
-                .next_positional()
-                .filter(|arg| arg.keyword == 0 || mandatory)?;
-            arg.taken = Some(Taken::ByPosition);
-            found = Some(arg.text.clone());
+            let next = self.next_positional();
+            found = next
+                .filter(|(_, arg)| arg.keyword == 0 || mandatory)
+                .map(|(number, arg)| {
+                    arg.taken = Some(Taken::ByPosition);
+                    (number, arg.text.clone())
+                });
         }
-        found
+        let (number, value) = found.unzip();
+        self.asked.push((keyword.to_owned(), number));
+        value
     }
 
-    /// The next argument by position: none once a keyword argument stands there that has been taken.
-    fn next_positional(&mut self) -> Option<&mut Arg> {
-        let arg = self
-            .args
-            .iter_mut()
-            .find(|arg| arg.taken != Some(Taken::ByPosition))?;
-        arg.taken.is_none().then_some(arg)
+    /// The next argument by position, with its number: none once a keyword argument stands there that has been taken.
+    fn next_positional(&mut self) -> Option<(usize, &mut Arg)> {
+        let mut args = self.args.iter_mut().enumerate();
+        let next = args.find(|(_, arg)| arg.taken != Some(Taken::ByPosition));
+        next.filter(|(_, arg)| arg.taken.is_none())
     }
 }
 
@@ -233,7 +257,7 @@ impl<S: Into<String>> FromIterator<S> for Args {
         });
         Self {
             args: args.collect(),
-            asked: Vec::new(),
+            ..Self::default()
         }
     }
 }
@@ -253,16 +277,6 @@ pub(crate) fn split_in_place(config: &str) -> impl Iterator<Item = (String, Rang
         let (arg, place, end) = uncomment_until(config, at, Some(b','));
         at = end + 1;
         (!arg.is_empty() || end < config.len()).then_some((arg, place))
-    })
-}
-
-/// Whether `words` stand in a text without being part of longer ones.
-fn has_words(text: &str, words: &str) -> bool {
-    let joins = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(words).any(|(at, _)| {
-        let (before, behind) = (&text[..at], &text[at + words.len()..]);
-        !(before.ends_with(joins) && words.starts_with(joins)
-            || behind.starts_with(joins) && words.ends_with(joins))
     })
 }
 
@@ -302,28 +316,6 @@ fn keyword_length(arg: &str) -> usize {
     }
 }
 
-impl fmt::Display for ArgError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { keyword } => write!(f, "expected an argument {keyword}, found none"),
-            Self::TooMany { text } => {
-                let shown = unquote_text(text).unwrap_or_else(|| text.clone());
-                write!(f, "too many arguments: `{shown}` is not expected")
-            }
-            Self::UnknownKeyword { keyword, known } => {
-                write!(f, "unknown keyword `{keyword}`")?;
-                match suggest::nearest(keyword, known.iter().map(String::as_str)) {
-                    Some(near) => write!(f, ": did you mean `{near}`?"),
-                    None if known.is_empty() => f.write_str(": no keyword is known here"),
-                    None => write!(f, " (known here: {})", known.join(", ")),
-                }
-            }
-        }
-    }
-}
-
-impl std::error::Error for ArgError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,7 +352,7 @@ mod tests {
         let mut args = Args::split("1, 2, KEY v");
         assert_eq!(args.take("KEY").as_deref(), Some("v"));
         assert_eq!(args.take_or_positional("A").as_deref(), Some("1"));
-        assert_eq!(args.take_positional().as_deref(), Some("2"));
+        assert_eq!(args.take_positional(), Some((1, "2".to_owned())));
         assert_eq!(args.take_positional(), None);
         assert_eq!(args.finish(), Ok(()));
     }
@@ -398,30 +390,40 @@ mod tests {
         assert_eq!(error, Err("too many arguments: `5` is not expected".into()));
     }
 
-    #[test]
-    fn all_leftovers_are_told_with_their_numbers() {
-        let mut args = Args::split("a, LIMIT 1, b, X y");
-        assert_eq!(args.take("LIMIT").as_deref(), Some("1"));
-        let numbers: Vec<_> = args.leftovers().map(|(number, _)| number).collect();
-        assert_eq!(numbers, [0, 2, 3]);
+    fn numbers(args: &Args) -> Vec<Option<usize>> {
+        let mistakes = args.mistakes().into_iter();
+        mistakes.map(|it| it.number).collect()
     }
 
     #[test]
-    fn an_argument_is_found_by_its_value_if_it_is_the_only_one() {
-        let args = Args::split("5, N 5, 10.0.0.1/8, -7, \"a b\", 55, , M q7");
-        for (value, number) in [
-            ("10.0.0.1/8", Some(2)),
-            ("-7", Some(3)),
-            ("a b", Some(4)),
-            ("M q7", Some(7)),
-            ("8", Some(2)),
-            ("5", None),
-            ("", None),
-            ("x", None),
-            ("7", Some(3)),
-        ] {
-            assert_eq!(args.holding(value), number, "{value}");
+    fn all_mistakes_are_told_with_their_numbers() {
+        let mut args = Args::split("5, LIMIT 5, 5, X y, LIMIT 5");
+        assert_eq!(args.take("LIMIT").as_deref(), Some("5"));
+        assert_eq!(args.take_or_positional("FIRST").as_deref(), Some("5"));
+        assert_eq!(args.take("GONE"), None);
+        for keyword in ["GONE", "LIMIT", "FIRST"] {
+            args.refuse(keyword, "not that".to_owned());
         }
+        // Somebody may still ask for the others.
+        assert_eq!(numbers(&args), [Some(0), Some(4), None]);
+        assert_eq!(args.finish().unwrap_err().to_string(), "not that");
+        let all = [Some(0), Some(2), Some(3), Some(4), None];
+        assert_eq!(numbers(&args), all);
+        assert!(args.finish().is_err());
+        assert_eq!(numbers(&args), all);
+    }
+
+    #[test]
+    fn an_argument_is_known_by_what_it_was_taken_for() {
+        let mut args = Args::split("5, 5, N 5, N 6");
+        for (keyword, number) in [("A", Some(0)), ("N", Some(3)), ("B", Some(1)), ("C", None)] {
+            let _ = args.take_or_positional(keyword);
+            assert_eq!(args.number_of(keyword), number, "{keyword}");
+        }
+        // Asked for again it is not there any more, but it was.
+        assert_eq!(args.take("N"), None);
+        assert_eq!(args.number_of("N"), Some(3));
+        assert_eq!(args.number_of("D"), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use miette::{LabeledSpan, SourceCode};
 
 use crate::snippet;
-use crate::{FlatElement, Place};
+use crate::{ArgMistake, FlatElement, Place};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident => $text:literal,)+) => {
@@ -177,16 +177,13 @@ impl Diagnostic {
             .help(help)
     }
 
-    /// The same of one argument, counted from 0: the place is the argument's, where it has one of its own.
+    /// The same of a mistake in its arguments: the place is that of the argument, where it has one of its own.
     #[must_use]
-    pub fn of_argument(
-        element: &FlatElement,
-        number: usize,
-        message: impl Into<String>,
-        help: impl Into<Option<String>>,
-    ) -> Self {
-        let mut diagnostic = Self::of_element(element, message, help);
-        if let Some(place) = element.argument_place(number) {
+    pub fn of_mistake(element: &FlatElement, mistake: &ArgMistake) -> Self {
+        let help = mistake.error.help().map(str::to_owned);
+        let mut diagnostic = Self::of_element(element, mistake.error.to_string(), help);
+        let place = mistake.number.and_then(|it| element.argument_place(it));
+        if let Some(place) = place {
             diagnostic.labels.clear();
             diagnostic = diagnostic.at(place, "this argument");
         }

@@ -30,6 +30,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod arg_error;
 mod args;
 pub mod ast;
 mod body;
@@ -60,7 +61,8 @@ mod suggest;
 mod svg;
 mod tunnel;
 
-pub use args::{ArgError, Args, split_words};
+pub use arg_error::{ArgError, ArgMistake};
+pub use args::{Args, split_words};
 pub use ast::Ast;
 pub use check::{CheckedGraph, check};
 pub use class::{ClassInfo, ClassTable, Classes};

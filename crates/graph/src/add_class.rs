@@ -1,6 +1,6 @@
 //! Elements of classes that a text can name, in a graph that is built in Rust.
 
-use waypost_graph_text::{Args, CountRange, PortCounts, Processing, ProcessingCode};
+use waypost_graph_text::{ArgMistake, Args, CountRange, PortCounts, Processing, ProcessingCode};
 use waypost_packet::Pool;
 
 use crate::builder::{Builder, Ports};
@@ -85,14 +85,22 @@ impl Builder {
             commons: &self.commons,
         };
         let mut args = Args::split(arguments);
-        let element = (class.build)(&mut args, &mut cx)?;
-        args.finish()?;
+        let element = class.make(&mut args, &mut cx).map_err(all)?;
         let ports = (I::COUNT, O::COUNT);
         let slot = self
             .plan
             .add(name, class.name, arguments, element, ports, Some(info.flow));
         Ok(self.ports_of(slot))
     }
+}
+
+/// All mistakes, as one.
+fn all(mistakes: Vec<ArgMistake>) -> ConfigError {
+    let told: Vec<_> = mistakes
+        .into_iter()
+        .map(|it| ConfigError::from(it.error).to_string())
+        .collect();
+    ConfigError::new(told.join("; "))
 }
 
 fn check_counts(

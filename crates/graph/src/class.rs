@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use waypost_graph_text::{ArgError, Args, ClassInfo, Classes, CodeError, Diagnostic, FlatElement};
+use waypost_graph_text::{ArgError, ArgMistake, Args, ClassInfo, Classes, CodeError};
 use waypost_packet::Pool;
 
 use crate::classifier::{Classifier, LiftClassifier};
@@ -47,6 +47,36 @@ impl fmt::Debug for ElementClass {
 }
 
 impl ElementClass {
+    /// Makes an element.
+    ///
+    /// # Errors
+    /// All that is wrong with its arguments.
+    pub(crate) fn make(
+        &self,
+        args: &mut Args,
+        cx: &mut BuildCx<'_>,
+    ) -> Result<Box<dyn Element>, Vec<ArgMistake>> {
+        let error = match (self.build)(args, cx) {
+            Ok(made) => match args.finish() {
+                Ok(()) => return Ok(made),
+                Err(_) => return Err(args.mistakes()),
+            },
+            Err(error) => error,
+        };
+        let mut mistakes = args.mistakes();
+        // It may be one of them, which ended the making.
+        if !mistakes
+            .iter()
+            .any(|it| it.error.to_string() == error.message)
+        {
+            let keyword = error.keyword.as_deref();
+            let number = keyword.and_then(|keyword| args.number_of(keyword));
+            let error = error.into();
+            mistakes.push(ArgMistake { number, error });
+        }
+        Err(mistakes)
+    }
+
     /// What the checker asks; where a code is not well-formed, which, and why.
     pub(crate) fn info(&self) -> Result<ClassInfo, String> {
         Ok(ClassInfo {
@@ -141,8 +171,8 @@ impl Clone for Commons {
 pub struct ConfigError {
     message: String,
     help: Option<String>,
-    /// The argument, or what is wrong in it, as it was found.
-    found: Option<String>,
+    /// The keyword of the argument that is wrong.
+    keyword: Option<String>,
 }
 
 impl ConfigError {
@@ -151,20 +181,20 @@ impl ConfigError {
         Self {
             message: message.into(),
             help: None,
-            found: None,
+            keyword: None,
         }
     }
 
-    /// A value that does not parse: `expected a port number, found "x"`. If there is one argument that holds it, that is
-    /// underlined in a text.
+    /// A value that does not parse: "expected a port number, found `x`".
     pub fn expected(what: &str, found: &str) -> Self {
-        Self::new(format!("expected {what}, found `{found}`")).about(found)
+        Self::new(format!("expected {what}, found `{found}`"))
     }
 
-    /// Says with which argument something is wrong, or with which words of it, so that a text's reader is shown that.
+    /// Says which argument is wrong, by the keyword that it was taken by (also if it was given by its position): in a text that
+    /// argument is underlined, else all of the element.
     #[must_use]
-    pub fn about(mut self, found: impl Into<String>) -> Self {
-        self.found = Some(found.into());
+    pub fn about(mut self, keyword: impl Into<String>) -> Self {
+        self.keyword = Some(keyword.into());
         self
     }
 
@@ -174,24 +204,23 @@ impl ConfigError {
         self.help = Some(help.into());
         self
     }
-
-    /// What is wrong with an element of a text that was given these arguments.
-    pub(crate) fn diagnose(self, element: &FlatElement, args: &Args) -> Diagnostic {
-        let Self {
-            message,
-            help,
-            found,
-        } = self;
-        match found.and_then(|found| args.holding(&found)) {
-            Some(number) => Diagnostic::of_argument(element, number, message, help),
-            None => Diagnostic::of_element(element, message, help),
-        }
-    }
 }
 
 impl From<ArgError> for ConfigError {
     fn from(error: ArgError) -> Self {
-        Self::new(error.to_string())
+        let help = error.help().map(str::to_owned);
+        Self {
+            message: error.to_string(),
+            help,
+            keyword: None,
+        }
+    }
+}
+
+impl From<ConfigError> for ArgError {
+    fn from(error: ConfigError) -> Self {
+        let ConfigError { message, help, .. } = error;
+        Self::Refused { message, help }
     }
 }
 
@@ -279,17 +308,21 @@ pub fn async_processor<P: AsyncProcessor>(
     processor: P,
     args: &mut Args,
 ) -> Result<Box<dyn Element>, ConfigError> {
-    let places = match args.take("CONCURRENCY") {
-        Some(text) => match text.parse() {
-            Ok(places) if (1..=65536).contains(&places) => places,
-            _ => return Err(ConfigError::expected("CONCURRENCY from 1 to 65536", &text)),
-        },
-        None => 64,
-    };
+    let places = args.take("CONCURRENCY").map_or(64, |text| {
+        let places = text.parse().ok().filter(|it| (1..=65536).contains(it));
+        if places.is_none() {
+            let wrong = ConfigError::expected("CONCURRENCY from 1 to 65536", &text);
+            args.refuse("CONCURRENCY", wrong);
+        }
+        places.unwrap_or(1)
+    });
     let order = match args.take("ORDER").as_deref() {
         None | Some("true") => Order::Kept,
         Some("false") => Order::AsDone,
-        Some(text) => return Err(ConfigError::expected("ORDER true or false", text)),
+        Some(text) => {
+            args.refuse("ORDER", ConfigError::expected("ORDER true or false", text));
+            Order::Kept
+        }
     };
     Ok(concurrent(processor, places, order))
 }

@@ -115,16 +115,12 @@ impl<'r> Program<'r> {
                 continue;
             };
             let mut args = element.args();
-            match (class.build)(&mut args, &mut cx) {
-                Ok(made) => {
-                    elements.push((id, made));
-                    let left = args.leftovers().take(Limits::default().diagnostics);
-                    wrong.extend(left.map(|(number, error)| {
-                        let message = error.to_string();
-                        (id, Diagnostic::of_argument(element, number, message, None))
-                    }));
+            match class.make(&mut args, &mut cx) {
+                Ok(made) => elements.push((id, made)),
+                Err(mistakes) => {
+                    let told = mistakes.iter().take(Limits::default().diagnostics);
+                    wrong.extend(told.map(|it| (id, Diagnostic::of_mistake(element, it))));
                 }
-                Err(error) => wrong.push((id, error.diagnose(element, &args))),
             }
         }
         wrong.sort_by_key(|(id, _)| *id);

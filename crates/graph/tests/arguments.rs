@@ -27,23 +27,30 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         if let Some(word) = args.take_or_positional(keyword) {
             let _: u8 = word
                 .parse()
-                .map_err(|_| ConfigError::expected("a number", &word))?;
+                .map_err(|_| ConfigError::expected("a number", &word).about(keyword))?;
         }
     }
-    if let Some(name) = args.take("NAME")
-        && name.len() > 3
-    {
-        return Err(ConfigError::new("too long a name").about(name));
+    if args.take("NAME").is_some_and(|name| name.len() > 3) {
+        let wrong = ConfigError::new("too long a name").about("NAME");
+        return Err(wrong.help("three letters"));
     }
-    if let Some(rules) = args.take("RULES") {
-        let wrong = rules.split_whitespace().find(|it| !it.starts_with('r'));
-        if let Some(wrong) = wrong {
-            return Err(ConfigError::expected("a rule", wrong));
+    // All that is wrong in these is told.
+    for keyword in ["EVEN", "SMALL"] {
+        if let Some(word) = args.take(keyword)
+            && !["0", "2", "4"].contains(&&*word)
+        {
+            args.refuse(keyword, ConfigError::expected("0, 2 or 4", &word));
         }
     }
-    args.take("MUST")
-        .map(|_| Box::new(Lone) as Box<dyn Element>)
-        .ok_or_else(|| ConfigError::new("expected an argument MUST, found none"))
+    let must = args.take_mandatory("MUST").inspect_err(|missing| {
+        args.refuse("MUST", missing.clone());
+    });
+    if args.take("EARLY").is_some() {
+        return Err(ConfigError::new("too early").about("EARLY"));
+    }
+    args.finish()?;
+    must?;
+    Ok(Box::new(Lone))
 }
 
 /// What is underlined, and what is said of it.
@@ -79,9 +86,8 @@ fn the_argument_is_underlined() {
         ("1, /* the second */ 300 // too much\n, MUST x", "300"),
         ("MUST x, SECOND  -1", "SECOND  -1"),
         ("NAME \"a, b\", MUST x", "NAME \"a, b\""),
-        ("RULES r1 r2 3 r4, MUST x", "RULES r1 r2 3 r4"),
-        // Which of two, nobody can say.
-        ("x1, x1, MUST x", "lone"),
+        // The last of several counts.
+        ("NAME abcd, NAME abc, NAME abcd, MUST x", "NAME abcd"),
         // None is there to be shown.
         ("1, 2", "lone"),
     ] {
@@ -91,17 +97,65 @@ fn the_argument_is_underlined() {
     assert!(wrong("lone :: Lone(1, 2, MUST x)").is_empty());
 }
 
+fn told(config: &str) -> Vec<(String, String)> {
+    wrong(&format!("lone :: Lone({config});"))
+}
+
+fn owned<const N: usize>(told: [(&str, &str); N]) -> Vec<(String, String)> {
+    told.map(|(place, message)| (place.to_owned(), message.to_owned()))
+        .into()
+}
+
+#[test]
+fn of_two_that_are_alike_the_wrong_one_is_shown() {
+    let text = "lone :: Lone(bad, MUST bad, NAME bad)";
+    let mut registry = Registry::new();
+    registry.add(LONE);
+    let program = Program::parse(
+        &Source::new("a.click", text),
+        &registry,
+        &mut Options::default(),
+    );
+    let pool = Pool::builder().small(64).build().unwrap();
+    let wrong = program.unwrap().instances(1, &pool).unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "a.click:1:14: `lone` (Lone): expected a number, found `bad`"
+    );
+}
+
 #[test]
 fn all_arguments_that_nobody_asked_for_are_told() {
     assert_eq!(
-        wrong("Lone(1, 2, 3, MUTS y, MUST x, NAEM z)"),
-        [
+        told("1, 2, 3, MUTS y, MUST x, NAEM z"),
+        owned([
             ("3", "too many arguments: `3` is not expected"),
             ("MUTS y", "unknown keyword `MUTS`: did you mean `MUST`?"),
             ("NAEM z", "unknown keyword `NAEM`: did you mean `NAME`?"),
-        ]
-        .map(|(place, message)| (place.to_owned(), message.to_owned()))
+        ])
     );
+}
+
+#[test]
+fn all_that_is_wrong_with_an_element_is_told_at_once() {
+    let (even, small) = (
+        ("EVEN 3", "expected 0, 2 or 4, found `3`"),
+        ("SMALL 6", "expected 0, 2 or 4, found `6`"),
+    );
+    let missing = ("lone", "expected an argument MUST, found none");
+    let unknown = ("NAEM z", "unknown keyword `NAEM`: did you mean `NAME`?");
+    assert_eq!(
+        told("SMALL 6, NAEM z, EVEN 3"),
+        owned([missing, small, unknown, even])
+    );
+    // Where the making ends early, nobody knows what else would have been asked for.
+    let early = ("EARLY x", "too early");
+    assert_eq!(
+        told("NAEM z, EVEN 3, EARLY x, MUST y"),
+        owned([even, early])
+    );
+    let name = ("NAME long", "too long a name");
+    assert_eq!(told("NAME long, EVEN 3"), owned([name]));
 }
 
 #[test]

@@ -184,7 +184,9 @@ FromDevice(eth0, METHOD AF_XDP, MODE SLOW) -> ToDevice(eth0, BURST 0); KernelTap
         "`FromDump@1` (FromDump): expected SAMPLE from 0 to 1, found `2`",
         "(IPClassifier)",
         "(Queue)",
-        "(EtherEncap)",
+        "(EtherEncap): expected an ETHERTYPE such as 0x0800, found `zz`",
+        "(EtherEncap): expected an argument SRC, found none",
+        "(EtherEncap): expected an argument DST, found none",
         "(FromDevice): expected MODE NATIVE or GENERIC, found `SLOW`",
         "(ToDevice): expected BURST of at least one packet, found `0`",
         "(KernelTap): expected an address with its prefix",
@@ -193,7 +195,7 @@ FromDevice(eth0, METHOD AF_XDP, MODE SLOW) -> ToDevice(eth0, BURST 0); KernelTap
         assert!(said.contains(mistake), "{mistake}: {said}");
     }
     assert!(
-        said.ends_with("8 mistakes: nothing was run status 1"),
+        said.ends_with("10 mistakes: nothing was run status 1"),
         "{said}"
     );
 }

@@ -87,18 +87,18 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let (Interface(address, network), mac) = (args.mandatory("IP")?, args.mandatory("ETH")?);
+    let (interface, mac) = (args.mandatory("IP"), args.mandatory("ETH"));
     // In Click 0 is no bound.
     let bound = |given: Option<usize>, default, most: usize| match given {
         Some(0) => most,
         given => given.unwrap_or(default).min(most),
     };
-    let packets = bound(args.keyword("CAPACITY")?, 2048, 1 << 16);
+    let packets = bound(args.keyword("CAPACITY"), 2048, 1 << 16);
     let times = NeighborConfig::default();
     let config = NeighborConfig {
         packets,
-        packets_each: bound(args.keyword("ENTRY_PACKET_CAPACITY")?, 8, packets),
-        neighbors: bound(args.keyword("ENTRY_CAPACITY")?, 4096, 1 << 20),
+        packets_each: bound(args.keyword("ENTRY_PACKET_CAPACITY"), 8, packets),
+        neighbors: bound(args.keyword("ENTRY_CAPACITY"), 4096, 1 << 20),
         ..times
     };
     let set = |given: Option<Duration>, default| match given {
@@ -106,22 +106,26 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         given => given.unwrap_or(default),
     };
     let timeout = set(
-        args.keyword("TIMEOUT")?,
+        args.keyword("TIMEOUT"),
         times.reachable_time + times.stale_time,
     );
-    let poll = set(args.keyword("POLL_TIMEOUT")?, times.reachable_time).min(timeout);
+    let poll = set(args.keyword("POLL_TIMEOUT"), times.reachable_time).min(timeout);
     let config = NeighborConfig {
         reachable_time: poll,
         stale_time: timeout - poll,
         seed: Host::of(cx)?.secret(cx.name),
         ..config
     };
+    let broadcast = args.keyword("BROADCAST");
+    let broadcast_poll = args.keyword("BROADCAST_POLL").unwrap_or(false);
+    args.finish()?;
+    let Interface(address, network) = interface?;
     Ok(Box::new(ArpQuerier {
         table: VecNeighborTable::new(GrowingNeighbors, config),
         address,
-        mac,
-        broadcast: args.keyword("BROADCAST")?.or(network),
-        broadcast_poll: args.keyword("BROADCAST_POLL")?.unwrap_or(false),
+        mac: mac?,
+        broadcast: broadcast.or(network),
+        broadcast_poll,
         requests_out: if cx.outputs > 1 { 1 } else { 0 },
         queries: 0,
         responses: 0,

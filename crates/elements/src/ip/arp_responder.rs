@@ -43,11 +43,7 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let mut responder = ArpResponder {
         entries: Vec::new(),
     };
-    for text in args.take_rest() {
-        responder
-            .add(&text)
-            .map_err(|why| ConfigError::new(why).about(&text))?;
-    }
+    args.read_rest(|text| responder.add(text));
     Ok(Box::new(responder))
 }
 

@@ -56,31 +56,46 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let (mut bad_sources, mut good_destinations) = (Vec::new(), Vec::new());
     if let Some(text) = args.take("INTERFACES") {
         for word in text.split_whitespace() {
-            let (address, broadcast) = interface(word)?;
-            bad_sources.push(broadcast);
-            good_destinations.push(address);
+            match interface(word) {
+                Ok((address, broadcast)) => {
+                    bad_sources.push(broadcast);
+                    good_destinations.push(address);
+                }
+                Err(wrong) => args.refuse("INTERFACES", wrong),
+            }
         }
         bad_sources.extend(BAD_SOURCES);
     }
-    if let Some(text) = args.take("BADSRC") {
-        bad_sources.extend(words("BADSRC", &text)?);
+    for (keyword, list) in [
+        ("BADSRC", &mut bad_sources),
+        ("GOODDST", &mut good_destinations),
+    ] {
+        if let Some(text) = args.take(keyword) {
+            match addresses(keyword, &text) {
+                Ok(addresses) => list.extend(addresses),
+                Err(wrong) => args.refuse(keyword, wrong),
+            }
+        }
     }
-    if let Some(text) = args.take("GOODDST") {
-        good_destinations.extend(words("GOODDST", &text)?);
-    }
-    let mut offset = args.keyword("OFFSET")?.unwrap_or(0);
-    let verify = args.keyword("CHECKSUM")?.unwrap_or(true);
+    let mut offset = args.keyword("OFFSET").unwrap_or(0);
+    let verify = args.keyword("CHECKSUM").unwrap_or(true);
     // Nothing hangs on them.
-    let _: [Option<bool>; 2] = [args.keyword("VERBOSE")?, args.keyword("DETAILS")?];
-    if let Some(first) = args.take_positional() {
+    let _: [Option<bool>; 2] = [args.keyword("VERBOSE"), args.keyword("DETAILS")];
+    if let Some((number, first)) = args.take_positional() {
         let second = args.take_positional();
         match (usize::parse(first.trim()), second) {
             (Some(only), None) => offset = only,
             (_, second) => {
-                bad_sources.extend(words("BADSRC", &first)?);
+                match addresses("BADSRC", &first) {
+                    Ok(addresses) => bad_sources.extend(addresses),
+                    Err(wrong) => args.refuse_number(number, wrong),
+                }
                 bad_sources.extend(BAD_SOURCES);
-                if let Some(word) = second {
-                    offset = handler_value(&word).map_err(|it| ConfigError::new(it.to_string()))?;
+                if let Some((number, word)) = second {
+                    match handler_value(&word) {
+                        Ok(second) => offset = second,
+                        Err(wrong) => args.refuse_number(number, wrong.to_string()),
+                    }
                 }
             }
         }
@@ -108,7 +123,7 @@ fn interface(word: &str) -> Result<(Ipv4Addr, Ipv4Addr), ConfigError> {
 /// Addresses that no packet comes from (RFC 1122 §3.2.1.3).
 const BAD_SOURCES: [Ipv4Addr; 2] = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST];
 
-fn words(keyword: &str, text: &str) -> Result<Vec<Ipv4Addr>, ConfigError> {
+fn addresses(keyword: &str, text: &str) -> Result<Vec<Ipv4Addr>, ConfigError> {
     let parse = |word: &str| {
         Ipv4Addr::parse(word).ok_or_else(|| {
             ConfigError::expected(&format!("{} for {keyword}", Ipv4Addr::EXPECTED), word)

@@ -47,18 +47,15 @@ warning about an expression that never decides.",
 const HANDLERS: &[Handler] = &[Handler::read("program", "the expressions, one a line")];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let texts = args.take_rest();
-    if texts.len() != cx.outputs {
-        let message = format!("{} expressions for {} outputs", texts.len(), cx.outputs);
+    let expressions = args.read_rest(Expression::parse);
+    if args.len() != cx.outputs {
+        let message = format!("{} expressions for {} outputs", args.len(), cx.outputs);
         return Err(ConfigError::new(message)
             .help("give each output an expression; `-` matches every packet"));
     }
-    let expressions = texts
-        .iter()
-        .map(|text| Expression::parse(text).map_err(|why| ConfigError::new(why).about(text)));
     Ok(Box::new(IpClassifier {
-        expressions: expressions.collect::<Result<_, _>>()?,
-        texts,
+        expressions: expressions.into(),
+        texts: args.iter().map(str::to_owned).collect(),
     }))
 }
 

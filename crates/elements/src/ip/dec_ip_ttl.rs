@@ -32,8 +32,8 @@ const HANDLERS: &[Handler] = &[
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let (active, multicast) = (
-        args.keyword("ACTIVE")?.unwrap_or(true),
-        args.keyword("MULTICAST")?.unwrap_or(true),
+        args.keyword("ACTIVE").unwrap_or(true),
+        args.keyword("MULTICAST").unwrap_or(true),
     );
     Ok(Box::new(DecIpTtl {
         active,

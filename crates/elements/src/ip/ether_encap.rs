@@ -48,13 +48,15 @@ fn ethertype(text: &str) -> Option<u16> {
 }
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let text = args.take_mandatory("ETHERTYPE")?;
-    let ethertype = ethertype(&text).ok_or_else(|| ConfigError::expected(ETHERTYPE, &text))?;
-    let (source, destination) = (args.mandatory("SRC")?, args.mandatory("DST")?);
+    let said: Result<String, _> = args.mandatory("ETHERTYPE");
+    let (source, destination) = (args.mandatory("SRC"), args.mandatory("DST"));
+    let said = said?;
+    let ethertype = ethertype(&said);
+    args.require("ETHERTYPE", ethertype.is_some(), ETHERTYPE, &said);
     Ok(Box::new(EtherEncap::new(
-        EtherType(ethertype),
-        source,
-        destination,
+        EtherType(ethertype.unwrap_or_default()),
+        source?,
+        destination?,
     )))
 }
 

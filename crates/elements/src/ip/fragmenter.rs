@@ -49,19 +49,17 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let mtu = args.mandatory::<usize>("MTU")?;
-    if mtu < waypost_ip::fragment::MIN_MTU {
+    let mtu = args.mandatory::<usize>("MTU");
+    if let Ok(mtu) = mtu {
         let least = waypost_ip::fragment::MIN_MTU;
-        return Err(ConfigError::expected(
-            &format!("an MTU of at least {least} octets"),
-            &mtu.to_string(),
-        ));
+        let expected = format!("an MTU of at least {least} octets");
+        args.require("MTU", mtu >= least, &expected, mtu);
     }
-    let honours = args.optional("HONOR_DF")?.unwrap_or(true);
-    let _: Option<bool> = args.optional("VERBOSE")?;
-    let _: Option<usize> = args.keyword("HEADROOM")?;
+    let honours = args.optional("HONOR_DF").unwrap_or(true);
+    let _: Option<bool> = args.optional("VERBOSE");
+    let _: Option<usize> = args.keyword("HEADROOM");
     Ok(Box::new(IpFragmenter {
-        mtu,
+        mtu: mtu?,
         honours,
         fragments: 0,
         segments: 0,

@@ -52,40 +52,47 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let source = args.mandatory("SRC")?;
-    let kind = args.take_mandatory("TYPE")?;
-    let code = args.take_or_positional("CODE").unwrap_or_default();
-    let kind = number(&kind, TYPES)
-        .filter(|it| TYPES.iter().any(|(_, known)| known == it))
-        .ok_or_else(|| ConfigError::expected("an ICMP error's TYPE", &kind))?;
-    let code = if code.is_empty() {
-        Some(0)
-    } else {
-        number(&code, codes(kind))
-    };
-    let code =
-        code.ok_or_else(|| ConfigError::new(format!("expected a CODE of ICMP type {kind}")))?;
-    let bad = args.take_or_positional("BADADDRS").unwrap_or_default();
-    let mtu = args
-        .keyword::<usize>("MTU")?
-        .unwrap_or(waypost_ip::icmp::MAX_ERROR_LEN);
-    let pmtu = args.keyword("PMTU")?.unwrap_or(0);
-    let fix = args
-        .keyword("SET_FIX_ANNO")?
-        .or(args.keyword("USE_FIX_ANNO")?)
-        .unwrap_or(true);
-    let bad = bad.split_whitespace().map(|word| {
-        word.parse()
-            .map_err(|_| ConfigError::expected("an address in BADADDRS", word))
+    let source = args.mandatory("SRC");
+    let said: Result<String, _> = args.mandatory("TYPE");
+    let kind = said.as_deref().ok().and_then(|said| {
+        let kind = number(said, TYPES).filter(|it| TYPES.iter().any(|(_, known)| known == it));
+        args.require("TYPE", kind.is_some(), "an ICMP error's TYPE", said);
+        kind
     });
+    let code = args.take_or_positional("CODE").unwrap_or_default();
+    let bad = args.take_or_positional("BADADDRS").unwrap_or_default();
+    let code = match (code.is_empty(), kind) {
+        (true, _) => Some(0),
+        // Which codes there are hangs on the type.
+        (false, None) => None,
+        (false, Some(kind)) => {
+            let found = number(&code, codes(kind));
+            let expected = format!("a CODE of ICMP type {kind}");
+            args.require("CODE", found.is_some(), &expected, &code);
+            found
+        }
+    };
+    let mtu = args
+        .keyword::<usize>("MTU")
+        .unwrap_or(waypost_ip::icmp::MAX_ERROR_LEN);
+    let pmtu = args.keyword("PMTU").unwrap_or(0);
+    let (fix, of_old) = (args.keyword("SET_FIX_ANNO"), args.keyword("USE_FIX_ANNO"));
+    let fix = fix.or(of_old).unwrap_or(true);
+    let mut addresses = Vec::new();
+    for word in bad.split_whitespace() {
+        let address = word.parse::<Ipv4Addr>();
+        args.require("BADADDRS", address.is_ok(), "an address in BADADDRS", word);
+        addresses.extend(address);
+    }
+    args.finish()?;
     Ok(Box::new(IcmpError {
-        source,
-        kind,
-        code,
+        source: source?,
+        kind: kind.unwrap_or_default(),
+        code: code.unwrap_or_default(),
         mtu,
         pmtu,
         fix,
-        bad: bad.collect::<Result<_, _>>()?,
+        bad: addresses.into(),
         count: 0,
     }))
 }

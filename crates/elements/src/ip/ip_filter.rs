@@ -28,11 +28,10 @@ Deviations: those of `IPClassifier`.",
 const HANDLERS: &[Handler] = &[Handler::read("program", "the filters, one a line")];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let texts = args.take_rest();
-    let filters = texts.iter().map(|text| filter(text.trim(), cx.outputs));
+    let filters = args.read_rest(|text| filter(text.trim(), cx.outputs));
     Ok(Box::new(IpFilter {
-        filters: filters.collect::<Result<_, _>>()?,
-        texts,
+        filters: filters.into(),
+        texts: args.iter().map(str::to_owned).collect(),
     }))
 }
 
@@ -53,8 +52,7 @@ fn filter(text: &str, outputs: usize) -> Result<Filter, ConfigError> {
         let expected = format!("an output below {outputs}");
         return Err(ConfigError::expected(&expected, text));
     }
-    let expression = Expression::parse(rest).map_err(|why| ConfigError::new(why).about(text))?;
-    Ok((output, expression))
+    Ok((output, Expression::parse(rest).map_err(ConfigError::new)?))
 }
 
 struct IpFilter {

@@ -84,12 +84,10 @@ const HANDLERS: &[Handler] = &[
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut lookup = IpLookup::<0>::with_outputs(cx.outputs);
-    for text in args.take_rest() {
-        let added = lookup
-            .parse_route(&text)
-            .and_then(|route| lookup.add(route));
-        added.map_err(|why| ConfigError::new(why).about(&text))?;
-    }
+    args.read_rest(|text| {
+        let route = lookup.parse_route(text)?;
+        lookup.add(route)
+    });
     Ok(Box::new(lookup))
 }
 

@@ -21,7 +21,7 @@ Argument: `MarkIPHeader(OFFSET)`, 0 by default.",
     handlers: &[],
     build: |args, _| {
         Ok(Box::new(MarkIpHeader {
-            offset: args.optional::<u16>("OFFSET")?.unwrap_or(0).into(),
+            offset: args.optional::<u16>("OFFSET").unwrap_or(0).into(),
         }))
     },
 };
@@ -42,12 +42,11 @@ Deviations: Click's `ANNO` is not there. In Click a packet that ends before is n
 };
 
 fn get_ip_address(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let named = args.take("IP");
-    let at = match named.as_deref() {
+    let named = args.choice("IP", &[("src", 12), ("dst", 16)]);
+    let at = match named {
+        Some(offset) => At::Network(offset),
+        None if args.number_of("IP").is_some() => At::Network(0),
         None => At::Packet(args.mandatory("OFFSET")?),
-        Some("src") => At::Network(12),
-        Some("dst") => At::Network(16),
-        Some(word) => return Err(ConfigError::expected("IP src or dst", word)),
     };
     Ok(Box::new(GetIpAddress { at }))
 }

@@ -42,15 +42,27 @@ each, with `.1`, `.2` and so on behind the name.",
 const HANDLERS: &[Handler] = &[Handler::read_write("active", "whether packets are shown")];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let label = args.optional::<String>("LABEL")?.unwrap_or_default();
-    let whole = Contents::parse(args, "CONTENTS")?.unwrap_or(Contents::None);
-    let payload = Contents::parse(args, "PAYLOAD")?.unwrap_or(Contents::None);
+    let label = args.optional::<String>("LABEL").unwrap_or_default();
+    let whole = Contents::parse(args, "CONTENTS").unwrap_or(Contents::None);
+    let payload = Contents::parse(args, "PAYLOAD").unwrap_or(Contents::None);
     if whole != Contents::None && payload != Contents::None {
-        return Err(ConfigError::new("CONTENTS and PAYLOAD exclude each other"));
+        args.refuse(
+            "PAYLOAD",
+            ConfigError::new("CONTENTS and PAYLOAD exclude each other"),
+        );
     }
-    let len = args.keyword::<i64>("MAXLENGTH")?;
-    let len = len.or(args.keyword("NBYTES")?).unwrap_or(1500);
-    let out = match args.keyword::<String>("OUTFILE")? {
+    let len = args.keyword::<i64>("MAXLENGTH");
+    let of_old = args.keyword("NBYTES");
+    let len = len.or(of_old).unwrap_or(1500);
+    let out = args.keyword::<String>("OUTFILE");
+    let mut shows = |keyword| args.keyword(keyword).unwrap_or(false);
+    let (id, ttl, tos) = (shows("ID"), shows("TTL"), shows("TOS"));
+    let (length, paint) = (shows("LENGTH"), shows("PAINT"));
+    let timestamp = args.keyword("TIMESTAMP").unwrap_or(true);
+    let swap = args.keyword("SWAP").unwrap_or(true);
+    let active = args.keyword("ACTIVE").unwrap_or(true);
+    args.finish()?;
+    let out = match out {
         Some(mut name) => {
             if cx.worker > 0 {
                 let _ = write!(name, ".{}", cx.worker);
@@ -60,10 +72,6 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         }
         None => None,
     };
-    let mut shows =
-        |keyword| -> Result<bool, ConfigError> { Ok(args.keyword(keyword)?.unwrap_or(false)) };
-    let (id, ttl, tos) = (shows("ID")?, shows("TTL")?, shows("TOS")?);
-    let (length, paint) = (shows("LENGTH")?, shows("PAINT")?);
     Ok(Box::new(IpPrint {
         label,
         contents: if whole == Contents::None {
@@ -78,10 +86,10 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
         tos,
         length,
         paint,
-        timestamp: args.keyword("TIMESTAMP")?.unwrap_or(true),
-        swap: args.keyword("SWAP")?.unwrap_or(true),
+        timestamp,
+        swap,
         out,
-        active: args.keyword("ACTIVE")?.unwrap_or(true),
+        active,
     }))
 }
 

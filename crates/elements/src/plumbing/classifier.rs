@@ -34,18 +34,17 @@ warning about a pattern that no packet can match.",
 const HANDLERS: &[Handler] = &[Handler::read("program", "the patterns, one a line")];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let texts = args.take_rest();
-    if texts.len() != cx.outputs {
-        let message = format!("{} patterns for {} outputs", texts.len(), cx.outputs);
+    let patterns = args.read_rest(pattern);
+    if args.len() != cx.outputs {
+        let message = format!("{} patterns for {} outputs", args.len(), cx.outputs);
         return Err(
             ConfigError::new(message).help("give each output a pattern; `-` matches every packet")
         );
     }
-    let patterns = texts
-        .iter()
-        .map(|text| pattern(text))
-        .collect::<Result<_, _>>()?;
-    Ok(Box::new(Classifier { patterns, texts }))
+    Ok(Box::new(Classifier {
+        patterns: patterns.into(),
+        texts: args.iter().map(str::to_owned).collect(),
+    }))
 }
 
 struct Classifier {

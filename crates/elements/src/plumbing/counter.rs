@@ -6,7 +6,7 @@ use waypost_graph::{
 };
 
 use super::end::Call;
-use crate::args::Arg;
+use crate::args::{Arg, TypedArgs};
 
 pub(crate) const CLASS: ElementClass = ElementClass {
     name: "Counter",
@@ -59,7 +59,8 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     ] {
         if let Some(text) = args.take(keyword) {
             let trigger = Trigger::parse(&text);
-            *place = Some(trigger.ok_or_else(|| ConfigError::expected(EXPECTED, &text))?);
+            args.require(keyword, trigger.is_some(), EXPECTED, text);
+            *place = trigger;
         }
     }
     Ok(Box::new(Counter {

@@ -63,26 +63,29 @@ impl Call {
 }
 
 impl End {
-    pub(super) fn parse(args: &mut Args) -> Result<Self, ConfigError> {
-        let stop = args.keyword("STOP")?.unwrap_or(false);
+    pub(super) fn parse(args: &mut Args) -> Self {
+        let stop = args.keyword("STOP").unwrap_or(false);
         let call = args.take("END_CALL");
         let call = call.map(|call| waypost_graph::unquote_text(&call).unwrap_or(call));
         let action = match (stop, call.as_deref()) {
             (false, None) => Action::Nothing,
             (true, None) => Action::Stop,
             (true, Some(_)) => {
-                return Err(ConfigError::new("STOP and END_CALL exclude each other"));
+                let wrong = ConfigError::new("STOP and END_CALL exclude each other");
+                args.refuse("END_CALL", wrong);
+                Action::Stop
             }
             (false, Some(call)) => {
                 let parsed = Call::parse(call);
-                let expected = || ConfigError::expected("a write handler for END_CALL", "");
-                Action::Write(parsed.ok_or_else(expected)?)
+                let expected = "a write handler for END_CALL";
+                args.require("END_CALL", parsed.is_some(), expected, call);
+                parsed.map_or(Action::Nothing, Action::Write)
             }
         };
-        Ok(Self {
+        Self {
             action,
             done: false,
-        })
+        }
     }
 
     /// Whether a handler is written in the end, which may have the source go on.

@@ -52,16 +52,17 @@ const HANDLERS: &[Handler] = &[
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut data = args
-        .optional::<Octets>("DATA")?
+        .optional::<Octets>("DATA")
         .map_or_else(|| vec![0; 64], |data| data.0);
     let mut source = InfiniteSource::new(&[]);
-    source.limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
-    source.burst = burst(args.optional("BURST")?.unwrap_or(-1));
-    source.active = args.optional("ACTIVE")?.unwrap_or(true);
-    source.end = End::parse(args)?;
-    let _: Option<bool> = args.keyword("TIMESTAMP")?;
-    let len = args.keyword::<u16>("LENGTH")?;
-    if let Some(len) = len.or(args.keyword("DATASIZE")?) {
+    source.limit = args.optional::<i64>("LIMIT").unwrap_or(-1);
+    source.burst = burst(args.optional("BURST").unwrap_or(-1));
+    source.active = args.optional("ACTIVE").unwrap_or(true);
+    source.end = End::parse(args);
+    let _: Option<bool> = args.keyword("TIMESTAMP");
+    let len = args.keyword::<u16>("LENGTH");
+    let of_old = args.keyword("DATASIZE");
+    if let Some(len) = len.or(of_old) {
         repeat(&mut data, len.into());
     }
     source.data = data.into();

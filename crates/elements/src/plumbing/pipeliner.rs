@@ -49,22 +49,22 @@ const HANDLERS: &[Handler] = &[
 const CAPACITY_MAX: usize = 1 << 20;
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let worker = args.mandatory::<usize>("WORKER")?;
-    if worker >= cx.workers {
+    let worker = args.mandatory::<usize>("WORKER");
+    if let Ok(worker) = worker
+        && worker >= cx.workers
+    {
         let wrong = format!("WORKER {worker}: there are {}, from 0", cx.workers);
         let help = format!("run the graph on {} threads or more", worker + 1);
-        return Err(ConfigError::new(wrong).help(help));
+        args.refuse("WORKER", ConfigError::new(wrong).help(help));
     }
-    let capacity = args.keyword::<usize>("CAPACITY")?.unwrap_or(1024);
-    if !(1..=CAPACITY_MAX).contains(&capacity) {
-        let expected = format!("CAPACITY from 1 to {CAPACITY_MAX}");
-        return Err(ConfigError::expected(&expected, &capacity.to_string()));
-    }
-    let blocks = match args.take("ON_FULL").as_deref() {
-        None | Some("BLOCK") => true,
-        Some("DROP_TAIL") => false,
-        Some(word) => return Err(ConfigError::expected("ON_FULL BLOCK or DROP_TAIL", word)),
-    };
+    let capacity = args.keyword::<usize>("CAPACITY").unwrap_or(1024);
+    let expected = format!("CAPACITY from 1 to {CAPACITY_MAX}");
+    let fits = (1..=CAPACITY_MAX).contains(&capacity);
+    args.require("CAPACITY", fits, &expected, capacity);
+    let choices = [("BLOCK", true), ("DROP_TAIL", false)];
+    let blocks = args.choice("ON_FULL", &choices).unwrap_or(true);
+    args.finish()?;
+    let worker = worker?;
     let crossing = cx.common(|| Ok(Crossing::new(capacity, cx.workers)))?;
     let producer = crossing.workers[cx.worker].producer.take();
     let incoming = (cx.worker == worker).then(|| {

@@ -32,19 +32,19 @@ Deviations: Click's `PRINTANNO` is not there.",
 const HANDLERS: &[Handler] = &[Handler::read_write("active", "whether packets are shown")];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let label = args.optional::<String>("LABEL")?.unwrap_or_default();
-    let len = args.optional::<i64>("MAXLENGTH")?;
-    let len = len.or(args.keyword("LENGTH")?).or(args.keyword("NBYTES")?);
-    let len = len.unwrap_or(24);
-    let contents = Contents::parse(args, "CONTENTS")?.unwrap_or(Contents::Hex);
+    let label = args.optional::<String>("LABEL").unwrap_or_default();
+    let len = args.optional::<i64>("MAXLENGTH");
+    let (of_old, older) = (args.keyword("LENGTH"), args.keyword("NBYTES"));
+    let len = len.or(of_old).or(older).unwrap_or(24);
+    let contents = Contents::parse(args, "CONTENTS").unwrap_or(Contents::Hex);
     Ok(Box::new(Print {
         label,
         len: usize::try_from(len).unwrap_or(usize::MAX),
         contents,
-        worker: args.keyword("CPU")?.unwrap_or(false).then_some(cx.worker),
-        timestamp: args.keyword("TIMESTAMP")?.unwrap_or(false),
-        headroom: args.keyword("HEADROOM")?.unwrap_or(false),
-        active: args.keyword("ACTIVE")?.unwrap_or(true),
+        worker: args.keyword("CPU").unwrap_or(false).then_some(cx.worker),
+        timestamp: args.keyword("TIMESTAMP").unwrap_or(false),
+        headroom: args.keyword("HEADROOM").unwrap_or(false),
+        active: args.keyword("ACTIVE").unwrap_or(true),
     }))
 }
 
@@ -58,17 +58,17 @@ pub(crate) enum Contents {
 
 impl Contents {
     /// The value of a keyword: a word in letters of any case, or a boolean.
-    pub(crate) fn parse(args: &mut Args, keyword: &str) -> Result<Option<Self>, ConfigError> {
-        let parsed = |word: String| match &*word.to_ascii_uppercase() {
-            "HEX" | "TRUE" | "YES" | "1" => Ok(Self::Hex),
-            "ASCII" => Ok(Self::Ascii),
-            "NONE" | "FALSE" | "NO" | "0" => Ok(Self::None),
-            _ => {
-                let expected = format!("{keyword} HEX, ASCII or NONE");
-                Err(ConfigError::expected(&expected, &word))
-            }
+    pub(crate) fn parse(args: &mut Args, keyword: &str) -> Option<Self> {
+        let word = args.take(keyword)?;
+        let contents = match &*word.to_ascii_uppercase() {
+            "HEX" | "TRUE" | "YES" | "1" => Some(Self::Hex),
+            "ASCII" => Some(Self::Ascii),
+            "NONE" | "FALSE" | "NO" | "0" => Some(Self::None),
+            _ => None,
         };
-        args.take(keyword).map(parsed).transpose()
+        let expected = format!("{keyword} HEX, ASCII or NONE");
+        args.require(keyword, contents.is_some(), &expected, word);
+        contents
     }
 
     /// Puts octets behind a line, in groups; `row` groups are a row, which `begin` begins.

@@ -67,24 +67,18 @@ pub enum QueueFull {
 }
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let capacity = args.optional::<usize>("CAPACITY")?.unwrap_or(1000);
-    if !(1..=CAPACITY_MAX).contains(&capacity) {
-        return Err(ConfigError::expected(
-            &format!("CAPACITY from 1 to {CAPACITY_MAX}"),
-            &capacity.to_string(),
-        ));
-    }
-    let on_full = match args.take("ON_FULL").as_deref() {
-        None | Some("DROP_TAIL") => QueueFull::DropTail,
-        Some("DROP_HEAD") => QueueFull::DropHead,
-        Some("BLOCK") => QueueFull::Block,
-        Some(word) => {
-            return Err(ConfigError::expected(
-                "ON_FULL DROP_TAIL, DROP_HEAD or BLOCK",
-                word,
-            ));
-        }
-    };
+    let capacity = args.optional::<usize>("CAPACITY").unwrap_or(1000);
+    let fits = (1..=CAPACITY_MAX).contains(&capacity);
+    let expected = format!("CAPACITY from 1 to {CAPACITY_MAX}");
+    args.require("CAPACITY", fits, &expected, capacity);
+    let choices = [
+        ("DROP_TAIL", QueueFull::DropTail),
+        ("DROP_HEAD", QueueFull::DropHead),
+        ("BLOCK", QueueFull::Block),
+    ];
+    let on_full = args.choice("ON_FULL", &choices);
+    args.finish()?;
+    let on_full = on_full.unwrap_or(QueueFull::DropTail);
     Ok(Box::new(Queue::new(capacity, on_full)))
 }
 

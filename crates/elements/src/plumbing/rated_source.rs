@@ -54,17 +54,18 @@ const SECOND: u128 = 1_000_000_000;
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut data = args
-        .optional::<Octets>("DATA")?
+        .optional::<Octets>("DATA")
         .map_or_else(|| vec![0; 64], |data| data.0);
-    let mut rate = args.optional::<u32>("RATE")?.unwrap_or(10);
-    let limit = args.optional::<i64>("LIMIT")?.unwrap_or(-1);
-    let active = args.optional("ACTIVE")?.unwrap_or(true);
-    let end = End::parse(args)?;
-    let len = args.keyword::<u16>("LENGTH")?;
-    if let Some(len) = len.or(args.keyword("DATASIZE")?) {
+    let mut rate = args.optional::<u32>("RATE").unwrap_or(10);
+    let limit = args.optional::<i64>("LIMIT").unwrap_or(-1);
+    let active = args.optional("ACTIVE").unwrap_or(true);
+    let end = End::parse(args);
+    let len = args.keyword::<u16>("LENGTH");
+    let of_old = args.keyword("DATASIZE");
+    if let Some(len) = len.or(of_old) {
         repeat(&mut data, len.into());
     }
-    if let Some(bandwidth) = args.keyword::<Bandwidth>("BANDWIDTH")? {
+    if let Some(bandwidth) = args.keyword::<Bandwidth>("BANDWIDTH") {
         let packets = bandwidth.0 / data.len().max(1) as f64;
         rate = packets as u32;
     }

@@ -40,8 +40,8 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn discard(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let active = args.keyword("ACTIVE")?.unwrap_or(true);
-    let burst = args.keyword("BURST")?.filter(|&burst| burst > 0);
+    let active = args.keyword("ACTIVE").unwrap_or(true);
+    let burst = args.keyword("BURST").filter(|&burst| burst > 0);
     Ok(Box::new(Discard {
         active,
         burst: burst.unwrap_or(usize::MAX),

@@ -37,11 +37,10 @@ const HANDLERS: &[Handler] = &[Handler::read_write(
 )];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let output = args.optional("OUTPUT")?.unwrap_or(0);
-    if !is_output(output, cx.outputs) && output >= 0 {
-        let expected = format!("an OUTPUT below {}", cx.outputs);
-        return Err(ConfigError::expected(&expected, &output.to_string()));
-    }
+    let output = args.optional("OUTPUT").unwrap_or(0);
+    let fits = output < 0 || is_output(output, cx.outputs);
+    let expected = format!("an OUTPUT below {}", cx.outputs);
+    args.require("OUTPUT", fits, &expected, output);
     Ok(Box::new(Switch { output }))
 }
 

@@ -24,13 +24,14 @@ goes to all outputs before the next does.",
 };
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    match args.optional::<usize>("N")? {
-        Some(count) if count != cx.outputs => Err(ConfigError::new(format!(
-            "{} outputs are connected, and N says {count}",
-            cx.outputs
-        ))),
-        _ => Ok(Box::new(Tee)),
+    if let Some(count) = args.optional::<usize>("N") {
+        let outputs = cx.outputs;
+        if count != outputs {
+            let wrong = format!("{outputs} outputs are connected, and N says {count}");
+            args.refuse("N", wrong);
+        }
     }
+    Ok(Box::new(Tee))
 }
 
 struct Tee;

@@ -32,13 +32,14 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let burst = burst(args.optional("BURST")?.unwrap_or(-1))
-        .ok_or_else(|| ConfigError::expected(BURST, "0"))?;
-    let limit = args.keyword::<i64>("LIMIT")?.unwrap_or(-1);
+    let said = args.optional("BURST").unwrap_or(-1);
+    let burst = burst(said);
+    args.require("BURST", burst.is_some(), BURST, said);
+    let limit = args.keyword::<i64>("LIMIT").unwrap_or(-1);
     Ok(Box::new(Unqueue {
-        burst,
+        burst: burst.unwrap_or(usize::MAX),
         limit,
-        active: args.keyword("ACTIVE")?.unwrap_or(true),
+        active: args.keyword("ACTIVE").unwrap_or(true),
         count: 0,
     }))
 }

@@ -12,7 +12,7 @@ use waypost_device::tap::Tap;
 use waypost_graph::{Args, BuildCx, ConfigError, Element, ElementClass, Handler};
 
 use self::unopened::Unopened;
-use crate::args::TypedArgs;
+use crate::args::{Arg, TypedArgs};
 use crate::host::Host;
 pub use port::{
     Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, Sides, TOO_LONG,
@@ -133,32 +133,36 @@ const TAP_HANDLERS: &[Handler] = &[
 ];
 
 fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let name = args.mandatory::<String>("DEVNAME")?;
-    let promiscuous = args.keyword("PROMISC")?.unwrap_or(false);
-    let burst = burst(args)?;
+    let name = args.mandatory::<String>("DEVNAME");
+    // Nothing is opened by an empty name: the reading ends before.
+    let known = name.as_deref().unwrap_or_default();
+    let promiscuous = args.keyword("PROMISC").unwrap_or(false);
+    let burst = burst(args);
     let method = method(args)?.unwrap_or(Method::AfPacket);
-    sniffer(args, method)?;
+    sniffer(args, method);
     // A ToDevice of this interface does likewise.
-    cx.shared(&key_of_method(&name), || Ok(method))?;
+    cx.shared(&key_of_method(known), || Ok(method))?;
     let is_touched = Host::of(cx)?.is_touched();
     if method == Method::AfXdp {
-        let builder = xdp::receiver(&name, promiscuous, args)?;
+        let builder = xdp::receiver(known, promiscuous, args);
+        args.finish()?;
         if !is_touched {
             return Ok(Unopened::boxed(FROM_HANDLERS));
         }
-        let device = xdp::open_receiver(&name, builder, cx)?;
+        let device = xdp::open_receiver(&name?, builder, cx)?;
         let number = number(device.interface_index());
         let port = Port::<_, Ingress>::with_file(device);
         return Ok(Box::new(port.burst(burst).numbered(number)));
     }
-    let mut builder = AfPacket::builder(name)
+    let mut builder = AfPacket::builder(known)
         .pool(cx.pool)
         .promiscuous(promiscuous)
-        .outgoing(args.keyword("OUTBOUND")?.unwrap_or(false));
-    if let Some(octets) = args.keyword("RING")? {
+        .outgoing(args.keyword("OUTBOUND").unwrap_or(false));
+    if let Some(octets) = args.keyword("RING") {
         builder = builder.ring_octets(octets);
     }
-    let group = args.keyword::<u16>("FANOUT")?;
+    let group = args.keyword::<u16>("FANOUT");
+    args.finish()?;
     if let Some(group) =
         group.or_else(|| (cx.workers > 1).then(|| std::process::id() as u16 ^ name_hash(cx.name)))
     {
@@ -169,65 +173,68 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     }
     let device = builder
         .open()
-        .map_err(|error| ConfigError::new(error.to_string()))?;
+        .map_err(|error| ConfigError::new(error.to_string()).about("DEVNAME"))?;
     let number = device.interface_index().map_or(0, number);
     let port = Port::<_, Ingress>::with_file(device);
     Ok(Box::new(port.burst(burst).numbered(number)))
 }
 
 fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let name = args.mandatory::<String>("DEVNAME")?;
-    let burst = burst(args)?;
+    let name = args.mandatory::<String>("DEVNAME");
+    // Nothing is opened by an empty name: the reading ends before.
+    let known = name.as_deref().unwrap_or_default();
+    let burst = burst(args);
     // Nothing hangs on it.
-    args.keyword::<bool>("DEBUG")?;
+    args.keyword::<bool>("DEBUG");
     let method = match method(args)? {
         Some(method) => method,
-        None => *cx.shared(&key_of_method(&name), || Ok(Method::AfPacket))?,
+        None => *cx.shared(&key_of_method(known), || Ok(Method::AfPacket))?,
     };
     let is_touched = Host::of(cx)?.is_touched();
     if method == Method::AfXdp {
-        let builder = xdp::sender(&name, args)?;
+        let builder = xdp::sender(known, args);
+        args.finish()?;
         if !is_touched {
             return Ok(Unopened::boxed(TO_HANDLERS));
         }
-        let device = xdp::open_sender(&name, builder, cx)?;
+        let device = xdp::open_sender(&name?, builder, cx)?;
         return Ok(Box::new(Port::<_, Egress>::with_file(device).burst(burst)));
     }
-    let mut builder = AfPacket::builder(name)
+    let mut builder = AfPacket::builder(known)
         .pool(cx.pool)
-        .qdisc_bypass(args.keyword("QDISC_BYPASS")?.unwrap_or(false))
+        .qdisc_bypass(args.keyword("QDISC_BYPASS").unwrap_or(false))
         .send_only();
-    if let Some(slots) = args.keyword("RING")? {
+    if let Some(slots) = args.keyword("RING") {
         builder = builder.transmit_ring(slots);
     }
+    args.finish()?;
     if !is_touched {
         return Ok(Unopened::boxed(TO_HANDLERS));
     }
     let device = builder
         .open()
-        .map_err(|error| ConfigError::new(error.to_string()))?;
+        .map_err(|error| ConfigError::new(error.to_string()).about("DEVNAME"))?;
     Ok(Box::new(Port::<_, Egress>::with_file(device).burst(burst)))
 }
 
 fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let address = args.mandatory::<String>("ADDR")?;
-    let (address, length) = interface_address(&address).ok_or_else(|| {
-        ConfigError::expected("an address with its prefix, such as 10.0.0.1/24", &address)
-    })?;
+    let address = args.mandatory::<InterfaceAddress>("ADDR");
     let name = args
-        .keyword::<String>("DEVNAME")?
+        .keyword::<String>("DEVNAME")
         .unwrap_or_else(|| "tap0".to_owned());
-    let mut builder = Tap::builder(name).pool(cx.pool).address(address, length);
-    if let Some(namespace) = args.keyword("NETNS")? {
+    let mut builder = Tap::builder(name).pool(cx.pool);
+    if let Some(namespace) = args.keyword("NETNS") {
         builder = builder.namespace(Namespace::Named(namespace));
     }
-    if let Some(address) = args.keyword("ETHER")? {
+    if let Some(address) = args.keyword("ETHER") {
         builder = builder.link_address(address);
     }
-    if let Some(mtu) = args.keyword::<u16>("MTU")? {
+    if let Some(mtu) = args.keyword::<u16>("MTU") {
         builder = builder.mtu(mtu);
     }
-    let burst = burst(args)?;
+    let burst = burst(args);
+    args.finish()?;
+    let InterfaceAddress(address, length) = address?;
     if !Host::of(cx)?.is_touched() {
         return Ok(Unopened::boxed(TAP_HANDLERS));
     }
@@ -235,6 +242,7 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
         builder = builder.multi_queue();
     }
     let device = builder
+        .address(address, length)
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
     let number = number(device.interface_index());
@@ -255,19 +263,21 @@ enum Method {
     AfXdp,
 }
 
-fn burst(args: &mut Args) -> Result<usize, ConfigError> {
-    match args.keyword("BURST")? {
-        Some(0) => Err(ConfigError::expected("BURST of at least one packet", "0")),
-        burst => Ok(burst.unwrap_or(usize::MAX)),
-    }
+fn burst(args: &mut Args) -> usize {
+    let burst = args.keyword("BURST").unwrap_or(usize::MAX);
+    args.require("BURST", burst > 0, "BURST of at least one packet", burst);
+    burst
 }
 
+/// Which arguments there are besides hangs on it: where it is wrong, they are not looked at.
 fn method(args: &mut Args) -> Result<Option<Method>, ConfigError> {
     match args.take("METHOD").as_deref() {
         None => Ok(None),
         Some("AF_PACKET" | "LINUX") => Ok(Some(Method::AfPacket)),
         Some("AF_XDP") => Ok(Some(Method::AfXdp)),
-        Some(word) => Err(ConfigError::expected("METHOD AF_PACKET or AF_XDP", word)),
+        Some(word) => {
+            Err(ConfigError::expected("METHOD AF_PACKET or AF_XDP", word).about("METHOD"))
+        }
     }
 }
 
@@ -277,24 +287,32 @@ fn key_of_method(name: &str) -> String {
 }
 
 /// Whether the kernel is to see the packets as well, which is as the method has it.
-fn sniffer(args: &mut Args, method: Method) -> Result<(), ConfigError> {
-    match (args.keyword("SNIFFER")?, method) {
-        (Some(false), Method::AfPacket) => Err(ConfigError::new(
+fn sniffer(args: &mut Args, method: Method) {
+    let wrong = match (args.keyword("SNIFFER"), method) {
+        (Some(false), Method::AfPacket) => ConfigError::new(
             "with AF_PACKET the kernel sees packets as well: expected SNIFFER true",
         )
-        .help("METHOD AF_XDP keeps them from the kernel, as does a rule of its firewall")),
-        (Some(true), Method::AfXdp) => Err(ConfigError::new(
-            "with AF_XDP the kernel does not see packets: expected SNIFFER false",
-        )
-        .help("METHOD AF_PACKET")),
-        _ => Ok(()),
-    }
+        .help("METHOD AF_XDP keeps them from the kernel, as does a rule of its firewall"),
+        (Some(true), Method::AfXdp) => {
+            ConfigError::new("with AF_XDP the kernel does not see packets: expected SNIFFER false")
+                .help("METHOD AF_PACKET")
+        }
+        _ => return,
+    };
+    args.refuse("SNIFFER", wrong);
 }
 
-fn interface_address(text: &str) -> Option<(Ipv4Addr, u8)> {
-    let (address, length) = text.split_once('/')?;
-    let length = length.parse().ok().filter(|&length: &u8| length <= 32)?;
-    Some((address.parse().ok()?, length))
+/// An address of an interface, and the length of its prefix.
+struct InterfaceAddress(Ipv4Addr, u8);
+
+impl Arg for InterfaceAddress {
+    const EXPECTED: &'static str = "an address with its prefix, such as 10.0.0.1/24,";
+
+    fn parse(word: &str) -> Option<Self> {
+        let (address, length) = word.split_once('/')?;
+        let length = length.parse().ok().filter(|&length: &u8| length <= 32)?;
+        Some(Self(address.parse().ok()?, length))
+    }
 }
 
 /// The same on all workers, and unlike for unlike names.

@@ -16,28 +16,22 @@ struct Interface {
 }
 
 /// How the interface is opened that an element receives from.
-pub(super) fn receiver(
-    name: &str,
-    promiscuous: bool,
-    args: &mut Args,
-) -> Result<XdpBuilder, ConfigError> {
-    let mut builder = rings(name, args)?.promiscuous(promiscuous);
-    match args.take("MODE").as_deref() {
-        None => (),
-        Some("NATIVE") => builder = builder.mode(XdpMode::Native),
-        Some("GENERIC") => builder = builder.mode(XdpMode::Generic),
-        Some(word) => return Err(ConfigError::expected("MODE NATIVE or GENERIC", word)),
+pub(super) fn receiver(name: &str, promiscuous: bool, args: &mut Args) -> XdpBuilder {
+    let mut builder = rings(name, args).promiscuous(promiscuous);
+    let modes = [("NATIVE", XdpMode::Native), ("GENERIC", XdpMode::Generic)];
+    if let Some(mode) = args.choice("MODE", &modes) {
+        builder = builder.mode(mode);
     }
-    if let Some(zero_copy) = args.keyword("ZERO_COPY")? {
+    if let Some(zero_copy) = args.keyword("ZERO_COPY") {
         builder = builder.zero_copy(zero_copy);
     }
-    if let Some(micros) = args.keyword("BUSY_POLL")? {
+    if let Some(micros) = args.keyword("BUSY_POLL") {
         builder = builder.busy_polling(micros);
     }
-    if let Some(peer) = args.keyword::<String>("PEER")? {
+    if let Some(peer) = args.keyword::<String>("PEER") {
         builder = builder.peer(peer_of(&peer));
     }
-    Ok(builder)
+    builder
 }
 
 /// What receives for this worker.
@@ -53,8 +47,8 @@ pub(super) fn open_receiver(
 }
 
 /// How the interface is opened that an element sends to, where none receives from it: then it was not opened yet.
-pub(super) fn sender(name: &str, args: &mut Args) -> Result<XdpBuilder, ConfigError> {
-    Ok(rings(name, args)?.send_only())
+pub(super) fn sender(name: &str, args: &mut Args) -> XdpBuilder {
+    rings(name, args).send_only()
 }
 
 /// What sends for this worker.
@@ -70,15 +64,15 @@ pub(super) fn open_sender(
     })
 }
 
-fn rings(name: &str, args: &mut Args) -> Result<XdpBuilder, ConfigError> {
+fn rings(name: &str, args: &mut Args) -> XdpBuilder {
     let mut builder = Xdp::builder(name);
-    if let Some(queue) = args.keyword("QUEUE")? {
+    if let Some(queue) = args.keyword("QUEUE") {
         builder = builder.queue(queue);
     }
-    if let Some(entries) = args.keyword("RING")? {
+    if let Some(entries) = args.keyword("RING") {
         builder = builder.ring(entries);
     }
-    Ok(builder)
+    builder
 }
 
 /// Opens a queue for each worker, if nobody has.

@@ -71,31 +71,33 @@ const HANDLERS: &[Handler] = &[
 ];
 
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let name = args.mandatory::<String>("FILENAME")?;
-    let timing = args.optional("TIMING")?.unwrap_or(false);
-    let sample = args.keyword("SAMPLE")?.unwrap_or(1.0);
-    if !(0.0..=1.0).contains(&sample) {
-        let found = sample.to_string();
-        return Err(ConfigError::expected("SAMPLE from 0 to 1", &found));
-    }
+    let name = args.mandatory::<String>("FILENAME");
+    let timing = args.optional("TIMING").unwrap_or(false);
+    let sample = args.keyword("SAMPLE").unwrap_or(1.0);
+    let fits = (0.0..=1.0).contains(&sample);
+    args.require("SAMPLE", fits, "SAMPLE from 0 to 1", sample);
     // Nothing hangs on it.
-    let _: Option<bool> = args.keyword("MMAP")?;
+    let _: Option<bool> = args.keyword("MMAP");
+    let (end, window) = (End::parse(args), Window::parse(args));
+    let force_ip = args.keyword("FORCE_IP").unwrap_or(false);
+    let active = args.keyword("ACTIVE").unwrap_or(true);
+    args.finish()?;
     let mut dump = FromDump {
-        name,
+        name: name?,
         reader: None,
         link: LinkType::ETHERNET,
         kept: None,
         ahead: None,
         error: None,
-        end: End::parse(args)?,
-        window: Window::parse(args)?,
+        end,
+        window,
         last_end: None,
         timing,
         pace: Pace::default(),
         sample,
         chance: 0x9e37_79b9_7f4a_7c15,
-        force_ip: args.keyword("FORCE_IP")?.unwrap_or(false),
-        active: args.keyword("ACTIVE")?.unwrap_or(true),
+        force_ip,
+        active,
         count: 0,
     };
     if Host::of(cx)?.reads() {

@@ -51,19 +51,18 @@ const TO_HANDLERS: &[Handler] = &[
 ];
 
 fn to_dump(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let mut name = args.mandatory::<String>("FILENAME")?;
+    let name = args.mandatory::<String>("FILENAME");
     let snaplen = args
-        .keyword::<usize>("SNAPLEN")?
+        .keyword::<usize>("SNAPLEN")
         .filter(|&len| len > 0)
         .unwrap_or(256 << 10);
-    let word = args.take("ENCAP").unwrap_or_else(|| "ETHER".to_owned());
-    let link_type = ENCAPSULATIONS.iter().find(|(name, _)| *name == word);
-    let Some(&(_, link_type)) = link_type else {
-        return Err(ConfigError::expected("ENCAP ETHER, IP or the like", &word));
-    };
-    let unbuffered = args.keyword("UNBUFFERED")?.unwrap_or(false);
+    let link_type = args.choice("ENCAP", ENCAPSULATIONS);
+    let link_type = link_type.unwrap_or(LinkType::ETHERNET.0);
+    let unbuffered = args.keyword("UNBUFFERED").unwrap_or(false);
     // Nothing hangs on them.
-    let _: [Option<bool>; 2] = [args.keyword("NANO")?, args.keyword("EXTRA_LENGTH")?];
+    let _: [Option<bool>; 2] = [args.keyword("NANO"), args.keyword("EXTRA_LENGTH")];
+    args.finish()?;
+    let mut name = name?;
     let format = if name.ends_with(".pcapng") {
         Format::Pcapng
     } else {

@@ -1,7 +1,7 @@
 //! Which packets of a capture file are handed out, and when.
 
 use waypost_device::pcap::LinkType;
-use waypost_graph::{Args, ConfigError, Instant};
+use waypost_graph::{Args, Instant};
 use waypost_wire::{Duration, EtherType, Ipv4Header, WallTime};
 
 use crate::args::{Arg, TypedArgs};
@@ -63,34 +63,30 @@ pub(super) enum Place {
 }
 
 impl Window {
-    pub(super) fn parse(args: &mut Args) -> Result<Self, ConfigError> {
+    pub(super) fn parse(args: &mut Args) -> Self {
         let mut bound = |keywords: [&str; 3]| {
+            let at = args.keyword::<Seconds>(keywords[0]);
             let given = [
-                args.keyword::<Seconds>(keywords[0])?
-                    .map(|it| Bound::At(it.0)),
-                args.keyword(keywords[1])?.map(Bound::After),
+                at.map(|it| Bound::At(it.0)),
+                args.keyword(keywords[1]).map(Bound::After),
                 match keywords[2] {
                     "" => None,
-                    keyword => args.keyword(keyword)?.map(Bound::Interval),
+                    keyword => args.keyword(keyword).map(Bound::Interval),
                 },
             ];
-            let mut given = given.into_iter().flatten();
-            let first = given.next();
-            match given.next() {
-                Some(_) => {
-                    let names = keywords.join(" ");
-                    Err(ConfigError::new(format!(
-                        "{} exclude each other",
-                        names.trim()
-                    )))
-                }
-                None => Ok(first),
+            let mut given = keywords.into_iter().zip(given);
+            let first = given.find_map(|(_, bound)| bound);
+            for (keyword, _) in given.filter(|(_, bound)| bound.is_some()) {
+                let names = keywords.join(" ");
+                let wrong = format!("{} exclude each other", names.trim());
+                args.refuse(keyword, wrong);
             }
+            first
         };
-        Ok(Self {
-            start: bound(["START", "START_AFTER", ""])?,
-            end: bound(["END", "END_AFTER", "INTERVAL"])?,
-        })
+        Self {
+            start: bound(["START", "START_AFTER", ""]),
+            end: bound(["END", "END_AFTER", "INTERVAL"]),
+        }
     }
 
     /// Where a packet is; the first that is asked about is the file's first.

@@ -1,6 +1,6 @@
 //! The instructions of a script, as they are read from its arguments.
 
-use waypost_graph::ConfigError;
+use waypost_graph::{Args, ConfigError};
 
 use super::text::{shift, words};
 
@@ -65,31 +65,41 @@ pub(super) enum Target {
     Leave(Leave),
 }
 
-/// Reads all instructions, and finds the labels that they name.
-pub(super) fn instructions(texts: &[String]) -> Result<Vec<Instruction>, ConfigError> {
-    let texts = texts.iter().map(|text| text.trim());
-    let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
-    let mut read = texts
-        .iter()
-        .map(|text| instruction(text))
-        .collect::<Result<Vec<_>, _>>()?;
-    let labels: Vec<_> = read.iter().map(label).collect();
-    for (at, name) in labels.iter().enumerate() {
-        if name.is_some() && labels[..at].contains(name) {
-            let name = name.as_deref().unwrap_or_default();
-            return Err(ConfigError::new(format!("two labels `{name}`")));
+/// Reads all arguments that are left as instructions, and finds the labels that they name.
+pub(super) fn instructions(args: &mut Args) -> Vec<Instruction> {
+    let (mut read, mut numbers) = (Vec::new(), Vec::new());
+    for (number, text) in args.take_numbered_rest() {
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        match instruction(text) {
+            Ok(instruction) => {
+                read.push(instruction);
+                numbers.push((number, text.to_owned()));
+            }
+            Err(wrong) => args.refuse_number(number, wrong),
         }
     }
-    for (instruction, text) in read.iter_mut().zip(texts) {
+    let labels: Vec<_> = read.iter().map(label).collect();
+    for (at, name) in labels.iter().enumerate() {
+        if let Some(name) = name
+            && labels[..at].iter().flatten().any(|it| it == name)
+        {
+            args.refuse_number(numbers[at].0, format!("two labels `{name}`"));
+        }
+    }
+    for (instruction, (number, text)) in read.iter_mut().zip(&numbers) {
         if let Instruction::Goto { target, .. } = instruction
             && let Some(name) = words(text).nth(1)
         {
-            let found = find(&labels, name);
-            *target =
-                found.ok_or_else(|| ConfigError::new(format!("no label `{name}` to go to")))?;
+            match find(&labels, name) {
+                Some(found) => *target = found,
+                None => args.refuse_number(*number, format!("no label `{name}` to go to")),
+            }
         }
     }
-    Ok(read)
+    read
 }
 
 fn label(instruction: &Instruction) -> Option<String> {

@@ -15,7 +15,7 @@ use waypost_graph::{
     Progress, Spread,
 };
 
-use crate::args::handler_value;
+use crate::args::{TypedArgs, handler_value};
 use crate::host::Host;
 use functions::FUNCTIONS;
 use instruction::{Instruction, instructions, place};
@@ -106,11 +106,11 @@ const fn all_handlers() -> [Handler; OWN.len() + FUNCTIONS.len()] {
 }
 
 fn script(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    Script::parse(args, Kind::Active, Host::of(cx)?)
+    Ok(Script::parse(args, Kind::Active, Host::of(cx)?))
 }
 
 fn driver_manager(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    Script::parse(args, Kind::Driver, Host::of(cx)?)
+    Ok(Script::parse(args, Kind::Driver, Host::of(cx)?))
 }
 
 /// When a script runs.
@@ -148,20 +148,14 @@ struct Script {
 const STEPS: usize = 64;
 
 impl Script {
-    fn parse(args: &mut Args, kind: Kind, host: Host) -> Result<Box<dyn Element>, ConfigError> {
-        let kind = match args.take("TYPE").as_deref().map(str::trim) {
-            None => kind,
-            Some("ACTIVE") => Kind::Active,
-            Some("PASSIVE") => Kind::Passive,
-            Some("DRIVER") => Kind::Driver,
-            Some(word) => {
-                return Err(ConfigError::expected(
-                    "TYPE ACTIVE, PASSIVE or DRIVER",
-                    word,
-                ));
-            }
-        };
-        let mut instructions = instructions(&args.take_rest())?;
+    fn parse(args: &mut Args, kind: Kind, host: Host) -> Box<dyn Element> {
+        let kinds = [
+            ("ACTIVE", Kind::Active),
+            ("PASSIVE", Kind::Passive),
+            ("DRIVER", Kind::Driver),
+        ];
+        let kind = args.choice("TYPE", &kinds).unwrap_or(kind);
+        let mut instructions = instructions(args);
         if instructions.is_empty() && kind == Kind::Driver {
             // As in Click: it stops the graph when somebody asks for it.
             instructions.push(Instruction::Pause(1));
@@ -171,7 +165,7 @@ impl Script {
         } else {
             0
         };
-        Ok(Box::new(Self {
+        Box::new(Self {
             kind,
             host,
             instructions: instructions.into(),
@@ -186,7 +180,7 @@ impl Script {
             gives_way: false,
             now: Instant::ZERO,
             chance: Cell::new(0x9e37_79b9_7f4a_7c15),
-        }))
+        })
     }
 
     fn go_to(&mut self, at: usize) {
