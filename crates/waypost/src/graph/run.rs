@@ -167,13 +167,13 @@ pub(crate) fn run(arguments: Arguments) -> Result<(), Failure> {
             Some((element, count)) => follow(instance, element, *count),
             None => Ok(()),
         })?;
-    obey_signals(&started)?;
+    let handle = started.running.handle().clone();
+    let watcher = arguments.watch.then(|| watch::Watcher::new(handle));
+    obey_signals(&started, watcher.as_ref().map(watch::Watcher::notes))?;
     if arguments.announce {
         out::line("running");
     }
-    let watcher = arguments
-        .watch
-        .then(|| watch::start(started.running.handle().clone()));
+    let watcher = watcher.map(watch::Watcher::start);
     let instances = started.running.wait();
     if let Some(watcher) = watcher {
         watcher.stop();
@@ -206,7 +206,7 @@ pub(crate) fn trace(arguments: TraceArguments) -> Result<(), Failure> {
     let started = arguments.how.start(&arguments.text, |instance| {
         follow(instance, &arguments.from, arguments.count)
     })?;
-    obey_signals(&started)?;
+    obey_signals(&started, None)?;
     let handle = started.running.handle().clone();
     let patience = Duration::from_secs_f64(arguments.seconds.min(1e6));
     started.runtime.spawn(async move {
@@ -247,8 +247,8 @@ fn follow(instance: &mut Instance, element: &str, count: u32) -> Result<(), Fail
     }
 }
 
-/// Ctrl-C and SIGTERM stop the graph; SIGUSR1 prints statistics.
-fn obey_signals(started: &Started) -> Result<(), Failure> {
+/// Ctrl-C and SIGTERM stop the graph; SIGUSR1 prints statistics, above the display if there is one.
+fn obey_signals(started: &Started, display: Option<watch::Notes>) -> Result<(), Failure> {
     let failed = |error| Failure::new(format!("cannot listen to signals: {error}"));
     let _runtime = started.runtime.enter();
     for kind in [
@@ -271,15 +271,19 @@ fn obey_signals(started: &Started) -> Result<(), Failure> {
     );
     started.runtime.spawn(async move {
         while signal.recv().await.is_some() {
-            print_statistics(handle.clone()).await;
+            let table = statistics(handle.clone()).await;
+            match &display {
+                Some(display) => display.print(table),
+                None => out::note(table),
+            }
         }
     });
     Ok(())
 }
 
-async fn print_statistics(handle: Handle) {
+async fn statistics(handle: Handle) -> String {
     // The answer is waited for where blocking is allowed.
     let table = move || statistics::table(&handle.worker_statistics());
     let table = tokio::task::spawn_blocking(table).await;
-    out::note(table.unwrap_or_default().trim_end());
+    table.unwrap_or_default().trim_end().to_owned()
 }

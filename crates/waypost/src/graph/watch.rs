@@ -1,13 +1,13 @@
 //! Rates while a graph runs: a display on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SendError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ratatui::layout::Constraint;
 use ratatui::style::{Modifier, Style};
-use ratatui::widgets::{Block, Row, Table};
+use ratatui::widgets::{Block, Paragraph, Row, Table, Widget};
 use ratatui::{TerminalOptions, Viewport};
 use waypost_graph::{ElementStatistics, Handle};
 
@@ -16,39 +16,103 @@ use crate::out;
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(500);
 
-/// A display that runs beside a graph.
+/// What a display is asked for.
+enum Ask {
+    /// To print this above itself.
+    Print(String),
+    Stop,
+}
+
+/// A display of a graph, to be started.
 pub(crate) struct Watcher {
-    stop: Sender<()>,
-    thread: JoinHandle<()>,
+    handle: Handle,
+    notes: Notes,
+    asked: Receiver<Ask>,
+}
+
+/// A way for others to print beside a display.
+#[derive(Clone)]
+pub(crate) struct Notes(Sender<Ask>);
+
+impl Notes {
+    /// Prints lines on standard error, above the display as long as it is shown.
+    pub(crate) fn print(&self, text: String) {
+        if let Err(SendError(Ask::Print(text))) = self.0.send(Ask::Print(text)) {
+            out::note(text);
+        }
+    }
 }
 
 impl Watcher {
+    pub(crate) fn new(handle: Handle) -> Self {
+        let (notes, asked) = mpsc::channel();
+        Self {
+            handle,
+            notes: Notes(notes),
+            asked,
+        }
+    }
+
+    /// A way for others to print.
+    pub(crate) fn notes(&self) -> Notes {
+        self.notes.clone()
+    }
+
+    /// Starts it, beside the graph.
+    pub(crate) fn start(self) -> Watching {
+        let Self {
+            handle,
+            notes,
+            asked,
+        } = self;
+        let thread = std::thread::spawn(move || watch(&handle, &asked));
+        Watching { notes, thread }
+    }
+}
+
+/// A display that is shown.
+pub(crate) struct Watching {
+    notes: Notes,
+    thread: JoinHandle<()>,
+}
+
+impl Watching {
     /// Ends it, and gives the terminal back.
     pub(crate) fn stop(self) {
-        drop(self.stop);
+        // If it has ended by itself, so much the better.
+        let _ = self.notes.0.send(Ask::Stop);
         // A panic was reported by the thread itself.
         let _ = self.thread.join();
     }
 }
 
-/// Starts it.
-pub(crate) fn start(handle: Handle) -> Watcher {
-    let (stop, stopped) = mpsc::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        let mut display = Display::new(handle.statistics().len());
-        let mut before = (Instant::now(), handle.statistics());
-        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            let now = (Instant::now(), handle.statistics());
-            if now.1.is_empty() {
-                break;
+/// Shows rates until somebody says stop, or the graph has stopped.
+fn watch(handle: &Handle, asked: &Receiver<Ask>) {
+    let mut display = Display::new(handle.statistics().len());
+    let mut before = (Instant::now(), handle.statistics());
+    let mut lines = Vec::new();
+    loop {
+        match asked.recv_timeout((before.0 + PERIOD).saturating_duration_since(Instant::now())) {
+            Ok(Ask::Print(text)) => display.print(&text, &lines),
+            Ok(Ask::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => {
+                let now = (Instant::now(), handle.statistics());
+                if now.1.is_empty() {
+                    break;
+                }
+                let seconds = (now.0 - before.0).as_secs_f64().max(1e-3);
+                lines = rates(&before.1, &now.1, seconds);
+                display.show(&lines);
+                before = now;
             }
-            let seconds = (now.0 - before.0).as_secs_f64().max(1e-3);
-            display.show(&rates(&before.1, &now.1, seconds));
-            before = now;
         }
-        display.end();
-    });
-    Watcher { stop, thread }
+    }
+    display.end();
+    for ask in asked.try_iter() {
+        if let Ask::Print(text) = ask {
+            out::note(text);
+        }
+    }
 }
 
 /// What is shown of an element.
@@ -72,6 +136,18 @@ fn rates(before: &[ElementStatistics], now: &[ElementStatistics], seconds: f64) 
             dropped: dropped(now),
         })
         .collect()
+}
+
+/// Rows that are printed above a display at once, at most.
+const ROWS: usize = 1000;
+
+/// A line in rows of so many letters, at most; an empty one is a row too.
+fn folded(line: &str, width: usize) -> Vec<String> {
+    let letters: Vec<char> = line.chars().collect();
+    match letters.is_empty() {
+        true => vec![String::new()],
+        false => letters.chunks(width).map(String::from_iter).collect(),
+    }
 }
 
 enum Display {
@@ -141,6 +217,27 @@ impl Display {
                     busy.join("  ")
                 });
             }
+        }
+    }
+
+    /// Prints lines on standard error; where that is a terminal as well, above the display.
+    fn print(&mut self, text: &str, shown: &[Line]) {
+        match self {
+            Self::Terminal(terminal) if std::io::stderr().is_terminal() => {
+                // One that went away shows nothing.
+                let _ = terminal.autoresize();
+                let width = usize::from(terminal.get_frame().area().width).max(1);
+                let rows = text.lines().flat_map(|line| folded(line, width));
+                let rows: Vec<_> = rows.map(ratatui::text::Line::from).collect();
+                for rows in rows.chunks(ROWS) {
+                    let height = rows.len() as u16;
+                    let rows = Paragraph::new(rows.to_vec());
+                    let _ = terminal.insert_before(height, |above| rows.render(above.area, above));
+                }
+                // The display was pushed down, and is empty.
+                self.show(shown);
+            }
+            _ => out::note(text),
         }
     }
 
