@@ -58,6 +58,34 @@ fn a_burst_of_nothing_is_refused() {
     }
 }
 
+#[test]
+fn a_graph_that_is_refused_changes_nothing_of_an_interface() {
+    let Some((port, _far, _net)) = cable() else {
+        return;
+    };
+    port.ip("tuntap add tap0 mode tap").unwrap();
+    port.ip("address add 10.1.0.1/16 dev tap0").unwrap();
+    port.ip("link set tap0 mtu 1400").unwrap();
+    let state = || {
+        let said = port.run("ip address show tap0").unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let before = state();
+    let tap = "KernelTap(10.2.0.1/24, MTU 1300, ETHER 2:0:0:0:0:7) -> Discard;";
+    let refused = format!("{tap} FromDump(/no/such) -> Discard");
+    let output = graph(&port, &refused).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("cannot read `/no/such`"), "{said}");
+    assert_eq!(state(), before);
+    let text = format!("{tap} Script(read Discard@2.count, stop)");
+    let output = graph(&port, &text).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let after = state();
+    for word in ["mtu 1300", "02:00:00:00:00:07", "inet 10.2.0.1/24"] {
+        assert!(after.contains(word) && !before.contains(word), "{after}");
+    }
+}
+
 /// Runs a graph that stops by itself, and says what its handlers and statistics were then.
 fn run_to_end(host: &Host, text: &str, handlers: &[&str], between: impl FnOnce()) -> String {
     let mut command = graph(host, text);

@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use waypost_netdev::{
     Capabilities, DeviceError, FrameMeta, LentRx, Medium, NetDev, Offloads, Wakeup,
@@ -34,9 +34,8 @@ pub struct TapBuilder {
     tun: bool,
     multi_queue: bool,
     offloads: bool,
-    link_address: Option<MacAddr>,
-    address: Option<(Ipv4Addr, u8)>,
-    mtu: Option<u16>,
+    settings: Settings,
+    late: bool,
     pool: Option<Pool>,
 }
 
@@ -65,21 +64,28 @@ impl TapBuilder {
         self
     }
 
+    /// Leaves an interface that is there already as it is until [`Tap::set_up`]; whether its settings may be made is found out
+    /// before. One that is made here has them at once: it is gone with this device.
+    pub fn late(mut self) -> Self {
+        self.late = true;
+        self
+    }
+
     /// Gives the kernel's end this Ethernet address; the kernel draws one by default. A TUN interface has none.
     pub fn link_address(mut self, address: MacAddr) -> Self {
-        self.link_address = Some(address);
+        self.settings.link_address = Some(address);
         self
     }
 
     /// Gives the kernel's end an address and its prefix's length, and sets it up.
     pub fn address(mut self, address: Ipv4Addr, length: u8) -> Self {
-        self.address = Some((address, length));
+        self.settings.address = Some((address, length));
         self
     }
 
     /// The interface's MTU, in octets.
     pub fn mtu(mut self, octets: u16) -> Self {
-        self.mtu = Some(octets);
+        self.settings.mtu = Some(octets);
         self
     }
 
@@ -102,6 +108,9 @@ impl TapBuilder {
     fn open_here(&self) -> Result<Tap, OpenError> {
         let failed = |about, call| move |source| OpenError::call(&self.name, about, call, source);
         let mut request = sys::interface_request(&self.name)?;
+        let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)
+            .map_err(failed(CallSubject::Interface, "opening a socket"))?;
+        let before = sys::interface(socket.as_fd(), &self.name).ok();
         let file = File::options()
             .read(true)
             .write(true)
@@ -139,22 +148,12 @@ impl TapBuilder {
         }
         sys::set_nonblocking(file.as_fd())
             .map_err(failed(CallSubject::Interface, "making it non-blocking"))?;
-        let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)
-            .map_err(failed(CallSubject::Interface, "opening a socket"))?;
-        if let Some(mtu) = self.mtu {
-            sys::set_mtu(socket.as_fd(), &self.name, mtu)
-                .map_err(failed(CallSubject::Interface, "setting its MTU"))?;
-        }
-        // Before it is up: the kernel announces it then.
-        if let Some(address) = self.link_address {
-            sys::set_link_address(socket.as_fd(), &self.name, address).map_err(failed(
-                CallSubject::Interface,
-                "giving it an Ethernet address",
-            ))?;
-        }
-        if let Some((address, length)) = self.address {
-            sys::set_address(socket.as_fd(), &self.name, address, length)
-                .map_err(failed(CallSubject::Interface, "giving it an address"))?;
+        let late = before.filter(|_| self.late && self.settings != Settings::default());
+        match &late {
+            None => self.settings.set(socket.as_fd(), &self.name)?,
+            // It has this MTU already: all that this does is to tell whether the settings may be made.
+            Some(it) => sys::set_mtu(socket.as_fd(), &self.name, it.mtu as u16)
+                .map_err(failed(CallSubject::Interface, "setting its MTU"))?,
         }
         let interface = sys::interface(socket.as_fd(), &self.name)?;
         let address = interface.address.unwrap_or_else(|| MacAddr::from([0; 6]));
@@ -182,7 +181,36 @@ impl TapBuilder {
             pending: Pending::new(self.pool.as_ref())?,
             statistics: DeviceStatistics::default(),
             queue: self.multi_queue.then(|| self.name.clone()),
+            late: late.map(|_| (socket, self.name.clone(), self.settings)),
         })
+    }
+}
+
+/// What is set of the kernel's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Settings {
+    link_address: Option<MacAddr>,
+    address: Option<(Ipv4Addr, u8)>,
+    mtu: Option<u16>,
+}
+
+impl Settings {
+    fn set(&self, socket: BorrowedFd<'_>, name: &str) -> Result<(), OpenError> {
+        let about = CallSubject::Interface;
+        let failed = |call| move |source| OpenError::call(name, about, call, source);
+        if let Some(mtu) = self.mtu {
+            sys::set_mtu(socket, name, mtu).map_err(failed("setting its MTU"))?;
+        }
+        // Before it is up: the kernel announces it then.
+        if let Some(address) = self.link_address {
+            sys::set_link_address(socket, name, address)
+                .map_err(failed("giving it an Ethernet address"))?;
+        }
+        if let Some((address, length)) = self.address {
+            sys::set_address(socket, name, address, length)
+                .map_err(failed("giving it an address"))?;
+        }
+        Ok(())
     }
 }
 
@@ -215,6 +243,8 @@ pub struct Tap {
     index: u32,
     /// The interface's name, if this may be one of several queues.
     queue: Option<String>,
+    /// What is to be set of the interface yet: by a socket in its namespace, by its name.
+    late: Option<(OwnedFd, String, Settings)>,
 }
 
 impl Tap {
@@ -227,11 +257,29 @@ impl Tap {
             tun: false,
             multi_queue: false,
             offloads: true,
-            link_address: None,
-            address: None,
-            mtu: None,
+            settings: Settings::default(),
+            late: false,
             pool: None,
         }
+    }
+
+    /// Makes the settings that [`TapBuilder::late`] has put off, if there are any.
+    ///
+    /// # Errors
+    /// The kernel refuses one of them; those before it are made.
+    pub fn set_up(&mut self) -> Result<(), OpenError> {
+        let Some((socket, name, settings)) = self.late.take() else {
+            return Ok(());
+        };
+        settings.set(socket.as_fd(), &name)?;
+        let interface = sys::interface(socket.as_fd(), &name)?;
+        self.capabilities.mtu = interface.mtu;
+        if let (Medium::Ethernet(address), Some(now)) =
+            (&mut self.capabilities.medium, interface.address)
+        {
+            *address = now;
+        }
+        Ok(())
     }
 
     /// The interface's index in its network namespace.

@@ -66,6 +66,49 @@ fn a_tap_has_the_link_address_it_is_given() {
 }
 
 #[test]
+fn an_interface_that_is_there_is_set_up_late() {
+    let Some(net) = net() else { return };
+    let host = net.host("host").unwrap();
+    let own = MacAddr::new([2, 0, 0, 0, 0, 9]);
+    let late = || builder(&host).mtu(1400).link_address(own).late();
+    let is_set = |device: &Tap| {
+        let capabilities = device.capabilities();
+        capabilities.mtu == 1400 && capabilities.medium == Medium::Ethernet(own)
+    };
+    let has_address = || {
+        let said = host.run("ip address show tap0").unwrap();
+        String::from_utf8_lossy(&said.stdout).contains("inet 10.0.0.1/24")
+    };
+    // One that is made has all at once.
+    let device = late().open().unwrap();
+    assert!(is_set(&device) && has_address());
+    drop(device);
+    host.ip("tuntap add tap0 mode tap").unwrap();
+    let device = late().open().unwrap();
+    assert!(!is_set(&device) && !has_address());
+    drop(device);
+    let mut device = late().open().unwrap();
+    assert!(!is_set(&device) && !has_address());
+    device.set_up().unwrap();
+    assert!(is_set(&device) && has_address());
+    host.ip("link set tap0 mtu 1300").unwrap();
+    // Once is enough.
+    device.set_up().unwrap();
+    assert!(is_set(&device));
+    drop(device);
+    // Who does not wait sets it up at once.
+    let device = builder(&host).mtu(1500).open().unwrap();
+    assert_eq!(device.capabilities().mtu, 1500);
+    // What the kernel does not take is told when it is set.
+    let mut device = Tap::builder("tap1").namespace(namespace(&host)).mtu(10);
+    assert!(device.clone().open().is_err());
+    host.ip("tuntap add tap1 mode tap").unwrap();
+    device = device.late();
+    let error = device.open().unwrap().set_up().unwrap_err().to_string();
+    assert!(error.contains("setting its MTU"), "{error}");
+}
+
+#[test]
 fn frames_of_a_tun_begin_with_an_ip_header() {
     let Some(net) = net() else { return };
     let host = net.host("host").unwrap();

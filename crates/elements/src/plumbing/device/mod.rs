@@ -83,8 +83,9 @@ cannot. With `AF_XDP` they are finished here, and super-segments with a `RING`.
 
 While the interface is down packets wait for it, and whoever feeds it; if it is gone, they are lost.
 
-Deviations: Click's ToDevice only pulls, and has two outputs, for packets that were sent and for those that could not be; here there
-are none: what the kernel refuses is lost, and counted. The method `PCAP` is not there.",
+Deviations: Click's ToDevice only pulls, and may have outputs: packets that were sent go on to output 0, those that could not be to
+output 1. Here there are none: what was sent is the device's, and what the kernel refuses is lost, and counted. The method `PCAP` is
+not there.",
     handlers: TO_HANDLERS,
     build: to_device,
 };
@@ -104,6 +105,9 @@ Arguments: `KernelTap(ADDR/MASK)`, the kernel's address; keywords:
 - `ETHER`: the kernel's Ethernet address; one that the kernel draws by default.
 - `MTU`: of the interface.
 - `BURST`: packets moved at a time, at most.
+
+An interface of this name that is there already is left as it is until the graph begins, so that a graph that is refused changes
+nothing of it; one that is made here goes with the graph. What fails when the graph begins is said on standard error.
 
 Deviations: a gateway argument and `HEADROOM`, `IGNORE_QUEUE_OVERFLOWS` are not there; packets that the graph has no room
 for wait in the kernel. Without `ETHER` Click's interface has the address 00:01:02:03:04:05, and without `MTU` one of 2048 octets.",
@@ -243,11 +247,12 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
     }
     let device = builder
         .address(address, length)
+        .late()
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
     let number = number(device.interface_index());
     let port = Port::<_, Both>::with_file(device).burst(burst);
-    let port = port.numbered(number);
+    let port = port.numbered(number).beginning(Tap::set_up);
     Ok(Box::new(port.only(cx.outputs > 0, cx.inputs > 0)))
 }
 

@@ -8,9 +8,11 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use waypost_device::OpenError;
 use waypost_graph::{
     Batch, Credit, Cx, DropReason, Element, Handler, HandlerError, Progress, Readiness,
     ReadinessSource, Spread, Typed,
@@ -76,6 +78,8 @@ pub struct Port<D, W = Both> {
     capabilities: Capabilities,
     /// What polls readable and writable for the device.
     file: Option<fn(&D) -> BorrowedFd<'_>>,
+    /// What is done to the device when the graph begins.
+    begin: Option<Begin<D>>,
     burst: usize,
     /// What packets that come in say of where they came in.
     number: u16,
@@ -106,6 +110,9 @@ pub struct Port<D, W = Both> {
     sides: PhantomData<fn() -> W>,
 }
 
+/// What is done to a device when a graph begins.
+pub(super) type Begin<D> = fn(&mut D) -> Result<(), OpenError>;
+
 impl<D: NetDev, W: Sides> Port<D, W> {
     /// A port of a device that wakes a waker, or has to be polled.
     pub fn new(device: D) -> Self {
@@ -113,6 +120,7 @@ impl<D: NetDev, W: Sides> Port<D, W> {
             capabilities: device.capabilities(),
             device,
             file: None,
+            begin: None,
             burst: usize::MAX,
             number: 0,
             source: W::SOURCE,
@@ -158,6 +166,15 @@ impl<D: NetDev, W: Sides> Port<D, W> {
     #[must_use]
     pub fn numbered(self, number: u16) -> Self {
         Self { number, ..self }
+    }
+
+    /// Does this to the device when the graph begins. If it fails, that is said on standard error, and the device is used as it is.
+    #[must_use]
+    pub(super) fn beginning(self, begin: Begin<D>) -> Self {
+        Self {
+            begin: Some(begin),
+            ..self
+        }
     }
 
     /// Leaves out a way that nobody uses.
@@ -255,6 +272,16 @@ where
     for<'a> D::RxFrame<'a>: IntoPacket,
     for<'a> D::TxFrame<'a>: SendPacket,
 {
+    fn begin(&mut self) {
+        let Some(begin) = self.begin.take() else {
+            return;
+        };
+        if let Err(error) = begin(&mut self.device) {
+            let _ = writeln!(io::stderr().lock(), "{error}");
+        }
+        self.capabilities = self.device.capabilities();
+    }
+
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         self.send(batch, cx);
         self.arm(cx);
