@@ -5,12 +5,12 @@
 
 #[cfg(feature = "alloc")]
 mod heap;
+mod ip;
 mod memory;
 
 use core::hint::black_box;
 use core::panic::PanicInfo;
 
-use waypost_ip::rate::TokenBucket;
 use waypost_netdev::{Capabilities, Medium, Offloads};
 use waypost_wire::{Checksum, Duration, Instant, Ipv4Packet, MacAddr};
 
@@ -21,7 +21,7 @@ pub extern "C" fn _start() -> ! {
     let bytes: [u8; 64] = black_box([0x45; 64]);
     wire(&bytes);
     netdev();
-    ip();
+    ip::prove(&bytes);
     #[cfg(feature = "alloc")]
     with_an_allocator();
     halt()
@@ -41,11 +41,6 @@ fn netdev() {
         mtu: 1500,
         offloads: Offloads::default(),
     });
-}
-
-fn ip() {
-    let mut bucket = TokenBucket::new(black_box(1000), 10, Instant::ZERO);
-    black_box(bucket.take(1, Instant::ZERO));
 }
 
 #[cfg(feature = "alloc")]
