@@ -17,6 +17,7 @@ mod reader;
 mod routes;
 mod table;
 mod updates;
+mod vrfs;
 mod wheel;
 
 use std::error::Error;
@@ -35,6 +36,8 @@ use table::Peers;
 struct Scale {
     ipv4: &'static [usize],
     ipv6: &'static [usize],
+    /// Small tables that there are at once.
+    vrfs: usize,
     /// Tables that are changed.
     ipv4_updates: usize,
     ipv6_updates: usize,
@@ -46,6 +49,7 @@ struct Scale {
 const SCALE: Scale = Scale {
     ipv4: &[1_000, 100_000, 900_000, 1_000_000],
     ipv6: &[1_000, 100_000, 250_000],
+    vrfs: 1_000,
     ipv4_updates: 900_000,
     ipv6_updates: 250_000,
     flows: &[1_000, 100_000, 1_000_000],
@@ -74,6 +78,8 @@ fn measure_all(
     );
     fib::add::<Ipv4Addr>(&mut report, settings, scale.ipv4)?;
     fib::add::<Ipv6Addr>(&mut report, settings, scale.ipv6)?;
+    vrfs::add::<Ipv4Addr>(&mut report, settings, scale.vrfs)?;
+    vrfs::add::<Ipv6Addr>(&mut report, settings, scale.vrfs)?;
     changes::<Ipv4Addr>(&mut report, settings, scale.ipv4_updates, cores)?;
     changes::<Ipv6Addr>(&mut report, settings, scale.ipv6_updates, cores)?;
     flow::add::<Ipv4Addr>(&mut report, settings, scale.flows)?;
@@ -132,6 +138,7 @@ mod tests {
     const TINY: Scale = Scale {
         ipv4: &[300],
         ipv6: &[300],
+        vrfs: 3,
         ipv4_updates: 300,
         ipv6_updates: 300,
         flows: &[5000],

@@ -30,11 +30,26 @@ impl Hops {
 /// Routes that cover one another, of every length from `lengths`: those at even places come and go, those at
 /// odd places stay. So an address has the longest that stays, or one of its own that is longer.
 fn stress<A: FibAddr>(addrs: &[A], lengths: &[u8], segments: usize, rounds: u32) {
+    for is_large in [false, true] {
+        stress_one_form(addrs, lengths, segments, rounds, is_large);
+    }
+}
+
+fn stress_one_form<A: FibAddr>(
+    addrs: &[A],
+    lengths: &[u8],
+    segments: usize,
+    rounds: u32,
+    is_large: bool,
+) {
     let limits = FibLimits {
         segments,
         ..FibLimits::default()
     };
     let mut fib = Fib::<A>::with_limits(limits);
+    if is_large {
+        fib.enlarge().unwrap();
+    }
     let mut hops = Hops::default();
     let prefix = |addr: A, length: u8| Prefix::new_truncated(addr, length).unwrap();
     let stay = || lengths.iter().skip(1).step_by(2);
@@ -110,6 +125,83 @@ fn stress<A: FibAddr>(addrs: &[A], lengths: &[u8], segments: usize, rounds: u32)
     });
     fib.reader();
     assert_eq!(fib.collect(), 0);
+}
+
+/// A table that grows from few routes to many: each address is answered by its own route from the moment that one is there,
+/// in the form of before and in that of after.
+fn grows<A: FibAddr>(routes: &[(Prefix<A>, A)]) {
+    let mut fib = Fib::<A>::new();
+    let there = AtomicUsize::new(0);
+    let looked = AtomicUsize::new(0);
+    let addrs: Vec<A> = routes.iter().map(|(_, addr)| *addr).collect();
+    thread::scope(|scope| {
+        let mut workers = Vec::new();
+        for _ in 0..2 {
+            let (send, receive) = mpsc::sync_channel::<FibReader<A>>(1);
+            let mut reader = fib.reader();
+            let (there, looked, addrs) = (&there, &looked, &addrs);
+            scope.spawn(move || {
+                let mut found = vec![None; addrs.len()];
+                let mut seen = 0;
+                while seen < addrs.len() {
+                    let before = there.load(Ordering::Acquire);
+                    reader.lookup_batch(addrs, &mut found);
+                    for (n, (addr, found)) in addrs.iter().zip(&found).enumerate() {
+                        let own = Some(hop(n as u32));
+                        let is_there = n < before;
+                        assert!(
+                            *found == own || !is_there && found.is_none(),
+                            "{n}: {found:?}"
+                        );
+                        let found = reader.lookup(*addr);
+                        assert!(
+                            found == own || !is_there && found.is_none(),
+                            "{n}: {found:?}"
+                        );
+                    }
+                    seen = before;
+                    looked.fetch_add(1, Ordering::Relaxed);
+                    if let Ok(new) = receive.try_recv() {
+                        reader = new;
+                    }
+                }
+            });
+            workers.push(send);
+        }
+        for (n, (prefix, _)) in routes.iter().enumerate() {
+            while fib.insert(*prefix, hop(n as u32)).is_err() {
+                for worker in &workers {
+                    let _ = worker.try_send(fib.reader());
+                }
+                thread::yield_now();
+            }
+            there.store(n + 1, Ordering::Release);
+            let looked_before = looked.load(Ordering::Relaxed);
+            while n % 16 == 0 && looked.load(Ordering::Relaxed) == looked_before {
+                thread::yield_now();
+            }
+        }
+    });
+    assert!(fib.is_large());
+}
+
+#[test]
+fn readers_see_no_gap_while_a_small_table_becomes_large() {
+    for start in 0..4u32 {
+        let routes: Vec<_> = (0..400u32)
+            .map(|n| Ipv4Addr::from_bits((n + start).wrapping_mul(0x9e37_79b9)))
+            .map(|addr| (Prefix::host(addr), addr))
+            .collect();
+        grows(&routes);
+        let routes: Vec<_> = (0..400u128)
+            .map(|n| {
+                (n + u128::from(start)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            })
+            .map(Ipv6Addr::from_bits)
+            .map(|addr| (Prefix::new_truncated(addr, 64).unwrap(), addr))
+            .collect();
+        grows(&routes);
+    }
 }
 
 #[test]

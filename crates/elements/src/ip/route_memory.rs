@@ -6,7 +6,7 @@ use waypost_device::{MappedWords, WordMemory};
 use waypost_ip::fib::{Fib, FibAddr, FibFull, FibLimits, SEGMENT_WORDS, Segment, Segments};
 
 /// Memory for a [`Fib`] that a data plane looks up in: the processor finds any entry of a full table without a walk through
-/// the page table. A table of few routes takes pages of the usual size.
+/// the page table. A small table lies in the allocator's memory.
 #[derive(Debug, Default)]
 pub struct RouteMemory(WordMemory<SEGMENT_WORDS>);
 

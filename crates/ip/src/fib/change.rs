@@ -5,11 +5,12 @@ use waypost_wire::Prefix;
 use super::entry::Entry;
 use super::family::FibAddr;
 use super::limits::FibFull;
+use super::page::Piece;
 use super::path::{Chain, Path};
 use super::ranked::{self, HEADER};
 use super::routes::Node;
 use super::segment::Segments;
-use super::store::{LINE, word};
+use super::store::{LINE, word, write};
 use super::{Fib, NextHop};
 
 /// A change that not all entries show yet.
@@ -49,6 +50,49 @@ impl Painting {
             entry
         }
     }
+
+    /// Looks at so many entries; whether these were all.
+    fn go_on<P: Piece>(&mut self, view: &[P], is_ranked: bool, mut entries: usize) -> bool {
+        while let Some((place, left)) = self
+            .depth
+            .checked_sub(1)
+            .and_then(|last| self.frames.get_mut(last))
+        {
+            if *left == 0 {
+                self.depth -= 1;
+                continue;
+            }
+            if entries == 0 {
+                return false;
+            }
+            entries -= 1;
+            let at = *place;
+            (*place, *left) = (*place + 1, *left - 1);
+            let entry = Entry(word(view, at));
+            match entry.line() {
+                Some(line) => {
+                    let first = line * LINE as u32;
+                    let frame = if is_ranked {
+                        (
+                            first + HEADER as u32,
+                            ranked::runs(|at| word(view, at), line),
+                        )
+                    } else {
+                        (first, 256)
+                    };
+                    if let Some(next) = self.frames.get_mut(self.depth) {
+                        *next = frame;
+                        self.depth += 1;
+                    }
+                }
+                None if self.covers(entry) && entry != self.leaf => {
+                    write(view, at, self.leaf.0);
+                }
+                None => {}
+            }
+        }
+        true
+    }
 }
 
 impl<A: FibAddr, M: Segments> Fib<A, M> {
@@ -65,6 +109,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         hop: NextHop,
     ) -> Result<Option<NextHop>, FibFull> {
         self.work(usize::MAX);
+        self.or_in_the_large_form(|fib| fib.try_insert(prefix, hop))
+    }
+
+    fn try_insert(&mut self, prefix: Prefix<A>, hop: NextHop) -> Result<Option<NextHop>, FibFull> {
         let path = Path::new(prefix);
         let chain = self.chain(&path);
         let present = chain.deepest >= path.level;
@@ -75,7 +123,6 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             None
         };
         if old.is_none() && self.len >= self.limits.routes {
-            self.refused += 1;
             return Err(FibFull::Routes);
         }
         let painting = Painting {
@@ -85,14 +132,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             frames: [(0, 0); 17],
             depth: 0,
         };
-        let made = if present {
-            self.edit_span(&path, &chain, &painting)
+        if present {
+            self.edit_span(&path, &chain, &painting)?;
         } else {
-            self.build(&path, &chain, &painting)
-        };
-        if let Err(full) = made {
-            self.refused += 1;
-            return Err(full);
+            self.build(&path, &chain, &painting)?;
         }
         let chain = if present { chain } else { self.chain(&path) };
         if let Some(node) = self.node_mut(&chain, path.level) {
@@ -112,6 +155,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// As [`remove`](Self::remove).
     pub fn begin_remove(&mut self, prefix: Prefix<A>) -> Result<Option<NextHop>, FibFull> {
         self.work(usize::MAX);
+        self.or_in_the_large_form(|fib| fib.try_remove(prefix))
+    }
+
+    fn try_remove(&mut self, prefix: Prefix<A>) -> Result<Option<NextHop>, FibFull> {
         let path = Path::new(prefix);
         let chain = self.chain(&path);
         if chain.deepest < path.level {
@@ -137,7 +184,6 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             if let Some(node) = self.node_mut(&chain, path.level) {
                 node.insert(branch, old);
             }
-            self.refused += 1;
             return Err(full);
         }
         self.len -= 1;
@@ -146,47 +192,32 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         Ok(Some(old))
     }
 
+    /// Makes a change; if it is one that a small table has no room for, then once the table is large.
+    fn or_in_the_large_form(
+        &mut self,
+        mut change: impl FnMut(&mut Self) -> Result<Option<NextHop>, FibFull>,
+    ) -> Result<Option<NextHop>, FibFull> {
+        let mut done = change(self);
+        if done.is_err() && done != Err(FibFull::Routes) && self.memory.is_outgrown() {
+            done = self.enlarge().and_then(|()| change(self));
+        }
+        self.refused += u64::from(done.is_err());
+        done
+    }
+
     /// Goes on with what [`begin_insert`](Self::begin_insert) or [`begin_remove`](Self::begin_remove)
     /// left, looking at about `entries` entries at most; returns whether all is done.
-    pub fn work(&mut self, mut entries: usize) -> bool {
+    pub fn work(&mut self, entries: usize) -> bool {
         let Some(painting) = &mut self.painting else {
             return true;
         };
-        let view = self.store.view();
-        while let Some((place, left)) = painting
-            .depth
-            .checked_sub(1)
-            .and_then(|last| painting.frames.get_mut(last))
-        {
-            if *left == 0 {
-                painting.depth -= 1;
-                continue;
-            }
-            if entries == 0 {
-                return false;
-            }
-            entries -= 1;
-            let at = *place;
-            (*place, *left) = (*place + 1, *left - 1);
-            let entry = Entry(word(view, at));
-            match entry.line() {
-                Some(line) => {
-                    let first = line * LINE as u32;
-                    let frame = if A::RANKED {
-                        (first + HEADER as u32, ranked::runs(view, line))
-                    } else {
-                        (first, 256)
-                    };
-                    if let Some(next) = painting.frames.get_mut(painting.depth) {
-                        *next = frame;
-                        painting.depth += 1;
-                    }
-                }
-                None if painting.covers(entry) && entry != painting.leaf => {
-                    self.store.write(at, painting.leaf.0);
-                }
-                None => {}
-            }
+        let done = if self.memory.is_large() {
+            painting.go_on(self.memory.segments(), A::RANKED, entries)
+        } else {
+            painting.go_on(self.memory.pages(), A::RANKED, entries)
+        };
+        if !done {
+            return false;
         }
         self.painting = None;
         if let Some(prefix) = self.leaving.take() {
@@ -197,15 +228,14 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
 
     /// Sets the walk over the entries of a prefix, and all below, to its beginning.
     fn start(&mut self, path: &Path, chain: &Chain, mut painting: Painting) {
-        let (first, count) = path.span();
+        let (first, count) = path.span(self.top_levels());
         let line = self.line(chain.chunks[path.level]);
         painting.frames[0] = match path.level {
             0 => (first, count),
-            2.. if A::RANKED => {
-                let view = self.store.view();
+            level if self.is_ranked(level) => {
                 let last = (first + count - 1) as u8;
-                let from = ranked::place(view, line, first as u8);
-                (from, ranked::place(view, line, last) + 1 - from)
+                let from = self.place_in(line, first as u8);
+                (from, self.place_in(line, last) + 1 - from)
             }
             _ => (line * LINE as u32 + first, count),
         };
@@ -215,9 +245,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
 
     /// Whether no run of the path's own chunk lies both within its prefix and without.
     fn has_runs_of_its_own(&self, path: &Path, chain: &Chain) -> bool {
-        let (first, count) = path.span();
-        let (line, view) = (self.line(chain.chunks[path.level]), self.store.view());
-        let begins = |octet| octet > 255 || ranked::begins(view, line, octet as u8);
+        let (first, count) = path.span(self.top_levels());
+        let line = self.line(chain.chunks[path.level]);
+        let read = |at| self.memory.word(at);
+        let begins = |octet| octet > 255 || ranked::begins(read, line, octet as u8);
         begins(first) && begins(first + count)
     }
 
@@ -228,10 +259,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         chain: &Chain,
         painting: &Painting,
     ) -> Result<(), FibFull> {
-        if !A::RANKED || path.level < 2 {
+        if !self.is_ranked(path.level) {
             return Ok(());
         }
-        let (first, count) = path.span();
+        let (first, count) = path.span(self.top_levels());
         let octets = first as usize..(first + count) as usize;
         self.edit(path, chain, path.level, octets, |entry| {
             painting.painted(entry)
@@ -241,9 +272,10 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// Makes the chunks that are missing for the prefix, its own painted, and links them when all are
     /// there.
     fn build(&mut self, path: &Path, chain: &Chain, painting: &Painting) -> Result<(), FibFull> {
-        let inherited = self.entry(chain.chunks[chain.deepest], path.octet(chain.deepest));
+        let at = self.place(chain, chain.deepest, path.octet(chain.deepest));
+        let inherited = Entry(self.memory.word(at));
         // What the chunk says other than the one above it: first the route, then where it is linked.
-        let (first, count) = path.span();
+        let (first, count) = path.span(self.top_levels());
         let mut run = (first as usize, count as usize, painting.leaf);
         let mut made: [(u32, usize); 16] = [(0, 0); 16];
         let mut result = Ok(());
@@ -264,16 +296,21 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         }
         if result.is_err() {
             for (line, words) in made.into_iter().filter(|(_, words)| *words > 0) {
-                self.store.discard(line, words);
+                self.memory.discard(line, words);
             }
             return result;
         }
-        let mut above = chain.chunks[chain.deepest];
-        for (line, _) in &made[chain.deepest + 1..=path.level] {
-            if let Some(node) = self.nodes.get_mut(above as usize) {
-                node.children += 1;
+        let mut made_chain = *chain;
+        for (level, (line, _)) in made
+            .iter()
+            .enumerate()
+            .take(path.level + 1)
+            .skip(chain.deepest + 1)
+        {
+            if let Some(above) = self.node_mut(&made_chain, level - 1) {
+                above.children += 1;
             }
-            above = self.add_node(*line);
+            made_chain.chunks[level] = self.add_node(Node::at(*line));
         }
         Ok(())
     }
@@ -281,23 +318,22 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// Gives back the chunks on the path that no route needs any more, from the longest up.
     fn free_idle(&mut self, path: &Path) {
         let chain = self.chain(path);
-        for level in (2..=chain.deepest.min(path.level)).rev() {
+        for level in (self.top_levels()..=chain.deepest.min(path.level)).rev() {
             let chunk = chain.chunks[level];
             if !self.nodes.get(chunk as usize).is_some_and(Node::is_idle) {
                 return;
             }
-            // All entries of an idle chunk are the same leaf.
-            let leaf = self.entry(chunk, 0);
             let (line, words) = (self.line(chunk), self.words(chunk));
+            // All entries of an idle chunk are the same leaf.
+            let leaf = self.entry(line, 0);
             if self.set(path, &chain, level - 1, leaf).is_err() {
-                let above = chain.chunks[level - 1];
-                self.store
-                    .write(self.place(above, path.octet(level - 1)), leaf.0);
+                let place = self.place(&chain, level - 1, path.octet(level - 1));
+                self.memory.write(place, leaf.0);
             }
-            self.store.retire(line, words);
+            self.memory.retire(line, words);
             self.free.push(chunk);
-            if let Some(node) = self.nodes.get_mut(chain.chunks[level - 1] as usize) {
-                node.children -= 1;
+            if let Some(above) = self.node_mut(&chain, level - 1) {
+                above.children -= 1;
             }
         }
     }

@@ -7,11 +7,12 @@ use super::Fib;
 use super::entry::Entry;
 use super::family::FibAddr;
 use super::limits::FibFull;
+use super::memory::{LARGE_TOP_LINES, SMALL_TOP_LINES};
 use super::path::{Chain, Path};
 use super::ranked::{self, Block, HEADER};
 use super::routes::Node;
 use super::segment::Segments;
-use super::store::{LINE, TOP_LINES};
+use super::store::LINE;
 
 impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// Sets one entry of a chunk on the path, that of the path's octet.
@@ -23,9 +24,8 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         entry: Entry,
     ) -> Result<(), FibFull> {
         let octet = path.octet(level);
-        if !A::RANKED || level < 2 {
-            let place = self.place(chain.chunks[level], octet);
-            self.store.write(place, entry.0);
+        if !self.is_ranked(level) {
+            self.memory.write(self.place(chain, level, octet), entry.0);
             return Ok(());
         }
         let octet = usize::from(octet);
@@ -44,21 +44,21 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     ) -> Result<(), FibFull> {
         let chunk = chain.chunks[level];
         let line = self.line(chunk);
-        let block = Block::changed(self.store.view(), line, octets, change);
-        if block.fits(self.store.view(), line) {
+        let block = Block::changed(|at| self.memory.word(at), line, octets, change);
+        if block.fits(|at| self.memory.word(at), line) {
             for (place, value) in (line * LINE as u32..).zip(block.words()).skip(HEADER) {
-                if self.store.word(place) != *value {
-                    self.store.write(place, *value);
+                if self.memory.word(place) != *value {
+                    self.memory.write(place, *value);
                 }
             }
             return Ok(());
         }
         let words = self.words(chunk);
-        let new = self.store.put(block.words())?;
+        let new = self.memory.put(block.words())?;
         self.own(new, chunk);
-        let place = self.place(chain.chunks[level - 1], path.octet(level - 1));
-        self.store.write(place, Entry::link(new).0);
-        self.store.retire(line, words);
+        let place = self.place(chain, level - 1, path.octet(level - 1));
+        self.memory.write(place, Entry::link(new).0);
+        self.memory.retire(line, words);
         Ok(())
     }
 
@@ -71,17 +71,17 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     ) -> Result<(u32, usize), FibFull> {
         if A::RANKED {
             let block = Block::of_one(around.0, first, count, entry.0);
-            return Ok((self.store.put(block.words())?, block.words().len()));
+            return Ok((self.memory.put(block.words())?, block.words().len()));
         }
         let mut entries = [around.0; 256];
         if let Some(run) = entries.get_mut(first..first + count) {
             run.fill(entry.0);
         }
-        Ok((self.store.put(&entries)?, entries.len()))
+        Ok((self.memory.put(&entries)?, entries.len()))
     }
 
-    pub(super) fn add_node(&mut self, line: u32) -> u32 {
-        let node = Node::at(line);
+    pub(super) fn add_node(&mut self, node: Node) -> u32 {
+        let line = node.line;
         let chunk = match self.free.pop() {
             Some(chunk) => {
                 if let Some(place) = self.nodes.get_mut(chunk as usize) {
@@ -91,7 +91,7 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             }
             None => {
                 if self.nodes.len() == self.nodes.capacity() {
-                    self.nodes.reserve_exact(self.nodes.len() / 8);
+                    self.nodes.reserve_exact((self.nodes.len() / 8).max(4));
                 }
                 self.nodes.push(node);
                 (self.nodes.len() - 1) as u32
@@ -116,7 +116,7 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// The words of a chunk's block.
     pub(super) fn words(&self, chunk: u32) -> usize {
         if A::RANKED {
-            HEADER + ranked::runs(self.store.view(), self.line(chunk)) as usize
+            HEADER + ranked::runs(|at| self.memory.word(at), self.line(chunk)) as usize
         } else {
             256
         }
@@ -126,7 +126,7 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
     pub(super) fn chain(&self, path: &Path) -> Chain {
         let mut chunks = [0; 16];
         let mut deepest = 0;
-        if path.level > 0 {
+        if self.memory.is_large() && path.level > 0 {
             chunks[1] = u32::from(path.octet(0));
             deepest = 1;
         }
@@ -134,7 +134,7 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         let mut line = chunks[1] * (256 / LINE) as u32;
         while deepest < path.level {
             let place = self.place_in(line, path.octet(deepest));
-            let Some(below) = Entry(self.store.word(place)).line() else {
+            let Some(below) = Entry(self.memory.word(place)).line() else {
                 break;
             };
             let Some(chunk) = self.owner.get(below as usize) else {
@@ -145,6 +145,12 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
             line = below;
         }
         Chain { chunks, deepest }
+    }
+
+    /// The chunk that an entry of the block at a line links.
+    pub(super) fn below(&self, line: u32, octet: u8) -> Option<u32> {
+        let below = self.entry(line, octet).line()?;
+        self.owner.get(below as usize).copied()
     }
 
     /// The leaf of the longest route that holds the whole of the path's prefix.
@@ -175,29 +181,51 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         self.nodes.get(chunk as usize).map_or(0, |node| node.line)
     }
 
-    /// Where a chunk's entry for an octet is.
-    pub(super) fn place(&self, chunk: u32, octet: u8) -> u32 {
-        self.place_in(self.line(chunk), octet)
+    /// Where the entry for an octet is in the chunk of a level; at level 0 that is the top of a small table.
+    pub(super) fn place(&self, chain: &Chain, level: usize, octet: u8) -> u32 {
+        let line = match level {
+            0 => 0,
+            _ => self.line(chain.chunks[level]),
+        };
+        self.place_in(line, octet)
     }
 
     /// Where the entry for an octet is in the block that begins at a line.
-    fn place_in(&self, line: u32, octet: u8) -> u32 {
-        if A::RANKED && line >= TOP_LINES {
-            ranked::place(self.store.view(), line, octet)
+    pub(super) fn place_in(&self, line: u32, octet: u8) -> u32 {
+        if A::RANKED && line >= self.top_lines() {
+            ranked::place(|at| self.memory.word(at), line, octet)
         } else {
             line * LINE as u32 + u32::from(octet)
         }
     }
 
-    pub(super) fn entry(&self, chunk: u32, octet: u8) -> Entry {
-        Entry(self.store.word(self.place(chunk, octet)))
+    pub(super) fn entry(&self, line: u32, octet: u8) -> Entry {
+        Entry(self.memory.word(self.place_in(line, octet)))
+    }
+
+    /// How many levels of an address the top takes.
+    pub(super) const fn top_levels(&self) -> usize {
+        if self.memory.is_large() { 2 } else { 1 }
+    }
+
+    const fn top_lines(&self) -> u32 {
+        if self.memory.is_large() {
+            LARGE_TOP_LINES
+        } else {
+            SMALL_TOP_LINES
+        }
+    }
+
+    /// Whether the chunks of a level keep runs of equal entries once.
+    pub(super) const fn is_ranked(&self, level: usize) -> bool {
+        A::RANKED && level >= self.top_levels()
     }
 }
 
 /// Lengthens a row by an eighth at least.
 fn grow_to(row: &mut Vec<u32>, len: usize) {
     if len > row.capacity() {
-        row.reserve_exact((row.len() / 8).max(len - row.len()).max(64));
+        row.reserve_exact((row.len() / 8).max(len - row.len()).max(16));
     }
     row.resize(len, 0);
 }

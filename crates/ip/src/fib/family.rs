@@ -13,6 +13,10 @@ pub trait FibAddr: Ip {
     #[doc(hidden)]
     const RANKED: bool;
 
+    /// How many pages of 2 KiB a small table may take.
+    #[doc(hidden)]
+    const PAGES: usize;
+
     #[doc(hidden)]
     fn from_first_octets(octets: [u8; 16]) -> Self;
 
@@ -25,6 +29,8 @@ pub trait FibAddr: Ip {
 
 impl FibAddr for Ipv4Addr {
     const RANKED: bool = false;
+    /// As much as the top of a large table: a route outside of all others takes up to three chunks of 1 KiB.
+    const PAGES: usize = 128;
 
     fn from_first_octets([a, b, c, d, ..]: [u8; 16]) -> Self {
         Self::new(a, b, c, d)
@@ -43,6 +49,8 @@ impl FibAddr for Ipv4Addr {
 
 impl FibAddr for Ipv6Addr {
     const RANKED: bool = true;
+    /// Some hundred routes: for more, a large table takes a step or two less.
+    const PAGES: usize = 32;
 
     fn from_first_octets(octets: [u8; 16]) -> Self {
         Self::from_octets(octets)

@@ -9,7 +9,8 @@ use super::segment::SEGMENT_BYTES;
 pub struct FibLimits {
     /// Routes.
     pub routes: usize,
-    /// Segments of [`SEGMENT_BYTES`], the first two included, which every table has.
+    /// Segments of [`SEGMENT_BYTES`], the first two included, which every large table has. A table that would need more than these
+    /// to become large stays small.
     pub segments: usize,
 }
 
@@ -29,7 +30,7 @@ impl Default for FibLimits {
 pub enum FibFull {
     /// [`FibLimits::routes`] is reached.
     Routes,
-    /// [`FibLimits::segments`] is reached, or there was no memory for another.
+    /// [`FibLimits::segments`] is reached, or there was no memory for another; or the table is small and full, and cannot become large.
     Memory,
     /// There is memory, but readers made before it came, or before it was given back, are still about.
     /// Give the workers [new ones](super::Fib::reader), and try again when the old are dropped.

@@ -41,11 +41,11 @@ impl Path {
     }
 
     /// The entries that the prefix covers in the chunk of its level, the first and how many; of a prefix
-    /// of up to 8 bits, in the whole top.
-    pub(super) fn span(&self) -> (u32, u32) {
+    /// of up to 8 bits, in the whole top, which takes one level or two.
+    pub(super) fn span(&self, top_levels: usize) -> (u32, u32) {
         let first = u32::from(self.octet(self.level));
         let length = u32::from(self.length);
-        if self.level == 0 {
+        if self.level == 0 && top_levels == 2 {
             (first << 8, 1 << (16 - length))
         } else {
             (first, 1 << (8 * (self.level as u32 + 1) - length))
@@ -54,8 +54,9 @@ impl Path {
 }
 
 /// The chunks on a path, from the top down, as far as there are any.
+#[derive(Clone, Copy)]
 pub(super) struct Chain {
-    /// By level; at level 0 nothing, at level 1 a chunk of the top.
+    /// By level; at level 0 nothing, at level 1 of a large table a chunk of the top.
     pub(super) chunks: [u32; 16],
     /// The last level that has a chunk.
     pub(super) deepest: usize,

@@ -13,11 +13,15 @@ use waypost_wire::prefetch::prefetch_read;
 use super::NextHop;
 use super::dense::GROUP;
 use super::entry::{Entry, LINK};
-use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment};
-use super::store::{LINE, SEGMENT_LINES, word};
+use super::family::FibAddr;
+use super::page::Piece;
+use super::segment::{SEGMENT_WORDS, Segment};
+use super::store::{LINE, word};
 
 /// Words before the entries.
 pub(super) const HEADER: usize = 10;
+/// Lines in a segment.
+const SEGMENT_LINES: usize = SEGMENT_WORDS / LINE;
 /// Words of the largest block.
 pub(super) const MAX_WORDS: usize = HEADER + 256;
 
@@ -29,8 +33,8 @@ pub(super) struct Block {
 
 impl Block {
     /// The block in the lines from `line` on, but that each entry of `octets` is what `change` makes of it.
-    pub(super) fn changed<S: Segment>(
-        view: &[S],
+    pub(super) fn changed(
+        read: impl Fn(u32) -> u32,
         line: u32,
         octets: Range<usize>,
         change: impl Fn(u32) -> u32,
@@ -56,9 +60,9 @@ impl Block {
                 push(past.max(first), entry);
             }
         };
-        for_each_run(view, line, |octet, place| {
+        for_each_run(&read, line, |octet, place| {
             end_run(begun, octet.into(), entry);
-            (begun, entry) = (octet.into(), word(view, place));
+            (begun, entry) = (octet.into(), read(place));
         });
         end_run(begun, 256, entry);
         block.count();
@@ -108,18 +112,18 @@ impl Block {
     }
 
     /// Whether a block in place has its runs where this has them.
-    pub(super) fn fits<S: Segment>(&self, view: &[S], line: u32) -> bool {
+    pub(super) fn fits(&self, read: impl Fn(u32) -> u32, line: u32) -> bool {
         let base = line * LINE as u32;
-        (0..8).all(|n| word(view, base + n) == self.words[n as usize])
+        (0..8).all(|n| read(base + n) == self.words[n as usize])
     }
 }
 
 /// Calls `visit` for each run: its first octet and the place of its entry.
-pub(super) fn for_each_run<S: Segment>(view: &[S], line: u32, mut visit: impl FnMut(u8, u32)) {
+pub(super) fn for_each_run(read: impl Fn(u32) -> u32, line: u32, mut visit: impl FnMut(u8, u32)) {
     let base = line * LINE as u32;
     let mut place = base + HEADER as u32;
     for n in 0..8 {
-        let mut starts = word(view, base + n);
+        let mut starts = read(base + n);
         while starts != 0 {
             visit((n * 32 + starts.trailing_zeros()) as u8, place);
             starts &= starts - 1;
@@ -129,22 +133,32 @@ pub(super) fn for_each_run<S: Segment>(view: &[S], line: u32, mut visit: impl Fn
 }
 
 /// Whether a run begins with an octet.
-pub(super) fn begins<S: Segment>(view: &[S], line: u32, octet: u8) -> bool {
-    word(view, line * LINE as u32 + u32::from(octet / 32)) >> (octet % 32) & 1 == 1
+pub(super) fn begins(read: impl Fn(u32) -> u32, line: u32, octet: u8) -> bool {
+    read(line * LINE as u32 + u32::from(octet / 32)) >> (octet % 32) & 1 == 1
 }
 
 /// How many runs a block has.
-pub(super) fn runs<S: Segment>(view: &[S], line: u32) -> u32 {
-    place(view, line, u8::MAX) + 1 - line * LINE as u32 - HEADER as u32
+pub(super) fn runs(read: impl Fn(u32) -> u32, line: u32) -> u32 {
+    place(read, line, u8::MAX) + 1 - line * LINE as u32 - HEADER as u32
 }
 
 /// The place of the entry for an octet.
+pub(super) fn place(read: impl Fn(u32) -> u32, line: u32, octet: u8) -> u32 {
+    let base = line * LINE as u32;
+    base + rank(|n| read(base + n as u32), octet) as u32
+}
+
+/// The entries for all octets of a block's words.
+pub(super) fn expanded(words: &[u32]) -> [u32; 256] {
+    let read = |n| words.get(n).copied().unwrap_or(0);
+    core::array::from_fn(|octet| read(rank(read, octet as u8)))
+}
+
+/// The entry for an octet in the block that begins at a line, which lies in the piece of these words.
 #[inline(always)]
-pub(super) fn place<S: Segment>(view: &[S], line: u32, octet: u8) -> u32 {
-    let Some(segment) = view.get((line / SEGMENT_LINES) as usize) else {
-        return 0;
-    };
-    line * LINE as u32 + rank(segment.words(), first_word(line), octet) as u32
+pub(super) fn entry<const WORDS: usize>(words: &[AtomicU32; WORDS], line: u32, octet: u8) -> Entry {
+    let at = first_word::<WORDS>(line) + rank_in(words, line, octet);
+    Entry(words[at % WORDS].load(Ordering::Acquire))
 }
 
 pub(super) fn lookup<S: Segment>(view: &[S], addr: Ipv6Addr) -> Option<NextHop> {
@@ -154,7 +168,10 @@ pub(super) fn lookup<S: Segment>(view: &[S], addr: Ipv6Addr) -> Option<NextHop> 
         let Some(line) = entry.line() else {
             break;
         };
-        entry = Entry(word(view, place(view, line, *octet)));
+        let Some(segment) = view.get(line as usize / SEGMENT_LINES) else {
+            break;
+        };
+        entry = self::entry(segment.words(), line, *octet);
     }
     entry.hop()
 }
@@ -164,42 +181,66 @@ pub(super) fn lookup_batch<S: Segment>(
     addrs: &[Ipv6Addr],
     hops: &mut [Option<NextHop>],
 ) {
+    in_groups(view, Segment::words, 2, addrs, hops);
+}
+
+/// Looks up in pieces of so many words, of a table whose top takes so many octets.
+#[inline(always)]
+pub(super) fn in_groups<A: FibAddr, P: Piece, const WORDS: usize>(
+    view: &[P],
+    words: impl Fn(&P) -> &[AtomicU32; WORDS] + Copy,
+    top_levels: usize,
+    addrs: &[A],
+    hops: &mut [Option<NextHop>],
+) {
     for (addrs, hops) in addrs.chunks(GROUP).zip(hops.chunks_mut(GROUP)) {
-        lookup_group(view, addrs, hops);
+        lookup_group(view, words, top_levels, addrs, hops);
     }
 }
 
 /// Up to [`GROUP`] addresses, level by level in two rounds: the first line of each block says where the
 /// entry is, the entry which block comes next; each is asked for a round ahead.
 #[inline(always)]
-fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<NextHop>]) {
+fn lookup_group<A: FibAddr, P: Piece, const WORDS: usize>(
+    view: &[P],
+    words: impl Fn(&P) -> &[AtomicU32; WORDS] + Copy,
+    top_levels: usize,
+    addrs: &[A],
+    hops: &mut [Option<NextHop>],
+) {
     const { assert!(GROUP.is_power_of_two() && GROUP <= 256) };
-    let Some(first) = view.first().map(Segment::words) else {
+    let Some(first) = view.first().map(words) else {
         return;
     };
     let mut entries = [0u32; GROUP];
-    // The segment of the block that an entry links, and the place of the next entry in it.
-    let mut segments = [first; GROUP];
+    // The words of the piece with the block that an entry links, and the place of the next entry in it.
+    let mut pieces = [first; GROUP];
     let mut places = [0u16; GROUP];
     // Which addresses have not come to a leaf.
     let mut open = [0u8; GROUP];
     let mut count = 0;
     for (n, addr) in addrs.iter().enumerate().take(GROUP) {
-        entries[n] = word(view, top(&addr.octets()));
+        let top = addr
+            .octets()
+            .as_ref()
+            .iter()
+            .take(top_levels)
+            .fold(0, |top, octet| top << 8 | u32::from(*octet));
+        entries[n] = word(view, top);
         open[count % GROUP] = n as u8;
         count += (entries[n] >> 31) as usize;
-        segments[n] = below(view, entries[n]).unwrap_or(first);
+        pieces[n] = below(view, words, entries[n]).unwrap_or(first);
     }
-    for level in 2..16 {
+    for level in top_levels..16 {
         if count == 0 {
             break;
         }
         for n in &open[..count] {
             let n = usize::from(*n) % GROUP;
-            let octet = addrs.get(n).map_or(0, |addr| addr.octets()[level]);
-            let words = segments[n];
-            let place = (first_word(entries[n]) + rank(words, first_word(entries[n]), octet))
-                % SEGMENT_WORDS;
+            let octet = addrs.get(n).map_or(0, |addr| addr.octets().as_ref()[level]);
+            let words = pieces[n];
+            let first = first_word::<WORDS>(entries[n]);
+            let place = (first + rank_in(words, entries[n], octet)) % WORDS;
             places[n] = place as u16;
             // In the first line it is at hand; nor does it cost to ask again.
             prefetch_read(&words[place]);
@@ -208,12 +249,11 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
         for k in 0..count {
             let n = open[k % GROUP];
             let at = usize::from(n) % GROUP;
-            let entry =
-                segments[at][usize::from(places[at]) % SEGMENT_WORDS].load(Ordering::Acquire);
+            let entry = pieces[at][usize::from(places[at]) % WORDS].load(Ordering::Acquire);
             entries[at] = entry;
             open[still % GROUP] = n;
             still += (entry >> 31) as usize;
-            segments[at] = below(view, entry).unwrap_or(first);
+            pieces[at] = below(view, words, entry).unwrap_or(first);
         }
         count = still;
     }
@@ -222,30 +262,41 @@ fn lookup_group<S: Segment>(view: &[S], addrs: &[Ipv6Addr], hops: &mut [Option<N
     }
 }
 
-/// The segment of the block that an entry links, whose first line is asked for; of the table, if it links none.
+/// The words of the piece with the block that an entry links, whose first line is asked for; of the first, if it links none.
 #[inline(always)]
-fn below<S: Segment>(view: &[S], entry: u32) -> Option<&[AtomicU32; SEGMENT_WORDS]> {
+fn below<P, const WORDS: usize>(
+    view: &[P],
+    words: impl Fn(&P) -> &[AtomicU32; WORDS],
+    entry: u32,
+) -> Option<&[AtomicU32; WORDS]> {
     let link = ((entry as i32) >> 31) as u32;
     let line = link & entry & !LINK;
-    let words = view.get((line / SEGMENT_LINES) as usize)?.words();
-    prefetch_read(&words[first_word(line)]);
+    let words = words(view.get(line as usize / (WORDS / LINE))?);
+    prefetch_read(&words[first_word::<WORDS>(line)]);
     Some(words)
 }
 
-/// The first word, in its segment, of the block that an entry links.
+/// The first word, in its piece of so many, of the block that an entry links.
 #[inline(always)]
-const fn first_word(entry: u32) -> usize {
+const fn first_word<const WORDS: usize>(entry: u32) -> usize {
     // The mark of a link is above.
-    (entry % SEGMENT_LINES) as usize * LINE
+    entry as usize % (WORDS / LINE) * LINE
 }
 
-/// Which word of the block in the lines from `base` on is the entry for an octet.
+/// Which word of the block that an entry links is the entry for an octet.
 #[inline(always)]
-fn rank(words: &[AtomicU32; SEGMENT_WORDS], base: usize, octet: u8) -> usize {
+fn rank_in<const WORDS: usize>(words: &[AtomicU32; WORDS], entry: u32, octet: u8) -> usize {
     // No sum, and no word beyond the block's first line: the compiler sees that it needs no check.
+    let base = first_word::<WORDS>(entry);
+    rank(|n| words[base | n].load(Ordering::Relaxed), octet)
+}
+
+/// Which word of a block is the entry for an octet.
+#[inline(always)]
+fn rank(read: impl Fn(usize) -> u32, octet: u8) -> usize {
     let (n, bit) = (usize::from(octet / 32), octet % 32);
-    let starts = words[base | n].load(Ordering::Relaxed) & (u32::MAX >> (31 - bit));
-    let before = words[base | 8 | (n / 4)].load(Ordering::Relaxed) >> (n % 4 * 8) & 0xff;
+    let starts = read(n) & (u32::MAX >> (31 - bit));
+    let before = read(8 | (n / 4)) >> (n % 4 * 8) & 0xff;
     HEADER - 1 + (before + starts.count_ones()) as usize
 }
 
@@ -254,17 +305,17 @@ fn top(octets: &[u8; 16]) -> u32 {
     u32::from(octets[0]) << 8 | u32::from(octets[1])
 }
 
-const _: () = assert!(SEGMENT_WORDS == 1 << SEGMENT_BITS && HEADER <= LINE);
+const _: () = assert!(HEADER <= LINE);
 
 #[cfg(test)]
 mod tests {
-    use super::super::segment::Heap;
+    use super::super::page::Pages;
     use super::super::store::Store;
     use super::*;
 
     #[test]
     fn runs_are_kept_once_and_found() {
-        let mut store = Store::new(Heap, 8).unwrap();
+        let mut store = Store::new(Pages, 256);
         for salt in 0..64u32 {
             let mut entries = [7; 256];
             let mut line = store.put(Block::of_one(0, 0, 256, 7).words()).unwrap();
@@ -274,24 +325,21 @@ mod tests {
                 let past = (first + (random >> 16) as usize % 16).min(256);
                 // Some runs become one, others are cut.
                 let change = |entry| if entry == 5 { 5 } else { n % (salt + 1) };
-                let block = Block::changed(store.view(), line, first..past, change);
+                let block = Block::changed(|at| store.word(at), line, first..past, change);
                 for entry in &mut entries[first..past] {
                     *entry = change(*entry);
                 }
-                let words = HEADER + runs(store.view(), line) as usize;
+                let words = HEADER + runs(|at| store.word(at), line) as usize;
                 store.retire(line, words);
                 line = store.put(block.words()).unwrap();
             }
-            let view = store.view();
+            let read = |at| store.word(at);
             for octet in 0..=255 {
-                assert_eq!(
-                    word(view, place(view, line, octet)),
-                    entries[usize::from(octet)]
-                );
+                assert_eq!(read(place(read, line, octet)), entries[usize::from(octet)]);
             }
             let changes = entries.windows(2).filter(|pair| pair[0] != pair[1]);
-            assert_eq!(runs(view, line) as usize, 1 + changes.count());
-            assert!(Block::changed(view, line, 0..0, |_| 0).fits(view, line));
+            assert_eq!(runs(read, line) as usize, 1 + changes.count());
+            assert!(Block::changed(read, line, 0..0, |_| 0).fits(read, line));
         }
     }
 
@@ -303,14 +351,19 @@ mod tests {
 
     #[test]
     fn the_largest_block_has_an_entry_for_each_octet() {
-        let mut store = Store::new(Heap, 8).unwrap();
+        let mut store = Store::new(Pages, 256);
         let mut line = store.put(Block::of_one(0, 0, 256, 0).words()).unwrap();
         for octet in 0..256usize {
-            let block = Block::changed(store.view(), line, octet..octet + 1, |_| octet as u32);
+            let block = Block::changed(
+                |at| store.word(at),
+                line,
+                octet..octet + 1,
+                |_| octet as u32,
+            );
             line = store.put(block.words()).unwrap();
         }
-        let view = store.view();
-        assert_eq!(HEADER + runs(view, line) as usize, MAX_WORDS);
-        assert!((0..=255u8).all(|octet| word(view, place(view, line, octet)) == octet.into()));
+        let read = |at| store.word(at);
+        assert_eq!(HEADER + runs(read, line) as usize, MAX_WORDS);
+        assert!((0..=255u8).all(|octet| read(place(read, line, octet)) == octet.into()));
     }
 }

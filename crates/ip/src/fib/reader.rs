@@ -5,9 +5,10 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::family::FibAddr;
+use super::memory::is_large;
+use super::page::Page;
 use super::segment::{HeapSegment, Segment};
-use super::store::TOP_WORDS;
-use super::{NextHop, SEGMENT_WORDS};
+use super::{NextHop, small};
 
 /// Looks up in a table that its writer goes on changing; made by [`Fib::reader`](super::Fib::reader).
 ///
@@ -16,15 +17,17 @@ use super::{NextHop, SEGMENT_WORDS};
 /// writer gives back is not used again while a reader from before is about, so each worker
 /// should get a new one from time to time.
 pub struct FibReader<A: FibAddr, S: Segment = HeapSegment> {
-    view: Arc<[S]>,
+    /// None if the table was large when this was made, so that look-ups need not ask.
+    pages: Option<Arc<[Page]>>,
+    segments: Arc<[S]>,
     family: PhantomData<A>,
 }
 
 impl<A: FibAddr, S: Segment> FibReader<A, S> {
-    pub(super) fn new(view: Arc<[S]>) -> Self {
-        debug_assert!(view.len() * SEGMENT_WORDS >= TOP_WORDS);
+    pub(super) const fn new(pages: Option<Arc<[Page]>>, segments: Arc<[S]>) -> Self {
         Self {
-            view,
+            pages,
+            segments,
             family: PhantomData,
         }
     }
@@ -32,27 +35,40 @@ impl<A: FibAddr, S: Segment> FibReader<A, S> {
     /// The next hop of the longest prefix that holds `addr`.
     #[inline]
     pub fn lookup(&self, addr: A) -> Option<NextHop> {
-        A::lookup(&self.view, addr)
+        match self.small() {
+            Some(pages) => small::lookup(pages, addr),
+            None => A::lookup(&self.segments, addr),
+        }
     }
 
     /// Looks up `addrs` into `hops`, place by place, as far as the shorter of both reaches. Several times
     /// faster than [`lookup`](Self::lookup) in a loop where the table does not fit the cache.
     #[inline]
     pub fn lookup_batch(&self, addrs: &[A], hops: &mut [Option<NextHop>]) {
-        A::lookup_batch(&self.view, addrs, hops);
+        match self.small() {
+            Some(pages) => small::lookup_batch(pages, addrs, hops),
+            None => A::lookup_batch(&self.segments, addrs, hops),
+        }
+    }
+
+    /// The pages, while the table is small.
+    #[inline(always)]
+    fn small(&self) -> Option<&[Page]> {
+        self.pages.as_deref().filter(|pages| !is_large(pages))
     }
 }
 
 impl<A: FibAddr, S: Segment> Clone for FibReader<A, S> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.view))
+        Self::new(self.pages.clone(), Arc::clone(&self.segments))
     }
 }
 
 impl<A: FibAddr, S: Segment> fmt::Debug for FibReader<A, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FibReader")
-            .field("segments", &self.view.len())
+            .field("large", &self.small().is_none())
+            .field("segments", &self.segments.len())
             .finish()
     }
 }

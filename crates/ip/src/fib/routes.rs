@@ -38,6 +38,11 @@ impl Node {
         }
     }
 
+    /// The same, for a chunk that is elsewhere now.
+    pub(super) fn moved(self, line: u32) -> Self {
+        Self { line, ..self }
+    }
+
     /// Whether the chunk of this node says no more than one entry could.
     pub(super) fn is_idle(&self) -> bool {
         self.routes.is_empty() && self.children == 0

@@ -17,7 +17,8 @@ pub trait Segment: Clone + Send + Sync {
     fn words(&self) -> &[AtomicU32; SEGMENT_WORDS];
 }
 
-/// Where a table takes segments from: the hook for memory of the caller's choice, such as huge pages.
+/// Where a large table takes segments from: the hook for memory of the caller's choice, such as huge pages. A small
+/// table has pages of 2 KiB from the allocator.
 ///
 /// A table of a million routes is read at random all over 60 MB, which is more than the processor keeps
 /// translations for in pages of 4 KiB. Whoever has memory in huge pages cuts it into segments here:
@@ -49,6 +50,7 @@ pub trait Segment: Clone + Send + Sync {
 /// // Here from the heap; from a mapping where it matters.
 /// let words: Vec<AtomicU32> = (0..4 * SEGMENT_WORDS).map(|_| AtomicU32::new(0)).collect();
 /// let mut fib = Fib::<Ipv4Addr, _>::over(Row(words.leak()), FibLimits::default()).unwrap();
+/// fib.enlarge().unwrap(); // By itself only with its hundredth route, more or less.
 /// ```
 pub trait Segments {
     /// What it gives.
@@ -69,12 +71,17 @@ impl Segments for Heap {
     type Segment = HeapSegment;
 
     fn segment(&mut self) -> Option<HeapSegment> {
-        let mut words = Vec::new();
-        words.try_reserve_exact(SEGMENT_WORDS).ok()?;
-        words.resize_with(SEGMENT_WORDS, || AtomicU32::new(0));
-        let words: Arc<[AtomicU32]> = words.into();
-        words.try_into().ok()
+        from_heap()
     }
+}
+
+/// So many words, if the allocator has them.
+pub(super) fn from_heap<const WORDS: usize>() -> Option<Arc<[AtomicU32; WORDS]>> {
+    let mut words = Vec::new();
+    words.try_reserve_exact(WORDS).ok()?;
+    words.resize_with(WORDS, || AtomicU32::new(0));
+    let words: Arc<[AtomicU32]> = words.into();
+    words.try_into().ok()
 }
 
 impl Segment for HeapSegment {

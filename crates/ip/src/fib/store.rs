@@ -1,37 +1,29 @@
 //! The words that look-ups read, cut into lines, and who may still be reading those that are given back.
 //!
-//! Lines of 16 words are handed out in blocks of a few sizes; a block never crosses a segment. Readers
-//! hold a *view*: the list of segments. All readers of one view are one *generation*. What is given back
+//! Lines of 16 words are handed out in blocks of a few sizes; a block never crosses a piece. Readers
+//! hold a *view*: the list of pieces. All readers of one view are one *generation*. What is given back
 //! while a generation reads is free again once it and all before it are gone, which the count of those
-//! who share the view tells; a segment that is added later is used no earlier, since a link into it must
+//! who share the view tells; a piece that is added later is used no earlier, since a link into it must
 //! not reach a reader that does not have it.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::Ordering;
 
 use super::entry::MAX_LINES;
 use super::limits::FibFull;
-use super::segment::{SEGMENT_BITS, SEGMENT_WORDS, Segment, Segments};
+use super::page::{Piece, Pieces};
 
 /// Words in a line: 64 octets, as the processor fetches them.
 pub(super) const LINE: usize = 16;
-/// Lines in a segment.
-pub(super) const SEGMENT_LINES: u32 = (SEGMENT_WORDS / LINE) as u32;
-/// Words of the top: one for each value of an address's first 16 bits.
-pub(super) const TOP_WORDS: usize = 1 << 16;
-/// Lines of the top.
-pub(super) const TOP_LINES: u32 = (TOP_WORDS / LINE) as u32;
-/// Segments of the top.
-pub(super) const TOP_SEGMENTS: usize = TOP_WORDS / SEGMENT_WORDS;
 
 /// The sizes of blocks, in lines.
 const SIZES: [u32; 9] = [1, 2, 3, 4, 6, 8, 12, 16, 17];
 
 /// Generations of readers that are told apart.
 const GENERATIONS_MAX: usize = 8;
-/// Segments that are added at once: 2 MiB.
+/// Pieces that are added at once: 2 MiB of segments.
 const GROWTH_MAX: usize = 16;
 
 /// A block to be: its first line, and which of the sizes it has.
@@ -49,17 +41,17 @@ struct Generation<S> {
     end: u32,
 }
 
-pub(super) struct Store<M: Segments> {
+pub(super) struct Store<M: Pieces> {
     source: M,
-    view: Arc<[M::Segment]>,
-    older: VecDeque<Generation<M::Segment>>,
+    view: Arc<[M::Piece]>,
+    older: VecDeque<Generation<M::Piece>>,
     /// Given back since the view is in use.
     retired: Vec<Block>,
     free: [Vec<u32>; SIZES.len()],
     /// Lines from here to `end` were never used.
     fresh: u32,
     end: u32,
-    max_segments: usize,
+    most: usize,
     used_lines: usize,
     /// Blocks were freed since free ones were joined.
     is_apart: bool,
@@ -67,40 +59,78 @@ pub(super) struct Store<M: Segments> {
 
 /// The word at a place; 0 where there is none, which does not happen.
 #[inline(always)]
-pub(super) fn word<S: Segment>(view: &[S], place: u32) -> u32 {
-    match view.get((place >> SEGMENT_BITS) as usize) {
-        Some(segment) => segment.words()[place as usize % SEGMENT_WORDS].load(Ordering::Acquire),
+pub(super) fn word<P: Piece>(view: &[P], place: u32) -> u32 {
+    match view.get(place as usize / P::WORDS) {
+        Some(piece) => piece.words_of()[place as usize % P::WORDS].load(Ordering::Acquire),
         None => 0,
     }
 }
 
-impl<M: Segments> Store<M> {
-    pub(super) fn new(mut source: M, max_segments: usize) -> Result<Self, FibFull> {
-        let mut first = Vec::new();
-        for _ in 0..TOP_SEGMENTS {
-            let segment = source.segment().ok_or(FibFull::Memory)?;
-            for word in segment.words() {
-                word.store(0, Ordering::Relaxed);
-            }
-            first.push(segment);
-        }
-        Ok(Self {
+/// Writes one word, visible at once and whole; what was written before it is visible to who sees it.
+pub(super) fn write<P: Piece>(view: &[P], place: u32, value: u32) {
+    let piece = view.get(place as usize / P::WORDS).map(Piece::words_of);
+    if let Some(word) = piece.and_then(|words| words.get(place as usize % P::WORDS)) {
+        word.store(value, Ordering::Release);
+    }
+}
+
+impl<M: Pieces> Store<M> {
+    /// Lines in a piece.
+    const LINES: u32 = (M::Piece::WORDS / LINE) as u32;
+
+    /// A store without memory, which may take up to so many pieces.
+    pub(super) fn new(source: M, most: usize) -> Self {
+        Self {
             source,
-            view: first.into(),
+            view: Arc::new([]),
             older: VecDeque::new(),
             retired: Vec::new(),
             free: Default::default(),
-            fresh: TOP_LINES,
-            end: TOP_LINES,
-            max_segments: max_segments.min(MAX_LINES / SEGMENT_LINES as usize),
+            fresh: 0,
+            end: 0,
+            most: most.min(MAX_LINES / Self::LINES as usize),
             used_lines: 0,
             is_apart: false,
-        })
+        }
+    }
+
+    /// Sees to it that the first `kept` lines are there, which are never handed out, and so many others.
+    pub(super) fn reserve(&mut self, kept: u32, others: u32) -> Result<(), FibFull> {
+        self.collect();
+        let lines = self.fresh.max(kept) + others;
+        let pieces = lines.div_ceil(Self::LINES) as usize;
+        if pieces > self.most {
+            return Err(FibFull::Memory);
+        }
+        while self.end < lines {
+            self.grow(pieces)?;
+        }
+        self.fresh = self.fresh.max(kept);
+        Ok(())
+    }
+
+    /// Gives up all of it, for good; readers keep what they hold.
+    pub(super) fn close(&mut self) {
+        self.view = Arc::new([]);
+        self.older = VecDeque::new();
+        self.retired = Vec::new();
+        self.free = Default::default();
+        (self.fresh, self.end, self.most, self.used_lines) = (0, 0, 0, 0);
+    }
+
+    /// Whether it has taken as many pieces as it may.
+    pub(super) fn is_at_most(&self) -> bool {
+        self.view.len() >= self.most
+    }
+
+    /// Whether three quarters of all that it may ever have are in use.
+    pub(super) const fn is_nearly_full(&self) -> bool {
+        self.used_lines * LINE > self.most * M::Piece::WORDS / 4 * 3
     }
 
     /// The view of those who read now.
     #[inline(always)]
-    pub(super) const fn view(&self) -> &Arc<[M::Segment]> {
+    pub(super) const fn view(&self) -> &Arc<[M::Piece]> {
         &self.view
     }
 
@@ -108,11 +138,11 @@ impl<M: Segments> Store<M> {
     /// what they can see.
     pub(super) fn renew(&mut self) {
         self.collect();
-        if self.all_lines() - self.fresh < SEGMENT_LINES / 2 {
+        if self.all_lines() - self.fresh < M::Piece::ROOM {
             // Without it changes may be refused later.
-            let _ = self.grow();
+            let _ = self.grow(0);
         }
-        // Where somebody keeps an old reader, what is given back waits for that one anyway: no list of segments for each that is new.
+        // Where somebody keeps an old reader, what is given back waits for that one anyway: no list of pieces for each that is new.
         if !self.retired.is_empty() && self.older.len() < GENERATIONS_MAX {
             let view = self.view.iter().cloned().collect();
             self.turn(view, self.end);
@@ -129,8 +159,8 @@ impl<M: Segments> Store<M> {
         let blocks = self.retired.capacity() + waiting.sum::<usize>();
         let views = self.older.iter().map(|it| it.view.len());
         let listed = self.view.len() + views.sum::<usize>();
-        self.view.len() * SEGMENT_WORDS * size_of::<u32>()
-            + listed * size_of::<M::Segment>()
+        self.view.len() * M::Piece::WORDS * size_of::<u32>()
+            + listed * size_of::<M::Piece>()
             + blocks * size_of::<Block>()
             + self.free.iter().map(|it| it.capacity() * 4).sum::<usize>()
     }
@@ -144,16 +174,9 @@ impl<M: Segments> Store<M> {
         word(&self.view, place)
     }
 
-    /// One word, visible at once and whole; what was written before it is visible to who sees it.
+    /// See [`write`].
     pub(super) fn write(&self, place: u32, value: u32) {
-        if let Some(word) = self.place(place) {
-            word.store(value, Ordering::Release);
-        }
-    }
-
-    fn place(&self, place: u32) -> Option<&AtomicU32> {
-        let segment = self.view.get((place >> SEGMENT_BITS) as usize)?;
-        Some(&segment.words()[place as usize % SEGMENT_WORDS])
+        write(&self.view, place, value);
     }
 
     /// A block for these words, filled with them, that no reader knows yet; its first line.
@@ -164,9 +187,7 @@ impl<M: Segments> Store<M> {
         let line = self.take(size)?;
         self.used_lines += SIZES[size] as usize;
         for (place, value) in (line * LINE as u32..).zip(words) {
-            if let Some(word) = self.place(place) {
-                word.store(*value, Ordering::Relaxed);
-            }
+            self.write(place, *value);
         }
         Ok(line)
     }
@@ -202,7 +223,7 @@ impl<M: Segments> Store<M> {
             if let Some(line) = line.or_else(|| self.split(size)) {
                 return Ok(line);
             }
-            if let Err(full) = self.grow() {
+            if let Err(full) = self.grow(0) {
                 self.join(size);
                 return self.free[size].pop().ok_or(full);
             }
@@ -223,9 +244,9 @@ impl<M: Segments> Store<M> {
         blocks.sort_unstable();
         let mut blocks = blocks.into_iter().peekable();
         while let Some((line, mut lines)) = blocks.next() {
-            // A block never crosses a segment.
+            // A block never crosses a piece.
             while let Some((_, more)) =
-                blocks.next_if(|next| next.0 == line + lines && next.0 % SEGMENT_LINES != 0)
+                blocks.next_if(|next| next.0 == line + lines && next.0 % Self::LINES != 0)
             {
                 lines += more;
             }
@@ -242,14 +263,14 @@ impl<M: Segments> Store<M> {
     fn take_fresh(&mut self, size: usize) -> Option<u32> {
         let lines = SIZES[size];
         while self.fresh < self.end {
-            let left = SEGMENT_LINES - self.fresh % SEGMENT_LINES;
+            let left = Self::LINES - self.fresh % Self::LINES;
             let line = self.fresh;
             if lines <= left {
                 self.fresh += lines;
-                let ahead = self.end - self.fresh < SEGMENT_LINES / 4;
+                let ahead = self.end - self.fresh < Self::LINES / 4;
                 if ahead && self.end == self.all_lines() && self.is_shared() {
                     // Ahead of the need: readers have time to change over.
-                    let _ = self.grow();
+                    let _ = self.grow(0);
                 }
                 return Some(line);
             }
@@ -277,29 +298,32 @@ impl<M: Segments> Store<M> {
     }
 
     fn all_lines(&self) -> u32 {
-        self.view.len() as u32 * SEGMENT_LINES
+        self.view.len() as u32 * Self::LINES
     }
 
     fn is_shared(&mut self) -> bool {
         !self.older.is_empty() || Arc::get_mut(&mut self.view).is_none()
     }
 
-    /// Adds segments: an eighth, not double, since a table's memory is to follow its routes; and no more than a change may wait for.
-    fn grow(&mut self) -> Result<(), FibFull> {
+    /// Adds pieces, to at least so many and no more than a change may wait for.
+    fn grow(&mut self, least: usize) -> Result<(), FibFull> {
         if self.end < self.all_lines() {
             return Err(FibFull::Readers);
         }
-        let room = self.max_segments.saturating_sub(self.view.len());
+        let room = self.most.saturating_sub(self.view.len());
         if room == 0 {
             return Err(self.no_memory());
         }
-        let more = (self.view.len() / 8).clamp(1, GROWTH_MAX).min(room);
-        let mut view: Vec<M::Segment> = self.view.to_vec();
-        view.extend((0..more).map_while(|_| self.source.segment()));
+        let has_readers = self.is_shared();
+        let count = self.view.len();
+        let more = M::Piece::more(count, has_readers).max(least.saturating_sub(count));
+        let more = more.clamp(1, GROWTH_MAX).min(room);
+        let mut view: Vec<M::Piece> = self.view.to_vec();
+        view.extend((0..more).map_while(|_| self.source.piece()));
         if view.len() == self.view.len() {
             return Err(self.no_memory());
         }
-        let end = view.len() as u32 * SEGMENT_LINES;
+        let end = view.len() as u32 * Self::LINES;
         self.turn(view.into(), end);
         self.collect();
         if self.end == end {
@@ -319,7 +343,7 @@ impl<M: Segments> Store<M> {
     }
 
     /// From now on readers get `view`; when those of the old are gone, lines up to `end` are there.
-    fn turn(&mut self, view: Arc<[M::Segment]>, end: u32) {
+    fn turn(&mut self, view: Arc<[M::Piece]>, end: u32) {
         self.older.push_back(Generation {
             view: core::mem::replace(&mut self.view, view),
             retired: core::mem::take(&mut self.retired),

@@ -473,6 +473,8 @@ mod tests {
         let segments = Rc::new(Cell::new(2));
         let memory = Scarce(Rc::clone(&segments));
         let mut table = RouteTable::new(memory, FibLimits::default()).unwrap();
+        // The two segments are its top: no chunk has room.
+        table.fib.enlarge().unwrap();
         table
             .accept(&[set("10.0.0.0/8", 1), set("10.1.2.0/24", 2)])
             .unwrap();

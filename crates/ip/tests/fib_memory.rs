@@ -1,0 +1,106 @@
+//! What tables of both versions keep, as they say and as the allocator counts.
+#![cfg(feature = "alloc")]
+
+mod bgp;
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use waypost_counting::{Counting, kept_by};
+use waypost_ip::fib::{Fib, FibAddr, NextHop};
+use waypost_wire::{Ipv4Prefix, Ipv6Prefix, Prefix};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn table<A: FibAddr>(prefixes: impl IntoIterator<Item = Prefix<A>>) -> Fib<A> {
+    let mut fib = Fib::new();
+    for (n, prefix) in (0..).zip(prefixes) {
+        fib.insert(prefix, NextHop::new(n).unwrap()).unwrap();
+    }
+    fib
+}
+
+/// Builds a table; what it keeps with itself, which must be what it says but for what each allocation takes for counts.
+fn kept<A: FibAddr>(prefixes: Vec<Prefix<A>>) -> usize {
+    let (table, octets) = kept_by(|| Box::new(table(prefixes)));
+    let (said, most) = (table.bytes(), octets + octets / 50);
+    assert!(
+        octets <= said + said / 50 + 256 && said <= most,
+        "{octets} kept, {said} said"
+    );
+    octets
+}
+
+fn ten_of_ipv4(random: &mut bgp::Random, length: u8) -> Vec<Ipv4Prefix> {
+    let mut prefix = |_| Prefix::new_truncated(random.addr(), length).unwrap();
+    (0..10).map(&mut prefix).collect()
+}
+
+fn ten_of_ipv6(random: &mut bgp::Random, length: u8) -> Vec<Ipv6Prefix> {
+    let mut prefix = |_| Prefix::new_truncated(random.addr6(), length).unwrap();
+    (0..10).map(&mut prefix).collect()
+}
+
+#[test]
+fn an_empty_table_takes_a_page() {
+    assert!(kept::<Ipv4Addr>(Vec::new()) <= 4096);
+    assert!(kept::<Ipv6Addr>(Vec::new()) <= 4096);
+}
+
+#[test]
+fn ten_routes_take_some_kilobytes_wherever_they_lie() {
+    let mut random = bgp::Random::new(3);
+    for (length, kib) in [(8, 4), (16, 16), (24, 26), (32, 40)] {
+        let octets = kept(ten_of_ipv4(&mut random, length));
+        assert!(octets <= kib << 10, "/{length}: {octets}");
+    }
+    for (length, kib) in [(32, 7), (48, 10), (64, 13), (128, 26)] {
+        let octets = kept(ten_of_ipv6(&mut random, length));
+        assert!(octets <= kib << 10, "/{length}: {octets}");
+    }
+}
+
+#[test]
+fn a_thousand_tables_of_both_versions_take_what_their_routes_do() {
+    let mut random = bgp::Random::new(11);
+    let (tables, octets) = kept_by(|| {
+        let pair = |_| {
+            let of_ipv4 = table(ten_of_ipv4(&mut random, 24));
+            (of_ipv4, table(ten_of_ipv6(&mut random, 48)))
+        };
+        (0..1000).map(pair).collect::<Vec<_>>()
+    });
+    let said = tables.iter().map(|(a, b)| a.bytes() + b.bytes());
+    let said: usize = said.sum();
+    assert!(octets < 37_000_000 && said < 37_000_000, "{octets}, {said}");
+    assert!(octets.abs_diff(said) < octets / 50, "{octets}, {said}");
+}
+
+/// With readers too, which hold no copy of anything.
+#[test]
+fn a_reader_costs_room_for_changes_and_no_more() {
+    let mut random = bgp::Random::new(12);
+    let mut fib = table(ten_of_ipv6(&mut random, 48));
+    let before = fib.bytes();
+    let (readers, octets) = kept_by(|| (0..8).map(|_| fib.reader()).collect::<Vec<_>>());
+    assert!(octets < 8 << 10, "{octets}");
+    assert!(fib.bytes() - before < 8 << 10);
+    assert!(!fib.is_large() && readers.len() == 8);
+}
+
+/// No step up in memory is more than what the table took before and the top of a large table.
+#[test]
+fn memory_follows_the_routes() {
+    let (mut fib, mut last) = (Fib::<Ipv4Addr>::new(), usize::MAX);
+    for (n, prefix) in bgp::prefixes(20_000).into_iter().enumerate() {
+        fib.insert(prefix, NextHop::new(n as u32).unwrap()).unwrap();
+        let bytes = fib.bytes();
+        let most = last.saturating_add(last / 4 + (640 << 10));
+        assert!(bytes <= most, "{n} routes: {last}, then {bytes}");
+        assert!(bytes <= n * 2600 + (700 << 10), "{n} routes: {bytes}");
+        last = bytes;
+    }
+    assert!(fib.is_large());
+    let fib = table(bgp::prefixes6(50_000));
+    assert!(fib.bytes() < 50_000 * 200, "{} bytes", fib.bytes());
+}
