@@ -34,6 +34,7 @@
 //! Deliberately absent: the rewriting of packets, policy (which flows may begin), and windows of TCP.
 
 mod config;
+mod ending;
 mod entry;
 mod hash;
 mod index;
@@ -47,9 +48,10 @@ mod storage;
 
 use core::fmt;
 
-use waypost_wire::{Duration, Instant, Ip, IpProtocol, TcpHeader, prefetch_index, prefetch_read};
+use waypost_wire::{Instant, Ip, IpProtocol, TcpHeader, prefetch_index, prefetch_read};
 
 pub use config::{EndReason, FlowConfig, FlowCounters, FlowRefusal};
+use ending::deadline;
 pub use entry::{Direction, Ended, Flow, FlowId, Found, Inserted};
 pub use index::FlowBucket;
 pub use key::{FlowKey, NoKey};
@@ -381,111 +383,6 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         self.counters.refuse(reason)
     }
 
-    /// Makes room for a flow that begins as one of `class`, if there is none, by ending one.
-    fn make_room(
-        &mut self,
-        now: Instant,
-        class: Class,
-    ) -> Result<Option<Ended<A, D>>, FlowRefusal> {
-        let too_many = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
-        if !too_many && self.len() < self.limit {
-            return Ok(None);
-        }
-        if let Some(index) = self.slots.first(Class::HalfOpen) {
-            return Ok(self.end(index, EndReason::EvictedHalfOpen));
-        }
-        if too_many {
-            // The limit of those half open is 0.
-            return Err(self.refuse(FlowRefusal::TableFull));
-        }
-        if let Some(index) = self.slots.first(Class::Closing) {
-            return Ok(self.end(index, EndReason::EvictedClosing));
-        }
-        // A connection last, and not before RFC 5382 §5 lets it go.
-        let idle = [
-            (Class::Settled, self.config.idle_before_eviction),
-            (Class::Connected, self.config.tcp_idle_before_eviction),
-        ];
-        let found = idle
-            .into_iter()
-            .find_map(|(class, silence)| self.first_silent(now, class, silence));
-        match found {
-            Some(index) => Ok(self.end(index, EndReason::EvictedIdle)),
-            None => Err(self.refuse(FlowRefusal::TableFull)),
-        }
-    }
-
-    /// A flow of a class that was silent for so long, if one of the first few was; the others go to the end of their list.
-    fn first_silent(&mut self, now: Instant, class: Class, silence: Duration) -> Option<u32> {
-        for _ in 0..EVICTION_TRIES {
-            let index = self.slots.first(class)?;
-            let last_seen = self.slots.at(index)?.last_seen;
-            if now.duration_since(last_seen) >= silence {
-                return Some(index);
-            }
-            self.slots.unlist(index);
-            self.slots.list(index, class);
-        }
-        None
-    }
-
-    /// Moves a flow to the list of its new class, and its timer if the flow is to end earlier now. One that opens
-    /// again stays among those that close where too many are half open: no flow of the caller's has to go for it,
-    /// and it goes before those that are established.
-    fn state_changed(&mut self, index: u32) {
-        let Some(slot) = self.slots.at(index) else {
-            return;
-        };
-        let (before, class) = (slot.class, slot.tracker.class(slot.keys[0].protocol));
-        let (timer, deadline) = (slot.timer, deadline(slot, &self.config));
-        let is_crowded = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
-        if class != before && !is_crowded {
-            self.slots.unlist(index);
-            self.slots.list(index, class);
-        }
-        if let Some(timer) = timer
-            && self
-                .timers
-                .deadline(timer)
-                .is_some_and(|set| deadline < set)
-        {
-            self.timers.restart(timer, deadline);
-        }
-    }
-
-    fn end(&mut self, index: u32, reason: EndReason) -> Option<Ended<A, D>> {
-        let slot = self.slots.at(index)?;
-        let [original, reply] = slot.keys;
-        let (timer, state) = (slot.timer, slot.tracker.state);
-        let generation = slot.generation;
-        let (created, last_seen) = (slot.created, slot.last_seen);
-        let data = self.slots.remove(index)?;
-        for (direction, key) in [(0, &original), (1, &reply)] {
-            self.index
-                .remove(self.hasher.flow(key), index << 1 | direction);
-        }
-        if let Some(timer) = timer {
-            self.timers.cancel(timer);
-        }
-        let source = self.source(&original);
-        match self.sources.value_mut(&source) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) => _ = self.sources.remove(&source),
-            None => {}
-        }
-        self.counters.end(reason);
-        Some(Ended {
-            id: FlowId { index, generation },
-            original,
-            reply,
-            state,
-            created,
-            last_seen,
-            reason,
-            data,
-        })
-    }
-
     fn source(&self, original: &FlowKey<A>) -> Source<A> {
         self.source_of(original.source, original.zone)
     }
@@ -501,12 +398,6 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             zone,
         }
     }
-}
-
-/// When a flow ends if nothing more is heard of it.
-fn deadline<A: Ip, D>(slot: &FlowSlot<A, D>, config: &FlowConfig) -> Instant {
-    let protocol = slot.keys[0].protocol;
-    slot.last_seen + config.timeouts.of(protocol, slot.tracker.state)
 }
 
 impl<A: Ip, D: fmt::Debug, S: FlowStorage<A, D>> fmt::Debug for FlowTable<A, D, S> {
