@@ -52,7 +52,7 @@ pub enum Loss {
         ppm: u32,
     },
     /// Frames are lost in bursts: the model of Gilbert (1960) and Elliott (1963). A link is good or bad, and may change
-    /// between two frames. All are parts per million.
+    /// between two frames; it is good when it gets this model. All are parts per million.
     Bursts {
         /// How likely a good link becomes bad.
         begin_ppm: u32,

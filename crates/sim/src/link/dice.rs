@@ -52,6 +52,11 @@ impl Dice {
         }
     }
 
+    /// A burst of one model of loss is none of the next.
+    pub(super) fn end_burst(&mut self) {
+        self.bad = false;
+    }
+
     pub(super) fn duplicates(&mut self, config: &LinkConfig) -> bool {
         self.duplication.happens(config.duplication_ppm)
     }

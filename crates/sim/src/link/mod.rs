@@ -97,7 +97,7 @@ impl Direction {
             return usize::MAX;
         }
         let queue = &self.config.queue;
-        let longest = self.config.tagged_frame_max().min(1 << 16);
+        let longest = self.config.tagged_frame_max().clamp(1, 1 << 16);
         let octets = queue.octets.saturating_sub(self.queued_octets) / longest;
         let room = queue.frames.saturating_sub(self.queue.len()).min(octets);
         room.saturating_add(usize::from(!self.is_busy(now)))
@@ -305,6 +305,9 @@ impl Direction {
     /// Lets the link be like this from now on. Frames that wait stay, whatever the new bound of the queue; the one that is
     /// being sent is sent as before.
     pub(crate) fn set_config(&mut self, now: Instant, config: LinkConfig, run: &mut impl Run) {
+        if config.loss != self.config.loss {
+            self.dice.end_burst();
+        }
         self.config = config;
         if self.busy_until <= now && self.waiting.is_none() {
             self.busy_until = now;

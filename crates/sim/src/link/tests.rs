@@ -117,6 +117,44 @@ fn a_full_queue_drops_the_new_or_the_old() {
 }
 
 #[test]
+fn a_link_that_takes_only_empty_packets_has_room_as_well() {
+    let config = LinkConfig { mtu: 0, ..config() };
+    let (mut line, mut run) = (direction(config), Runner::default());
+    assert_eq!(line.room(run.now), 1001);
+    run.send(&mut line, 0..1);
+    assert_eq!(dropped(&line, DropReason::TooLong), 1);
+}
+
+#[test]
+fn a_burst_goes_on_until_frames_are_lost_in_another_way() {
+    let bursts = |begin_ppm, delay| LinkConfig {
+        delay: Duration::from_micros(delay),
+        loss: Loss::Bursts {
+            begin_ppm,
+            end_ppm: 0,
+            good_ppm: 0,
+            bad_ppm: 1_000_000,
+        },
+        ..config()
+    };
+    let (mut line, mut run) = (direction(bursts(100_000, 10)), Runner::default());
+    let mut lost_of_ten = |next| {
+        let before = dropped(&line, DropReason::Lost);
+        run.send(&mut line, 0..10);
+        run.run_until(&mut line, run.now + Duration::from_millis(1));
+        line.set_config(run.now, next, &mut run);
+        dropped(&line, DropReason::Lost) - before
+    };
+    while lost_of_ten(bursts(100_000, 10)) < 10 {}
+    // Another delay ends no burst.
+    assert_eq!(lost_of_ten(bursts(100_000, 20)), 10);
+    assert_eq!(lost_of_ten(bursts(100_000, 20)), 10);
+    assert_eq!(lost_of_ten(config()), 10);
+    assert_eq!(lost_of_ten(bursts(0, 10)), 0);
+    assert_eq!(lost_of_ten(config()), 0);
+}
+
+#[test]
 fn what_waits_behind_many_is_marked() {
     let mut config = config();
     config.queue.mark_from = Some(1);
