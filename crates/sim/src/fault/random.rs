@@ -5,7 +5,7 @@ use waypost_wire::{Duration, Instant};
 use super::{Change, Disturbance, Fault, FaultSchedule};
 use crate::{Rng, Simulation};
 
-/// A kind of fault.
+/// A kind of fault. What is drawn for a link stands in place of what the link has, be that more or less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {
@@ -17,7 +17,7 @@ pub enum FaultKind {
     Pause,
     /// A node is switched off and on.
     Restart,
-    /// A link is slower.
+    /// A link has another rate.
     Rate,
     /// A link has another delay.
     Delay,
@@ -33,9 +33,9 @@ pub enum FaultKind {
     Reordering,
     /// A link loses frames in bursts.
     Bursts,
-    /// Fewer frames may wait for a link.
+    /// Another number of frames may wait for a link.
     Queue,
-    /// A link takes shorter packets only.
+    /// A link has another MTU.
     Mtu,
 }
 
@@ -84,7 +84,7 @@ pub struct FaultBounds {
     pub rates: (u64, u64),
     /// Frames that a burst of losses takes on average, at most; at least one.
     pub burst_max: u32,
-    /// Frames that may wait for a link whose queue is short, at most.
+    /// Frames that may wait for a link whose queue is another, at most.
     pub queue_max: usize,
     /// The least and the greatest MTU, in octets above the link header.
     pub mtus: (usize, usize),
