@@ -15,14 +15,16 @@ fn hop(index: u32) -> NextHop {
     NextHop::new(index).unwrap()
 }
 
-/// All routes in a map; the answer is found by looking at each.
+/// All routes in a map; the answer is found by asking for each length, from the longest on.
 struct Model<A: Ip>(BTreeMap<Prefix<A>, NextHop>);
 
 impl<A: Ip> Model<A> {
     fn lookup(&self, addr: A) -> Option<NextHop> {
-        let holding = self.0.iter().filter(|(prefix, _)| prefix.contains(addr));
-        let longest = holding.max_by_key(|(prefix, _)| prefix.length());
-        longest.map(|(_, hop)| *hop)
+        let mut holding = (0..=A::BITS).rev().map(|length| {
+            let prefix = Prefix::new_truncated(addr, length);
+            prefix.expect("no longer than an address")
+        });
+        holding.find_map(|prefix| self.0.get(&prefix).copied())
     }
 }
 
