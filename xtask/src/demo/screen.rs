@@ -74,21 +74,34 @@ impl State {
     /// Adds to the story, or changes the block, or both. A terminal that went away shows nothing.
     fn show(&mut self, text: Option<&str>, block: Option<Vec<String>>) {
         let mut out = stdout().lock();
+        let _ = self.draw(&mut out, text, block);
+        let _ = out.flush();
+    }
+
+    fn draw(
+        &mut self,
+        out: &mut impl Write,
+        text: Option<&str>,
+        block: Option<Vec<String>>,
+    ) -> std::io::Result<()> {
         if !self.block.is_empty() {
             // Up to the block's first line, and away with all from there on.
-            let _ = write!(out, "\x1b[{}A\x1b[J", self.block.len());
+            write!(out, "\x1b[{}A\x1b[J", self.block.len())?;
         }
         if let Some(text) = text {
-            let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+            writeln!(out, "{}", text.trim_end_matches('\n'))?;
         }
         if let Some(block) = block {
             self.block = block;
         }
-        for line in &self.block {
-            let _ = writeln!(out, "{line}");
-        }
-        let _ = out.flush();
+        let mut lines = self.block.iter();
+        lines.try_for_each(|line| writeln!(out, "{}", in_one_row(line)))
     }
+}
+
+/// A line that a terminal cuts off at its margin (DECAWM): in two rows it would not be taken back as a whole.
+fn in_one_row(line: &str) -> String {
+    format!("\x1b[?7l{line}\x1b[?7h")
 }
 
 /// Somebody else's lines, as part of the story.
@@ -136,6 +149,21 @@ mod tests {
             format!("  {:<28} {:>9}  {}", "to_a", 10, "█".repeat(8))
         );
         assert_eq!(block.len(), 5);
+    }
+
+    #[test]
+    fn a_line_of_the_block_takes_one_row_of_any_terminal() {
+        let mut state = State {
+            terminal: true,
+            block: Vec::new(),
+        };
+        let mut drawn = Vec::new();
+        let block = Some(vec!["long".to_owned(), "longer".to_owned()]);
+        state.draw(&mut drawn, Some("story"), block).unwrap();
+        state.draw(&mut drawn, None, Some(Vec::new())).unwrap();
+        let (off, on) = ("\x1b[?7l", "\x1b[?7h");
+        let expected = format!("story\n{off}long{on}\n{off}longer{on}\n\x1b[2A\x1b[J");
+        assert_eq!(String::from_utf8(drawn).unwrap(), expected);
     }
 
     #[test]
