@@ -43,6 +43,9 @@ const PROGRAMS: [&str; 2] = ["waypost", "waypost-peer"];
 /// Set where the command runs as root of its own user namespace.
 const OWN_ROOT: &str = "WAYPOST_DEMO_OWN_ROOT";
 
+/// Gives a user namespace a `/run` of its own, where `ip netns` keeps names.
+const OWN_RUN: &str = "mount -t tmpfs tmpfs /run";
+
 /// MiB of the stream, unless the command line says otherwise.
 const STREAM_MIB: u32 = 1024;
 
@@ -94,8 +97,11 @@ impl Wish {
                 }
                 name => {
                     let Some((_, scene)) = SCENES.iter().find(|(known, _)| *known == name) else {
-                        let hint = suggest::hint(name, SCENES.map(|(name, _)| name));
-                        return Err(format!("there is no scene `{name}`{hint}").into());
+                        let known = SCENES.map(|(name, _)| name);
+                        let hint = suggest::hint(name, known);
+                        let known = known.join(" or ");
+                        let message = format!("there is no scene `{name}`: expected {known}{hint}");
+                        return Err(message.into());
                     };
                     wish.scenes.push(*scene);
                 }
@@ -199,7 +205,8 @@ fn as_own_root() -> Outcome {
     let lacking = |error: std::io::Error| {
         format!("cannot run unshare (Debian: util-linux): {error}; or run as root")
     };
-    let probe = unshare(&["true"]).output().map_err(lacking)?;
+    // All that is to be done there, so that nothing fails once this process is gone.
+    let probe = unshare(&["sh", "-c", OWN_RUN]).output().map_err(lacking)?;
     if !probe.status.success() {
         let why = String::from_utf8_lossy(&probe.stderr).into_owned();
         return Err(format!(
@@ -215,7 +222,7 @@ fn as_own_root() -> Outcome {
     let this = this_program()?;
     let mut again = unshare(&["sh", "-c"]);
     again.env(OWN_ROOT, "1");
-    again.arg("mount -t tmpfs tmpfs /run && exec \"$0\" \"$@\"");
+    again.arg(format!("{OWN_RUN} && exec \"$0\" \"$@\""));
     again.arg(this).args(std::env::args_os().skip(1));
     Err(lacking(again.exec()).into())
 }
@@ -239,7 +246,7 @@ mod tests {
         for (line, why) in [
             (
                 "simulatoin",
-                "there is no scene `simulatoin`; did you mean `simulation`?",
+                "there is no scene `simulatoin`: expected router or simulation; did you mean `simulation`?",
             ),
             (
                 "simulation --keep",

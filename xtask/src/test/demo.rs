@@ -64,7 +64,7 @@ pub(super) fn run(workspace: &Workspace, missing: Missing) -> Outcome {
         }
     }
     demo::build(workspace)?;
-    play_without_namespaces()?;
+    play_without_namespaces(workspace)?;
     println!("the demo where there are no namespaces: as it should be");
     for user in users {
         for end in [End::Own, End::Kept, End::Interrupted, End::Killed] {
@@ -186,18 +186,25 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Runs it by a user who is not root and has no program that makes namespaces: the simulation alone, which is all that was asked
-/// for, and beside the router's scene, whose absence is a failure.
-fn play_without_namespaces() -> Outcome {
+/// Runs it by a user who is not root and has no program that makes namespaces, or one that may not change them: the simulation
+/// alone, which is all that was asked for, and beside the router's scene, whose absence is a failure.
+fn play_without_namespaces(workspace: &Workspace) -> Outcome {
     let this = this_program()?;
     let this = this.to_str().ok_or("a path that is no text")?;
+    let mut cases = vec![
+        ("PATH=/nowhere".to_owned(), &["simulation"][..], true),
+        ("PATH=/nowhere".to_owned(), &[], false),
+    ];
     let user = match User::Nobody.may_run() {
-        Ok(()) => User::Nobody,
+        Ok(()) => {
+            cases.push((without_mounts(workspace)?, &[], false));
+            User::Nobody
+        }
         // Whoever this is.
         Err(_) => User::Root,
     };
-    for (scenes, is_all) in [(&["simulation"][..], true), (&[], false)] {
-        let words = [&["env", "PATH=/nowhere", this, "demo", "--built"], scenes].concat();
+    for (path, scenes, is_all) in cases {
+        let words = [&["env", &path, this, "demo", "--built"], scenes].concat();
         let output = user.command(&words).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         let mut wrong: Vec<_> = SIMULATED
@@ -217,6 +224,17 @@ fn play_without_namespaces() -> Outcome {
         }
     }
     Ok(())
+}
+
+/// A search path on which `mount` always fails, as where a user may make namespaces and nothing in them.
+fn without_mounts(workspace: &Workspace) -> Result<String, Box<dyn std::error::Error>> {
+    let folder = workspace.target.join("demo/without-mounts");
+    fs::create_dir_all(&folder)?;
+    let link = folder.join("mount");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink("/bin/false", link)?;
+    let others = std::env::var("PATH")?;
+    Ok(format!("PATH={}:{others}", folder.display()))
 }
 
 /// Plays with what was left up, as the demo says.
