@@ -7,14 +7,17 @@ use waypost_ip::flow::nat::{FixedNat, NatConfig, NatTable, Translated};
 use waypost_ip::flow::{FixedFlows, FlowConfig, FlowKey};
 use waypost_ip::fragment::Fragments;
 use waypost_ip::icmp::{ErrorSender, LimitConfig, Origin, PrefixBucket};
-use waypost_ip::neighbor::{FixedNeighbors, NeighborConfig, NeighborTable};
+use waypost_ip::neighbor::{
+    Announcer, AnnouncerConfig, Dad, DadConfig, FixedNeighbors, NeighborConfig, NeighborTable,
+    ProxyRule, ProxySet,
+};
 use waypost_ip::pmtu::{Belief, FixedPmtu, PmtuCache, PmtuConfig, TooBig};
 use waypost_ip::rate::TokenBucket;
 use waypost_ip::reassembly::{FixedReassembly, Outcome, Reassembly, ReassemblyConfig};
 use waypost_ip::slab::Slot;
 use waypost_ip::wheel::Wheel;
 use waypost_wire::icmpv4::TimeExceeded;
-use waypost_wire::{Icmpv4Header, Instant, Ipv4Packet};
+use waypost_wire::{Icmpv4Header, Instant, Ipv4Packet, MacAddr, Prefix};
 
 /// Room for so many neighbours, flows, datagrams, paths and timers.
 const ROOM: usize = 16;
@@ -25,6 +28,7 @@ pub(crate) fn prove(octets: &[u8]) {
     black_box(bucket.take(1, NOW));
     wheel();
     neighbors();
+    own_addresses();
     reassembly(octets);
     pmtu();
     if let Ok(packet) = Ipv4Packet::parse(octets) {
@@ -48,6 +52,22 @@ fn neighbors() {
     black_box(table.send(NOW, Ipv6Addr::LOCALHOST, 1));
     black_box(table.poll_event());
     black_box(table.poll_timeout());
+}
+
+fn own_addresses() {
+    let mut dad = Dad::new(DadConfig::IPV6, MacAddr::BROADCAST);
+    dad.start(NOW, Ipv6Addr::LOCALHOST);
+    dad.handle_timeout(NOW);
+    black_box(dad.poll_event());
+    let mut announcer = Announcer::new([const { Slot::EMPTY }; ROOM], AnnouncerConfig::IPV6);
+    black_box(announcer.announce(NOW, Ipv6Addr::LOCALHOST));
+    black_box(announcer.poll_output(NOW));
+    let mut proxied = ProxySet::new([None; ROOM], ROOM);
+    black_box(proxied.insert(ProxyRule {
+        prefix: Prefix::DEFAULT,
+        answers: true,
+    }));
+    black_box(proxied.answers(Ipv6Addr::LOCALHOST, |_| black_box(false)));
 }
 
 fn reassembly(octets: &[u8]) {
