@@ -4,37 +4,63 @@ mod transcript;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use transcript::{transcript, waypost};
 
 const CHAIN: &str = "RatedSource(RATE 1000) -> c :: Counter -> Discard";
 
-/// Stops it as Ctrl-C does, and expects it to end well.
-fn stop(child: Child) {
-    let id = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-    let said = transcript(&child.wait_with_output().unwrap(), str::to_owned);
-    assert_eq!(said, "status 0");
+/// A graph that runs; it ends with the test, also with one that fails.
+struct Running(Option<Child>);
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    /// Its standard output, which is a pipe.
+    fn stdout(&mut self) -> ChildStdout {
+        self.0.as_mut().unwrap().stdout.take().unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = Pid::from_child(self.0.as_ref().unwrap());
+        kill_process(id, signal).unwrap();
+    }
+
+    /// Stops it as Ctrl-C does, and expects it to end well.
+    fn stop(mut self) {
+        self.signal(Signal::INT);
+        let output = self.0.take().unwrap().wait_with_output().unwrap();
+        assert_eq!(transcript(&output, str::to_owned), "status 0");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 #[test]
 fn rates_are_lines_where_there_is_no_terminal() {
     let first_lines = |text: &str, enough: &dyn Fn(&str) -> bool| {
-        let mut child = waypost(&["graph", "run", "--watch", "-e", text])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let mut command = waypost(&["graph", "run", "--watch", "-e", text]);
+        let mut running = Running::start(command.stdout(Stdio::piped()));
+        let mut output = BufReader::new(running.stdout());
         let mut line = String::new();
         while !enough(&line) {
             line.clear();
             assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended");
         }
-        stop(child);
+        running.stop();
         line.trim_end().to_owned()
     };
     let line = first_lines(CHAIN, &|line| line.contains("c "));
@@ -169,14 +195,15 @@ impl Screen {
 
 /// A graph with a display on a terminal.
 struct OnTerminal {
-    child: Child,
+    running: Running,
     terminal: File,
     screen: Screen,
 }
 
 impl OnTerminal {
     fn start() -> Self {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        let terminal =
+            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
         let size = Winsize {
@@ -188,17 +215,13 @@ impl OnTerminal {
         tcsetwinsize(&terminal, size).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap();
         let side = || {
-            let opened = rustix::fs::open(&*name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty());
-            Stdio::from(opened.unwrap())
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            Stdio::from(rustix::fs::open(&*name, flags, Mode::empty()).unwrap())
         };
-        let child = waypost(&["graph", "run", "--watch", "-e", CHAIN])
-            .stdin(side())
-            .stdout(side())
-            .stderr(side())
-            .spawn()
-            .unwrap();
+        let mut command = waypost(&["graph", "run", "--watch", "-e", CHAIN]);
+        let command = command.stdin(side()).stdout(side()).stderr(side());
         Self {
-            child,
+            running: Running::start(command),
             terminal: File::from(terminal),
             screen: Screen::new(),
         }
@@ -219,7 +242,6 @@ impl OnTerminal {
                 break;
             }
         }
-        let _ = self.child.kill();
         panic!("{:#?}\n{:?}", self.screen.lines(), self.screen.all);
     }
 }
@@ -243,7 +265,7 @@ fn rates_are_a_display_on_a_terminal() {
     assert!(has(2, &["RatedSource@1", "RatedSource"]), "{lines:#?}");
     assert!(has(3, &["c ", "Counter"]), "{lines:#?}");
     assert!(has(5, &["└─"]) && lines.len() == 6, "{lines:#?}");
-    stop(shown.child);
+    shown.running.stop();
     // In one place, and not in lines as elsewhere.
     let all = shown.screen.all;
     assert!(!all.contains("idle") && !all.contains("/s  c "), "{all:?}");
@@ -253,10 +275,9 @@ fn rates_are_a_display_on_a_terminal() {
 fn statistics_stand_above_the_display() {
     let mut shown = OnTerminal::start();
     shown.until(is_busy);
-    let id = rustix::process::Pid::from_child(&shown.child);
     // The display, of six rows, and one table of four above it after the other, until the first go off the screen.
     for tables in 1..6 {
-        rustix::process::kill_process(id, rustix::process::Signal::USR1).unwrap();
+        shown.running.signal(Signal::USR1);
         let rows = (6 + 4 * tables).min(ROWS);
         shown.until(|screen| {
             let lines = screen.lines();
@@ -276,5 +297,5 @@ fn statistics_stand_above_the_display() {
             assert!(row.starts_with(word), "{word}: {lines:#?}");
         }
     }
-    stop(shown.child);
+    shown.running.stop();
 }
