@@ -98,10 +98,20 @@ fn what_is_wrong_with_a_nodes_text_is_said() {
             .node()
             .map(drop)
     };
-    let wrong = node("FromDevice(eth1) -> Discard;")
-        .unwrap_err()
-        .to_string();
-    assert!(wrong.contains("this node has no port `eth1`"), "{wrong}");
+    // At the argument, however it is given.
+    for (text, place) in [
+        ("FromDevice(eth1) -> Discard;", "r.click:1:12"),
+        (
+            "FromDevice(PROMISC true, DEVNAME \"eth1\") -> Discard;",
+            "r.click:1:26",
+        ),
+        ("Idle -> ToDevice(eth1);", "r.click:1:18"),
+    ] {
+        let wrong = node(text).unwrap_err().to_string();
+        assert!(wrong.contains("this node has no port `eth1`"), "{wrong}");
+        assert!(wrong.contains(place), "{wrong}");
+    }
+    assert!(node("FromDevice(\"eth0\") -> Discard;").is_ok());
     let wrong = node("FromDevice(eth0) -> Discrad;")
         .unwrap_err()
         .to_string();

@@ -69,12 +69,16 @@ fn plug(args: &mut Args, cx: &BuildCx<'_>) -> Result<(Device, u16), ConfigError>
         "SNIFFER",
         "ZERO_COPY",
     ];
-    let name = args.take_mandatory("DEVNAME")?;
+    let word = args.take_mandatory("DEVNAME")?;
+    let name = waypost_graph::unquote_text(&word);
+    let name =
+        name.ok_or_else(|| ConfigError::expected("a word for DEVNAME", &word).about("DEVNAME"))?;
     for keyword in MEANINGLESS {
         args.take(keyword);
     }
     let found = cx.shared::<Plug>(&key(&name), || {
-        Err(ConfigError::new(format!("this node has no port `{name}`")))
+        let wrong = ConfigError::new(format!("this node has no port `{name}`"));
+        Err(wrong.about("DEVNAME"))
     })?;
     Ok((found.0.clone(), found.1))
 }
