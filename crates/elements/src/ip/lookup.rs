@@ -86,7 +86,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
     let mut lookup = IpLookup::<0>::with_outputs(cx.outputs);
     args.read_rest(|text| {
         let route = lookup.parse_route(text)?;
-        lookup.add(route)
+        lookup.routes.make(&[route])
     });
     Ok(Box::new(lookup))
 }
@@ -154,13 +154,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
                 self.outputs
             ));
         }
-        self.add(Change::Set(prefix, (gateway, output)))
-    }
-
-    /// Makes a change at once, before the graph runs.
-    fn add(&mut self, change: Change) -> Result<(), String> {
-        self.routes.accept(&[change])?;
-        self.routes.finish().map_err(|full| full.to_string())
+        self.routes.make(&[Change::Set(prefix, (gateway, output))])
     }
 
     /// Accepts changes that are written while the graph runs, all or none, and makes what the slice has room for.
@@ -193,17 +187,14 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         };
         let prefix = prefix_of(prefix)?;
         let gateway = gateway.map_or(Ok(None), gateway_of)?;
-        let parsed = output
-            .parse::<usize>()
-            .ok()
-            .filter(|&output| output < self.outputs.min(256));
-        let output = parsed.ok_or_else(|| {
-            format!(
-                "expected an output below {}, found `{output}`",
-                self.outputs
-            )
-        })?;
-        Ok(Change::Set(prefix, (gateway, output as u8)))
+        let parsed = output.parse::<u8>().ok();
+        let output = parsed
+            .filter(|&output| usize::from(output) < self.outputs)
+            .ok_or_else(|| {
+                let outputs = self.outputs.min(256);
+                format!("expected an output below {outputs}, found `{output}`")
+            })?;
+        Ok(Change::Set(prefix, (gateway, output)))
     }
 
     /// What several lines say.

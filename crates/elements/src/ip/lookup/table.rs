@@ -109,20 +109,19 @@ impl<M: Segments> RouteTable<M> {
     /// # Errors
     /// One cannot be made, in words; of these nothing is changed.
     pub(super) fn accept(&mut self, changes: &[Change]) -> Result<(), String> {
-        let certain = self.is_certain(changes.len());
-        if !certain {
-            self.finish().map_err(|full| full.to_string())?;
+        match self.is_certain(changes.len()) {
+            true => self.enqueue_all(changes),
+            false => self.make(changes),
         }
-        let waiting = self.queue.len();
-        for change in changes {
-            if let Err(why) = self.enqueue(*change) {
-                self.take_back(waiting);
-                return Err(why);
-            }
-        }
-        if certain {
-            return Ok(());
-        }
+    }
+
+    /// Makes all that were accepted before, then these changes in this order, or none of them.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept); also where the system has no memory now.
+    pub(super) fn make(&mut self, changes: &[Change]) -> Result<(), String> {
+        self.finish().map_err(|full| full.to_string())?;
+        self.enqueue_all(changes)?;
         self.make_all_or_none().map_err(|full| full.to_string())
     }
 
@@ -176,6 +175,18 @@ impl<M: Segments> RouteTable<M> {
     fn route(&self, prefix: Ipv4Prefix) -> Option<NextHop> {
         let queued = self.queue.find(prefix);
         queued.unwrap_or_else(|| self.fib.route(prefix))
+    }
+
+    /// Puts these changes behind those that wait, or none of them.
+    fn enqueue_all(&mut self, changes: &[Change]) -> Result<(), String> {
+        let waiting = self.queue.len();
+        for change in changes {
+            if let Err(why) = self.enqueue(*change) {
+                self.take_back(waiting);
+                return Err(why);
+            }
+        }
+        Ok(())
     }
 
     fn enqueue(&mut self, change: Change) -> Result<(), String> {
@@ -491,5 +502,24 @@ mod tests {
         table.finish().unwrap();
         assert_eq!(looked_up(&table, [10, 1, 2, 3].into()), Some((None, 2)));
         assert_eq!(looked_up(&table, [10, 9, 9, 9].into()), None);
+    }
+
+    #[test]
+    fn a_change_that_is_to_be_made_at_once_is_made_or_does_not_wait() {
+        let segments = Rc::new(Cell::new(2));
+        let memory = Scarce(Rc::clone(&segments));
+        let mut table = RouteTable::new(memory, FibLimits::default()).unwrap();
+        // The two segments are its top: no chunk has room.
+        table.fib.enlarge().unwrap();
+        table.make(&[set("10.0.0.0/8", 1)]).unwrap();
+        table
+            .make(&[set("10.0.0.0/8", 3), set("10.1.2.0/24", 2)])
+            .unwrap_err();
+        assert_eq!((table.pending(), table.len), (0, 1));
+        segments.set(1);
+        table.finish().unwrap();
+        let only = BTreeMap::from([(prefix("10.0.0.0/8"), (None, 1))]);
+        assert_eq!(routes(&table), only);
+        assert_eq!(looked_up(&table, [10, 1, 2, 3].into()), Some((None, 1)));
     }
 }
