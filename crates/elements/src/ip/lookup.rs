@@ -52,7 +52,8 @@ the later counts.
 `table` and `lookup` know of a change once it is written, and all packets after it follow it, unless it touches many routes, as one of
 `0/0` may, or many were written at once. These are made in slices between batches, in the order in which they were written, so that
 packets do not wait for them: of a change that is not complete, each address has either the old route or the new. `pending` tells when
-all are. Packets do wait while a text is read, while `table` is told, and while `flush` frees a large table.
+all are. Packets do wait while a text is read, while `table` is told, and while `flush` frees a large table; and while changes are
+made at once: those for which there may be no room, and those with which more than 65536 would wait.
 
 Deviations: `add` replaces a route as `set` does, which Click's documentation says it should not, though it does.",
     handlers: HANDLERS,
