@@ -166,7 +166,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         }
         let mut entry = Entry::new(addr, mac, state, now);
         let key = loop {
-            if self.index.is_crowded() && self.index.double() {
+            while self.index.rearrange() {
                 for (key, entry) in self.entries.iter() {
                     let ready = entry.state.is_ready();
                     self.index.insert(entry.addr, key.index(), entry.mac, ready);
