@@ -33,7 +33,7 @@ impl<A: Ip> Bucket<A> {
 const SMALL: usize = 8192;
 
 /// So many places farther from where they want to be than twice what chance does, all together, addresses may lie.
-const STRAYS: usize = 4;
+const STRAYS: u64 = 4;
 
 /// How many secrets are tried at most until the table has grown by an eighth.
 const TRIES: u8 = 4;
@@ -176,8 +176,9 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
             return true;
         }
         // By chance each lies load / (2 - 2 load) behind (Knuth, TAOCP 3, §6.4).
-        let by_chance_twice = self.len * self.len / (self.mask + 1 - self.len).max(1);
-        if self.strays <= by_chance_twice + STRAYS {
+        let free = (self.mask + 1 - self.len).max(1);
+        let by_chance_twice = self.len as u64 * self.len as u64 / free as u64;
+        if self.strays as u64 <= by_chance_twice + STRAYS {
             return false;
         }
         if self.len >= self.patience {
