@@ -6,7 +6,7 @@ mod bgp;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use waypost_counting::{Counting, kept_by};
-use waypost_ip::fib::{Fib, FibAddr, NextHop};
+use waypost_ip::fib::{Fib, FibAddr, FibFull, FibLimits, NextHop};
 use waypost_wire::{Ipv4Prefix, Ipv6Prefix, Prefix};
 
 #[global_allocator]
@@ -103,4 +103,49 @@ fn memory_follows_the_routes() {
     assert!(fib.is_large());
     let fib = table(bgp::prefixes6(50_000));
     assert!(fib.bytes() < 50_000 * 200, "{} bytes", fib.bytes());
+}
+
+/// Host routes that have nothing in common.
+fn apart(number: u32) -> Prefix<Ipv4Addr> {
+    Prefix::host(Ipv4Addr::from_bits(number << 24 | 1))
+}
+
+#[test]
+fn a_small_table_whose_readers_are_in_the_way_says_so() {
+    let limits = FibLimits {
+        segments: 0,
+        ..FibLimits::default()
+    };
+    let mut fib = Fib::<Ipv4Addr>::with_limits(limits);
+    let hop = NextHop::new(1).unwrap();
+    let mut count = 0;
+    while fib.insert(apart(count), hop).is_ok() {
+        count += 1;
+    }
+    let reader = fib.reader();
+    assert_eq!(fib.remove(apart(0)), Ok(Some(hop)));
+    assert_eq!(fib.insert(apart(0), hop), Err(FibFull::Readers));
+    drop(reader);
+    assert_eq!(fib.insert(apart(0), hop), Ok(None));
+    assert_eq!(fib.insert(apart(count), hop), Err(FibFull::Memory));
+}
+
+#[test]
+fn a_route_that_comes_and_goes_makes_no_table_large() {
+    let mut fib = Fib::<Ipv4Addr>::new();
+    let hop = NextHop::new(1).unwrap();
+    for number in 0..10 {
+        fib.insert(apart(number), hop).unwrap();
+    }
+    // A worker that gets a new reader only when it must.
+    let mut reader = fib.reader();
+    for _ in 0..2000 {
+        fib.remove(apart(3)).unwrap();
+        while let Err(full) = fib.insert(apart(3), hop) {
+            assert_eq!(full, FibFull::Readers);
+            reader = fib.reader();
+        }
+        assert_eq!(reader.lookup(apart(3).network()), Some(hop));
+    }
+    assert!(!fib.is_large() && fib.bytes() < 384 << 10);
 }

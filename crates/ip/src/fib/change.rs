@@ -198,8 +198,15 @@ impl<A: FibAddr, M: Segments> Fib<A, M> {
         mut change: impl FnMut(&mut Self) -> Result<Option<NextHop>, FibFull>,
     ) -> Result<Option<NextHop>, FibFull> {
         let mut done = change(self);
-        if done.is_err() && done != Err(FibFull::Routes) && self.memory.is_outgrown() {
-            done = self.enlarge().and_then(|()| change(self));
+        if let Err(full @ (FibFull::Memory | FibFull::Readers)) = done
+            && self.memory.is_outgrown(full)
+        {
+            done = match self.enlarge() {
+                Ok(()) => change(self),
+                // It stays small, where readers may have been all that was wrong.
+                Err(FibFull::Memory) => Err(full),
+                Err(other) => Err(other),
+            };
         }
         self.refused += u64::from(done.is_err());
         done

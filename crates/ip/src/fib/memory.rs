@@ -79,9 +79,12 @@ impl<M: Segments> Memory<M> {
         self.small.close();
     }
 
-    /// Whether a small table has all the memory that it may have.
-    pub(super) fn is_outgrown(&self) -> bool {
-        !self.is_large && self.small.is_at_most()
+    /// Whether a change that was refused so is one too many for a small table. What waits for readers comes back, and only where it
+    /// would not be enough for long is the table to be large for it.
+    pub(super) fn is_outgrown(&self, full: FibFull) -> bool {
+        !self.is_large
+            && self.small.is_at_most()
+            && (full == FibFull::Memory || self.small.is_nearly_full())
     }
 
     /// Before there is a new reader: see [`Store::renew`]. One of a small table that will soon be large gets to know
