@@ -27,13 +27,7 @@ pub(super) fn add<A: Routed + Peers>(
     routes: &Routes<A>,
 ) -> Result<(), Box<dyn Error>> {
     let groups = [format!("{group}, build and memory")];
-    let names = [
-        Ours::<A>::NAME,
-        A::Trie::NAME,
-        A::Poptrie::NAME,
-        A::Bitmap::NAME,
-    ];
-    if !wants_any(settings, &groups, &names) {
+    if !wants_any(settings, &groups, &A::TABLES) {
         return Ok(());
     }
     let [group] = &groups;

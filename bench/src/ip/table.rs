@@ -99,6 +99,14 @@ pub(super) trait Peers: FibAddr {
     type Trie: Table<Self>;
     type Poptrie: Table<Self>;
     type Bitmap: Table<Self>;
+
+    /// The names of ours and of the peers.
+    const TABLES: [&str; 4] = [
+        Ours::<Self>::NAME,
+        Self::Trie::NAME,
+        Self::Poptrie::NAME,
+        Self::Bitmap::NAME,
+    ];
 }
 
 macro_rules! peers {

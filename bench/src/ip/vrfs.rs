@@ -25,13 +25,7 @@ pub(super) fn add<A: Routed + Peers>(
         short(tables)
     );
     let groups = [group];
-    let names = [
-        Ours::<A>::NAME,
-        A::Trie::NAME,
-        A::Poptrie::NAME,
-        A::Bitmap::NAME,
-    ];
-    if !wants_any(settings, &groups, &names) {
+    if !wants_any(settings, &groups, &A::TABLES) {
         return Ok(());
     }
     let [group] = &groups;

@@ -3,11 +3,13 @@
 //! Sites stand in a ring. Each has a router, which is a graph (`examples/sim/site.click`), a switch, and hosts, which
 //! are graphs too (`examples/sim/host.click`). Each host pings one of a site further on.
 
+#[path = "../../../crates/waypost/examples/graphs/echo.rs"]
+mod echo;
+
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 
-use waypost_wire::icmpv4::Icmpv4Header;
-use waypost_wire::{IpProtocol, Ipv4Header};
+use echo::echo;
 
 const SITES: u8 = 11;
 /// Hosts of a site: all ping at once, and a router keeps as many packets while it asks for the next router's address.
@@ -186,18 +188,6 @@ const fn ring_addr(site: u8, end: u8) -> Ipv4Addr {
 
 fn mac(site: u8, host: u8) -> String {
     format!("02:00:00:00:{site:02x}:{host:02x}")
-}
-
-/// An echo request, from its IP header on, as the hexadecimal digits that a graph's text takes.
-fn echo(from: Ipv4Addr, to: Ipv4Addr) -> String {
-    let text = b"under virtual time";
-    let mut message = Icmpv4Header::echo_request(7, 1);
-    message.fill_checksum(text);
-    let message = [message.as_bytes(), &text[..]].concat();
-    let mut header = Ipv4Header::new(IpProtocol::ICMP, from, to, message.len() as u16);
-    header.fill_checksum();
-    let octets = [&header.as_bytes()[..], &message].concat();
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]

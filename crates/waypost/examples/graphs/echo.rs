@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use waypost::wire::icmpv4::Icmpv4Header;
-use waypost::wire::{IpProtocol, Ipv4Header};
+use waypost_wire::icmpv4::Icmpv4Header;
+use waypost_wire::{IpProtocol, Ipv4Header};
 
 /// An echo request, from its IP header on, as the hexadecimal digits that a graph's text takes.
 pub(crate) fn echo(from: Ipv4Addr, to: Ipv4Addr) -> String {
