@@ -116,6 +116,16 @@ fn a_graph_finishes_once_nothing_is_between_its_workers_either() {
 }
 
 #[test]
+fn a_worker_that_falls_asleep_misses_no_packet() {
+    // One packet goes round and round. Whoever has it not is looking for it, about to fall asleep, or asleep.
+    let text = "InfiniteSource(LIMIT 1) -> Pipeliner(1) -> there :: Dawdle -> b :: Pipeliner(0) -> back :: Dawdle
+        -> c :: Counter(COUNT_CALL 20000 stop) -> Pipeliner(1) -> there;";
+    run_by_each(text, 2, 4000, |ended| {
+        assert_eq!(each(ended, "c.count"), [20_000, 0]);
+    });
+}
+
+#[test]
 fn who_waits_for_room_does_not_end_when_there_is_some_in_the_middle_of_a_step() {
     let text = "InfiniteSource(LIMIT 12, STOP true) -> q :: Queue(64) -> Unqueue -> Pipeliner(1, CAPACITY 8) -> c :: Counter
         -> Discard; Beside;";

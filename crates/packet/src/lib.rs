@@ -1,4 +1,5 @@
-//! Packet buffers: [`Pool`], [`Packet`], [`Batch`], [`Shared`], rings between threads and an RCU cell.
+//! Packet buffers: [`Pool`], [`Packet`], [`Batch`], [`Shared`], rings between threads, a flag for who
+//! waits at one, and an RCU cell.
 //!
 //! ```
 //! use waypost_packet::{Batch, Pool};
@@ -35,6 +36,7 @@ mod annotations;
 mod batch;
 mod descriptor;
 mod frame;
+mod idle;
 mod memory;
 mod packet;
 mod pool;
@@ -48,6 +50,7 @@ pub use allocator::Allocator;
 pub use annotations::LinkDestination;
 pub use batch::{Batch, Drain};
 pub use frame::{IntoPacket, NoMemory, PoolTx, SendPacket};
+pub use idle::IdleFlag;
 pub use memory::{HeapMemory, Memory};
 pub use packet::{Notes, Packet};
 pub use pool::{Class, Pool, PoolBuilder, PoolError, PoolStatistics};

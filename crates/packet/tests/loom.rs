@@ -6,7 +6,7 @@
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
-use waypost_packet::{Pool, Rcu, mpsc, spsc};
+use waypost_packet::{IdleFlag, Pool, Rcu, mpsc, spsc};
 
 #[test]
 fn spsc_delivers_each_item_once_and_in_order() {
@@ -80,6 +80,55 @@ fn spsc_overwrites_no_item_whose_place_is_kept() {
             }
         }
         thread.join().unwrap();
+    });
+}
+
+/// Looks for an item, says that it found none, and looks again; whether it then waits.
+fn waits_for(consumer: &mut spsc::Consumer<u32>, idle: &IdleFlag) -> bool {
+    if consumer.len() > 0 {
+        return false;
+    }
+    idle.set();
+    consumer.len() == 0
+}
+
+#[test]
+fn who_waits_for_an_item_is_woken() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let idle = Arc::new(IdleFlag::new());
+        let thread = {
+            let idle = Arc::clone(&idle);
+            thread::spawn(move || {
+                producer.push(1).unwrap();
+                idle.take()
+            })
+        };
+        let waits = waits_for(&mut consumer, &idle);
+        let woken = thread.join().unwrap();
+        assert!(woken || !waits);
+    });
+}
+
+#[test]
+fn who_waits_for_an_item_is_woken_when_no_more_follow() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = spsc::ring(2);
+        let idle = Arc::new(IdleFlag::new());
+        let thread = {
+            let idle = Arc::clone(&idle);
+            thread::spawn(move || {
+                let mut woken = false;
+                for item in 1..=2 {
+                    producer.push(item).unwrap();
+                    woken |= idle.take_if_seen();
+                }
+                woken | idle.take()
+            })
+        };
+        let waits = waits_for(&mut consumer, &idle);
+        let woken = thread.join().unwrap();
+        assert!(woken || !waits);
     });
 }
 

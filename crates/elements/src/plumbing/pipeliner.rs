@@ -1,7 +1,7 @@
 //! Pipeliner: packets go on at another worker.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::hint::spin_loop;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -9,6 +9,7 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Credit, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Packet, Progress,
 };
+use waypost_packet::IdleFlag;
 use waypost_packet::spsc::{self, Consumer, Producer};
 
 use crate::args::TypedArgs;
@@ -48,6 +49,13 @@ const HANDLERS: &[Handler] = &[
 /// The most packets that may be between two workers.
 const CAPACITY_MAX: usize = 1 << 20;
 
+/// How often a worker looks for packets again before it says that there are none: for about as long as it takes to fall asleep and
+/// be woken. Packets at shorter intervals than that wake nobody.
+const LOOKS: u8 = 32;
+
+/// After how many steps of a worker without packets for another it makes sure that the other knows of the last.
+const STEPS_UNSURE: u8 = 2;
+
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let worker = args.mandatory::<usize>("WORKER");
     if let Ok(worker) = worker
@@ -76,12 +84,14 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
             .ok_or_else(|| ConfigError::new("this worker has a copy of the element already"))?,
         incoming: incoming.unwrap_or_default(),
         first: 0,
+        looks: 0,
         crossing,
         own: cx.worker,
         target: worker,
         waker: Waker::noop().clone(),
         blocks,
         refused: Cell::new(false),
+        unsure: 0,
         drops: 0,
     }))
 }
@@ -89,7 +99,7 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
 /// What the copies of a `Pipeliner` at all workers share: a ring from each of them to the one that the packets go to.
 struct Crossing {
     /// The worker that the packets go to has found none: the next that comes wakes it.
-    is_idle: AtomicBool,
+    idle: IdleFlag,
     workers: Box<[Feeder]>,
 }
 
@@ -97,7 +107,7 @@ struct Crossing {
 #[repr(align(128))]
 struct Feeder {
     /// It has found no room: the next packets that leave wake it.
-    is_blocked: AtomicBool,
+    blocked: IdleFlag,
     waker: Mutex<Waker>,
     producer: End<Producer<Packet>>,
     consumer: End<Consumer<Packet>>,
@@ -122,14 +132,14 @@ impl Crossing {
         let feeder = |_| {
             let (producer, consumer) = spsc::ring(capacity);
             Feeder {
-                is_blocked: AtomicBool::new(false),
+                blocked: IdleFlag::new(),
                 waker: Mutex::new(Waker::noop().clone()),
                 producer: End::new(producer),
                 consumer: End::new(consumer),
             }
         };
         Self {
-            is_idle: AtomicBool::new(false),
+            idle: IdleFlag::new(),
             workers: (0..workers).map(feeder).collect(),
         }
     }
@@ -139,14 +149,10 @@ impl Crossing {
         waker.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes a worker that has set this flag before it looked the last time. What it looks at was changed before.
-    #[inline]
-    fn wake(&self, flag: &AtomicBool, worker: usize) {
-        // Either it sees the change, or this sees the flag.
-        fence(Ordering::SeqCst);
-        if flag.load(Ordering::Relaxed) && flag.swap(false, Ordering::Relaxed) {
-            self.waker(worker).wake_by_ref();
-        }
+    /// Wakes a worker.
+    #[cold]
+    fn wake(&self, worker: usize) {
+        self.waker(worker).wake_by_ref();
     }
 }
 
@@ -158,6 +164,8 @@ struct Pipeliner {
     incoming: Vec<Consumer<Packet>>,
     /// The worker from which packets are taken over first, next time.
     first: usize,
+    /// How often this worker still looks for packets before it says that there are none.
+    looks: u8,
     own: usize,
     target: usize,
     /// What wakes this worker, as the others know it.
@@ -165,6 +173,8 @@ struct Pipeliner {
     blocks: bool,
     /// Whoever feeds it here has found no room, and has not been asked again since there is some.
     refused: Cell<bool>,
+    /// Steps until this worker makes sure that the other knows of the last packets; none when it does.
+    unsure: u8,
     drops: u64,
 }
 
@@ -175,12 +185,11 @@ impl Pipeliner {
         if room > 0 {
             return room;
         }
-        let blocked = &self.crossing.workers[self.own].is_blocked;
-        blocked.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        let blocked = &self.crossing.workers[self.own].blocked;
+        blocked.set();
         let room = self.producer.room();
         if room > 0 {
-            blocked.store(false, Ordering::Relaxed);
+            blocked.clear();
         }
         room
     }
@@ -208,12 +217,12 @@ impl Pipeliner {
             let wanted = budget - batch.len();
             let count = consumer.take_into(wanted, |it| drop(batch.push(it)));
             // Not at once where others may wait for it: who finds much room comes back later.
-            let is_due =
-                !self.blocks || count < wanted || consumer.kept() >= consumer.capacity() / 4;
+            let is_due = !self.blocks || count == 0 || consumer.kept() >= consumer.capacity() / 4;
             if is_due && consumer.kept() > 0 {
                 consumer.give_back();
-                let feeder = &self.crossing.workers[worker];
-                self.crossing.wake(&feeder.is_blocked, worker);
+                if self.crossing.workers[worker].blocked.take() {
+                    self.crossing.wake(worker);
+                }
             }
         }
         self.first = (self.first + 1) % self.incoming.len().max(1);
@@ -226,15 +235,32 @@ impl Pipeliner {
         count
     }
 
-    /// Whether a packet has come after all, once others know that this worker found none.
-    fn is_ready(&self) -> bool {
+    /// Makes sure that the other worker knows of what was handed over, once no more comes. Says whether that was not so before: the
+    /// worker must not fall asleep until it is.
+    #[inline]
+    fn make_sure(&mut self) -> bool {
+        if self.unsure == 0 {
+            return false;
+        }
+        self.unsure -= 1;
+        if self.unsure == 0 && self.crossing.idle.take() {
+            self.crossing.wake(self.target);
+        }
+        true
+    }
+
+    /// Whether there is reason to look for packets again. If not, others know that this worker has found none.
+    fn is_ready(&mut self) -> bool {
+        // What this worker hands to itself it need not wait for.
+        if self.incoming.len() > 1 && self.looks > 0 {
+            self.looks -= 1;
+            spin_loop();
+            return true;
+        }
         if self.incoming.is_empty() {
             return false;
         }
-        if !self.crossing.is_idle.load(Ordering::Relaxed) {
-            self.crossing.is_idle.store(true, Ordering::Relaxed);
-            fence(Ordering::SeqCst);
-        }
+        self.crossing.idle.set();
         self.held() > 0
     }
 }
@@ -246,7 +272,12 @@ impl Element for Pipeliner {
         self.producer.push_from(count, || packets.next());
         drop(packets);
         cx.count_handed_over(count);
-        self.crossing.wake(&self.crossing.is_idle, self.target);
+        if count > 0 {
+            self.unsure = STEPS_UNSURE;
+            if self.crossing.idle.take_if_seen() {
+                self.crossing.wake(self.target);
+            }
+        }
         if !self.blocks {
             self.drops += batch.len() as u64;
             cx.drop_all(batch, PIPELINER_FULL);
@@ -270,13 +301,17 @@ impl Element for Pipeliner {
 
     fn run(&mut self, budget: usize, cx: &mut Cx<'_>) -> Progress {
         let news = self.listen(cx.waker());
+        let unsure = self.make_sure();
         let count = self.take_over(budget, cx);
+        if count > 0 {
+            self.looks = LOOKS;
+        }
         let has_room = self.refused.get() && self.room() > 0;
         if has_room {
             // One more step at least, in which whoever waits is asked, comes before this worker has nothing to do.
             self.refused.set(false);
         }
-        if news || has_room || count > 0 || budget > 0 && self.is_ready() {
+        if news || unsure || has_room || count > 0 || budget > 0 && self.is_ready() {
             Progress::Worked
         } else {
             Progress::Idle

@@ -79,6 +79,22 @@ impl Processor for Rising {
     }
 }
 
+/// `Dawdle`: hands packets on after a while that is another each time, from none to more than it takes to fall asleep.
+struct Dawdle(u32);
+
+impl Processor for Dawdle {
+    type Input = Packet;
+    type Output = Packet;
+
+    fn process(&mut self, packet: Packet) -> Verdict<Packet> {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        for _ in 0..self.0 >> 22 {
+            std::hint::spin_loop();
+        }
+        Verdict::Next(packet)
+    }
+}
+
 /// `Later`: hands packets on when others have had their turn.
 struct Later;
 
@@ -192,6 +208,11 @@ pub(crate) fn classes() -> Registry {
             let next = cx.common(|| Ok(Mutex::new([0; FLOWS as usize])))?;
             Ok(processor(Rising(next)))
         },
+        ..through.clone()
+    });
+    registry.add(ElementClass {
+        name: "Dawdle",
+        build: |_, cx| Ok(processor(Dawdle(cx.worker as u32))),
         ..through.clone()
     });
     registry.add(ElementClass {
