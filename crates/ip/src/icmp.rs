@@ -92,7 +92,8 @@ pub enum NotAnswered {
     Fragment,
     /// It is to or from more than one host (RFC 1122 §3.2.2.6 lets such a request go unanswered).
     Address,
-    /// It has a source route, which the reply would have to take back, or options that cannot be read.
+    /// It has a source route, which the reply would have to take back, or nodes still to visit, or options that
+    /// cannot be read.
     SourceRoute,
 }
 

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use waypost_ip::icmp::v6::{MAX_ERROR_LEN, Origin, may_send, reply_to_echo, write_error};
 use waypost_ip::icmp::{NotAnswered, NotSent, Problem};
 use waypost_wire::icmpv6::{
-    DestinationUnreachable, Icmpv6Body, Icmpv6Header, Icmpv6Message, ParameterProblem, TimeExceeded,
+    DestinationUnreachable, Icmpv6Body, Icmpv6Header, Icmpv6Message, Icmpv6Type, ParameterProblem,
+    TimeExceeded,
 };
 use waypost_wire::ipv6::{Ipv6Header, Ipv6Packet, Ipv6PacketMut};
 use waypost_wire::{Icmpv4Header, IpProtocol};
@@ -169,7 +170,9 @@ fn an_echo_request_becomes_its_reply() {
     // Of one node, of a group, an anycast address.
     for (to, own) in [(ROUTER, None), (GROUP, Some(ROUTER)), (PEER, Some(ROUTER))] {
         let mut bytes = echo(to, b"same data");
-        reply_to_echo(&mut Ipv6PacketMut::parse(&mut bytes).unwrap(), 64, own).unwrap();
+        let view = &mut Ipv6PacketMut::parse(&mut bytes).unwrap();
+        let len = reply_to_echo(view, 64, own).unwrap();
+        assert_eq!(len, bytes.len());
         let packet = Ipv6Packet::parse(&bytes).unwrap();
         let header = packet.header();
         assert_eq!((header.source(), header.destination()), (ROUTER, HOST));
@@ -183,6 +186,64 @@ fn an_echo_request_becomes_its_reply() {
                 data: b"same data"
             }
         ));
+    }
+}
+
+/// RFC 8200 §4.4: who has no node left to visit passes over the routing header, of whatever type; §8.4: nothing that
+/// answers takes the route back.
+#[test]
+fn a_routing_header_that_is_used_up_is_left_out_of_the_reply() {
+    let routing = |next, kind, octets: usize| {
+        let mut header = vec![0xab; octets];
+        header[..4].copy_from_slice(&[next, (octets / 8 - 1) as u8, kind, 0]);
+        header
+    };
+    let options = |next| vec![next, 0, 1, 4, 0, 0, 0, 0];
+    let mut message = Icmpv6Header::echo_request(7, 9);
+    message.fill_checksum(HOST, ROUTER, b"same data");
+    let echo = [&message.as_bytes()[..], b"same data"].concat();
+    // In front of it nothing or options, behind it nothing, options or one more; with what is left of each.
+    for (first, chain, left_first, left) in [
+        (43, vec![routing(58, 0, 24)], 58, vec![]),
+        (43, vec![routing(58, 4, 40)], 58, vec![]),
+        (
+            0,
+            vec![options(43), routing(60, 253, 8), options(58)],
+            0,
+            vec![options(60), options(58)],
+        ),
+        (
+            43,
+            vec![routing(60, 2, 24), options(58)],
+            60,
+            vec![options(58)],
+        ),
+        (
+            60,
+            vec![options(43), routing(43, 4, 8), routing(58, 0, 16)],
+            60,
+            vec![options(58)],
+        ),
+    ] {
+        let whole = |first, chain: Vec<Vec<u8>>, message: &[u8]| {
+            let payload = [&chain.concat(), message].concat();
+            packet(IpProtocol(first), HOST, ROUTER, &payload)
+        };
+        let mut bytes = whole(first, chain, &echo);
+        let view = &mut Ipv6PacketMut::parse(&mut bytes).unwrap();
+        let len = reply_to_echo(view, 64, None).unwrap();
+        let mut reply = Icmpv6Header::echo_request(7, 9);
+        reply.set_message_type(Icmpv6Type::ECHO_REPLY);
+        reply.fill_checksum(ROUTER, HOST, b"same data");
+        let mut expected = whole(
+            left_first,
+            left,
+            &[&reply.as_bytes()[..], b"same data"].concat(),
+        );
+        let header = Ipv6PacketMut::parse(&mut expected).unwrap().into_parts().0;
+        header.set_source(ROUTER);
+        header.set_destination(HOST);
+        assert_eq!(bytes[..len], expected);
     }
 }
 
@@ -220,7 +281,7 @@ fn what_is_not_answered_does_not_change() {
                 IpProtocol::ROUTING,
                 HOST,
                 ROUTER,
-                &[58, 0, 4, 0, 0, 0, 0, 0, 128, 0],
+                &[58, 0, 4, 1, 0, 0, 0, 0, 128, 0, 0, 0, 0, 0, 0, 0],
             ),
             NotAnswered::SourceRoute,
         ),
@@ -230,6 +291,12 @@ fn what_is_not_answered_does_not_change() {
         assert_eq!(reply_to_echo(&mut view, 64, None), Err(reason));
         assert_eq!(changed, bytes);
     }
+    // Nor does a group answer, whoever says that it is one's own.
+    let mut bytes = echo(GROUP, &[]);
+    let mut view = Ipv6PacketMut::parse(&mut bytes).unwrap();
+    let result = reply_to_echo(&mut view, 64, Some(GROUP));
+    assert_eq!(result, Err(NotAnswered::Address));
+    assert_eq!(bytes, echo(GROUP, &[]));
 }
 
 proptest! {
@@ -249,6 +316,12 @@ proptest! {
             let message = Icmpv6Message::parse(error.payload()).unwrap();
             prop_assert!(message.has_valid_checksum(ROUTER, packet.header().source()));
         }
-        let _ = reply_to_echo(&mut Ipv6PacketMut::parse(&mut bytes).unwrap(), 64, Some(ROUTER));
+        let result = reply_to_echo(&mut Ipv6PacketMut::parse(&mut bytes).unwrap(), 64, Some(ROUTER));
+        if let Ok(len) = result {
+            prop_assert!(len <= bytes.len());
+            let reply = Ipv6Packet::parse(&bytes[..len]).unwrap();
+            let upper = reply.upper_layer().unwrap();
+            prop_assert_eq!(upper.payload[0], Icmpv6Type::ECHO_REPLY.0);
+        }
     }
 }

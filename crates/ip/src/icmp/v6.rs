@@ -118,7 +118,12 @@ pub fn write_error(
 
 /// Makes an echo request the reply to it, in place (RFC 4443 §4.2): same data and extension headers, from the
 /// address that was asked, or from `own`, which is to be given where that is a group's or an anycast address:
-/// a unicast address of the interface by which the request came.
+/// a unicast address of the interface by which the request came. Returns the length of the reply, in octets from
+/// its IPv6 header on.
+///
+/// A routing header that is used up is passed over, whatever its type (RFC 8200 §4.4), and left out of the reply,
+/// which takes no route back (RFC 8200 §8.4): the reply is shorter then than the request, and the view still that
+/// of the request.
 ///
 /// The checksum is corrected, not computed anew, so that a request that was damaged becomes a reply that is.
 ///
@@ -128,12 +133,14 @@ pub fn reply_to_echo(
     packet: &mut Ipv6PacketMut<'_>,
     hop_limit: u8,
     own: Option<Ipv6Addr>,
-) -> Result<(), NotAnswered> {
+) -> Result<usize, NotAnswered> {
     let mut walk = packet.extension_headers();
     for extension in walk.by_ref() {
         match extension {
             Ok(ExtensionHeader::Fragment(_)) => return Err(NotAnswered::Fragment),
-            Ok(ExtensionHeader::Routing { .. }) => return Err(NotAnswered::SourceRoute),
+            Ok(ExtensionHeader::Routing {
+                segments_left: 1.., ..
+            }) => return Err(NotAnswered::SourceRoute),
             Ok(_) => {}
             Err(_) => return Err(NotAnswered::NotEcho),
         }
@@ -143,12 +150,8 @@ pub fn reply_to_echo(
         return Err(NotAnswered::NotEcho);
     }
     let (source, asked) = (packet.header().source(), packet.header().destination());
-    let own = match own {
-        Some(own) => own,
-        None if asked.is_multicast() => return Err(NotAnswered::Address),
-        None => asked,
-    };
-    if source.is_unspecified() || source.is_multicast() {
+    let own = own.unwrap_or(asked);
+    if !is_one_node(own) || !is_one_node(source) {
         return Err(NotAnswered::Address);
     }
     let message = packet.payload_mut().get_mut(offset..).unwrap_or_default();
@@ -168,7 +171,37 @@ pub fn reply_to_echo(
     header.set_source(own);
     header.set_destination(source);
     header.set_hop_limit(hop_limit);
-    Ok(())
+    while leave_out_routing(packet) {}
+    Ok(Ipv6Header::LEN + usize::from(packet.header().payload_length()))
+}
+
+/// Closes the gap that the first routing header leaves; `false` if there is none. What is behind the end of the
+/// packet then is of no meaning.
+fn leave_out_routing(packet: &mut Ipv6PacketMut<'_>) -> bool {
+    let mut walk = packet.extension_headers();
+    let (mut before, mut start) = (None, 0);
+    loop {
+        match walk.next() {
+            Some(Ok(ExtensionHeader::Routing { .. })) => break,
+            Some(Ok(_)) => {
+                before = Some(start);
+                start = walk.offset();
+            }
+            Some(Err(_)) | None => return false,
+        }
+    }
+    let (next, end) = (walk.next_header(), walk.offset());
+    let payload = packet.payload_mut();
+    payload.copy_within(end.., start);
+    // Every extension header begins with what follows it, as the fixed one ends.
+    match before.and_then(|before| payload.get_mut(before)) {
+        Some(place) => *place = next.0,
+        None => packet.header_mut().set_next_header(next),
+    }
+    let header = packet.header_mut();
+    // No header is longer than the payload that it is in.
+    header.set_payload_length(header.payload_length() - (end - start) as u16);
+    true
 }
 
 /// Whether a message may be sent about a packet to many: for the path's MTU to be found for groups, and about
