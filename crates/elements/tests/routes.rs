@@ -27,7 +27,7 @@ fn full() -> Instance {
     let networks = (0..ROUTES).map(|n| n.wrapping_mul(0x9e37_79b1) & !0xff);
     let lines: Vec<_> = networks
         .filter(|network| network >> 8 != 0x0a_0000)
-        .map(|network| format!("add {}/24 2", std::net::Ipv4Addr::from_bits(network)))
+        .map(|network| format!("set {}/24 2", std::net::Ipv4Addr::from_bits(network)))
         .collect();
     for lines in lines.chunks(50_000) {
         graph.write("r.ctrl", &lines.join("\n")).unwrap();

@@ -18,6 +18,7 @@ use waypost_wire::{Duration, Ipv4Prefix};
 
 use super::{Ipv4, RouteMemory};
 use crate::args::Arg;
+use hops::Hop;
 use table::{Change, RouteTable, show};
 
 /// No route leads to a packet's destination.
@@ -45,7 +46,7 @@ pub(crate) const RADIX: ElementClass = ElementClass {
 the annotation to the route's gateway, if it has one. Packets without a route are dropped.
 
 Arguments: routes, each `ADDR/LENGTH [GATEWAY] OUTPUT`; a gateway of 0.0.0.0 or `-` is none. Of two routes for one prefix
-the later counts.
+the first counts.
 
 `LinearIPLookup`, `RadixIPLookup` and `DirectIPLookup` are the same here: Click's three data structures are one.
 
@@ -55,7 +56,8 @@ packets do not wait for them: of a change that is not complete, each address has
 all are. Packets do wait while a text is read, while `table` is told, and while `flush` frees a large table; and while changes are
 made at once: those for which there may be no room, and those with which more than 65536 would wait.
 
-Deviations: `add` replaces a route as `set` does, which Click's documentation says it should not, though it does.",
+Deviations: there is no warning about a second route for one prefix. Click's says that the later one replaces it, but there too the
+first counts.",
     handlers: HANDLERS,
     build,
 };
@@ -70,7 +72,10 @@ const HANDLERS: &[Handler] = &[
         "pending",
         "how many changes that were written are not made for all packets yet",
     ),
-    Handler::write("add", "adds a route, as among the arguments"),
+    Handler::write(
+        "add",
+        "adds a route; refused where its prefix has one already",
+    ),
     Handler::write("set", "adds a route, or replaces that of its prefix"),
     Handler::write(
         "remove",
@@ -86,8 +91,11 @@ const HANDLERS: &[Handler] = &[
 fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let mut lookup = IpLookup::<0>::with_outputs(cx.outputs);
     args.read_rest(|text| {
-        let route = lookup.parse_route(text)?;
-        lookup.routes.make(&[route])
+        let (prefix, hop) = lookup.parse_route(text)?;
+        if lookup.routes.has_route(prefix) {
+            return Ok(());
+        }
+        lookup.routes.make(&[Change::Add(prefix, hop)])
     });
     Ok(Box::new(lookup))
 }
@@ -121,7 +129,7 @@ impl<const OUTPUTS: usize> Default for IpLookup<OUTPUTS> {
 
 impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
     /// # Panics
-    /// When there is no memory for 256 KiB, as a `Vec` would.
+    /// When there is no memory for a table without routes, 2 KiB, as a `Vec` would.
     fn with_outputs(outputs: usize) -> Self {
         let routes = match RouteTable::new(RouteMemory::default(), FibLimits::default()) {
             Ok(routes) => routes,
@@ -175,7 +183,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
     }
 
     /// The route that a text says.
-    fn parse_route(&self, text: &str) -> Result<Change, String> {
+    fn parse_route(&self, text: &str) -> Result<(Ipv4Prefix, Hop), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let (prefix, gateway, output) = match *words.as_slice() {
             [prefix, output] => (prefix, None, output),
@@ -195,7 +203,18 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
                 let outputs = self.outputs.min(256);
                 format!("expected an output below {outputs}, found `{output}`")
             })?;
-        Ok(Change::Set(prefix, (gateway, output)))
+        Ok((prefix, (gateway, output)))
+    }
+
+    /// The change that a handler of this name makes of a text, or a line of `ctrl`.
+    fn parse_change(&self, name: &str, text: &str) -> Result<Change, String> {
+        let route = || self.parse_route(text);
+        match name {
+            "add" => route().map(|(prefix, hop)| Change::Add(prefix, hop)),
+            "set" => route().map(|(prefix, hop)| Change::Set(prefix, hop)),
+            "remove" => parse_removal(text),
+            _ => Err(format!("expected `add`, `set` or `remove`, found `{name}`")),
+        }
     }
 
     /// What several lines say.
@@ -203,11 +222,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         let lines = text.lines().map(str::trim).filter(|it| !it.is_empty());
         let parse = |line: &str| {
             let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-            match word {
-                "add" | "set" => self.parse_route(rest),
-                "remove" => parse_removal(rest),
-                _ => Err(format!("expected `add`, `set` or `remove`, found `{word}`")),
-            }
+            self.parse_change(word, rest)
         };
         lines.map(parse).collect()
     }
@@ -329,10 +344,9 @@ impl<const OUTPUTS: usize> Element for IpLookup<OUTPUTS> {
 
     fn write(&mut self, handler: &str, value: &str, cx: &mut Cx<'_>) -> Result<(), HandlerError> {
         let done = match handler {
-            "add" | "set" => self
-                .parse_route(value)
+            "add" | "set" | "remove" => self
+                .parse_change(handler, value)
                 .and_then(|it| self.change(&[it], cx)),
-            "remove" => parse_removal(value).and_then(|it| self.change(&[it], cx)),
             "ctrl" => self
                 .parse_lines(value)
                 .and_then(|them| self.change(&them, cx)),

@@ -123,6 +123,58 @@ fn routes_are_changed_while_packets_pass() {
     }
 }
 
+/// The steps and the answers of Click's `iplookups-01.clicktest`.
+#[test]
+fn a_route_is_added_where_there_is_none_and_set_where_there_is_one() {
+    let steps = [
+        ("add", "18.26/16 1.0.0.1 0", "0 1.0.0.1"),
+        ("add", "18.26.0/18 2.0.0.2 1", "1 2.0.0.2"),
+        ("add", "18.26.0/17 3.0.0.3 2", "1 2.0.0.2"),
+        ("remove", "18.26.0/18 2.0.0.2 1", "2 3.0.0.3"),
+        ("remove", "18.26.0/16 1.0.0.1 0", "2 3.0.0.3"),
+        ("add", "18.26.0/12 4.0.0.4 0", "2 3.0.0.3"),
+        ("remove", "18.26.0/17 3.0.0.3 2", "0 4.0.0.4"),
+        ("add", "0.0.0.0/32 99.99.99.99 0", "0 4.0.0.4"),
+        ("add", "18.26.4.9/32 5.0.0.5 0", "0 5.0.0.5"),
+        ("remove", "18.26.4.9/32 5.0.0.5 0", "0 4.0.0.4"),
+        ("refused add", "18.26.0/12 6.0.0.6 0", "0 4.0.0.4"),
+        ("set", "18.26.0/12 7.0.0.7 0", "0 7.0.0.7"),
+        ("remove", "18.26.0/12 7.0.0.7 0", "-1"),
+    ];
+    for class in CLASSES {
+        let mut graph = routed(class, "", "");
+        for (what, route, answer) in steps {
+            match what.strip_prefix("refused ") {
+                None => graph.write(&format!("r.{what}"), route),
+                Some(what) => {
+                    let why = graph.refuses(&format!("r.{what}"), route);
+                    let conflict = "conflict with existing route `18.16.0.0/12 4.0.0.4 0`";
+                    assert!(why.contains(conflict), "{why}");
+                }
+            }
+            let found = graph.read("r.lookup 18.26.4.9");
+            assert_eq!(found, answer, "{class}: {what} {route}");
+        }
+    }
+}
+
+#[test]
+fn of_two_routes_for_one_prefix_among_the_arguments_the_first_counts() {
+    for class in CLASSES {
+        let graph = routed(class, "10/8 1, 10.1/16 2, 10.9.9.9/8 0", "");
+        assert_eq!(graph.read("r.lookup 10.9.9.9"), "1", "{class}");
+    }
+}
+
+#[test]
+fn a_route_is_not_added_twice_not_even_the_same() {
+    let mut graph = routed("RadixIPLookup", "10.0.0.0/8 0", "");
+    graph.refuses("r.add", "10.0.0.0/8 0");
+    graph.write("r.set", "10.0.0.0/8 0");
+    graph.write("r.remove", "10.0.0.0/8");
+    graph.write("r.add", "10.0.0.0/8 0");
+}
+
 #[test]
 fn handlers_refuse_what_cannot_be() {
     let mut graph = routed("RadixIPLookup", "10.0.0.0/8 0", "");
@@ -149,10 +201,14 @@ fn ctrl_does_all_or_nothing() {
         "remove 10/8\nremove 10/8",
         "add 10/8 2\nadd 10/8 1\nadd 10/8 9",
         "add 12/8 0\nchange 10/8 1",
+        "add 12/8 2\nadd 12/8 1",
+        "remove 11/8\nset 12/8 0\nadd 10/8 1",
     ] {
         graph.refuses("r.ctrl", commands);
         assert_eq!(graph.read("r.table"), before, "{commands}");
     }
+    graph.write("r.ctrl", "remove 10/8\nadd 10/8 0");
+    assert_eq!(graph.read("r.table"), before);
     graph.write(
         "r.ctrl",
         "add 12/8 0\n\n  remove 10/8\nset 11/8 1.1.1.1 2\n",

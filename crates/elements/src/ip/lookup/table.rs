@@ -11,7 +11,7 @@ use crate::ip::RouteMemory;
 
 /// How many accepted changes may wait for those before them.
 const WAITING_MAX: usize = 1 << 16;
-/// The most that one more route takes of the table's memory: a chunk for the third octet, and one for the fourth.
+/// The most that one more route takes of a large table's memory: a chunk for the third octet, and one for the fourth.
 const ROUTE_BYTES: usize = 2 << 10;
 /// Entries that are looked at before the rest of a slice is counted.
 const STRIDE: usize = 32;
@@ -21,6 +21,8 @@ const CHANGE: usize = 64;
 /// What is asked of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Change {
+    /// A route for a prefix that has none.
+    Add(Ipv4Prefix, Hop),
     /// A route, in place of that of its prefix.
     Set(Ipv4Prefix, Hop),
     /// No route for a prefix that has one; this one, if it is said.
@@ -164,11 +166,20 @@ impl<M: Segments> RouteTable<M> {
     }
 
     /// Whether so many more changes will find room, whatever they and those before them are.
+    ///
+    /// What counts is the room that a large table has. A small one takes up to three chunks for a route, one for the second octet too,
+    /// but where it has no room for them it becomes large, whose top has the second octets: then it has its other chunks, and two for
+    /// each route that has come since, at most.
     fn is_certain(&self, more: usize) -> bool {
         let waiting = self.queue.len() + more;
         // The first two segments are the table's top.
         let room = self.limits.segments.saturating_sub(2) * SEGMENT_BYTES;
         waiting <= WAITING_MAX && self.fib.chunk_bytes() + waiting * ROUTE_BYTES <= room
+    }
+
+    /// Whether a prefix has a route, all accepted changes made.
+    pub(super) fn has_route(&self, prefix: Ipv4Prefix) -> bool {
+        self.route(prefix).is_some()
     }
 
     /// What a prefix leads to, all accepted changes made.
@@ -191,13 +202,20 @@ impl<M: Segments> RouteTable<M> {
 
     fn enqueue(&mut self, change: Change) -> Result<(), String> {
         let target = match change {
-            Change::Set(prefix, hop) => {
-                let is_new = self.route(prefix).is_none();
+            Change::Add(prefix, hop) | Change::Set(prefix, hop) => {
+                let before = self.route(prefix);
+                if let (Change::Add(..), Some(before)) =
+                    (change, before.and_then(|it| self.hop(it)))
+                {
+                    let route = show(before, " ");
+                    return Err(format!("conflict with existing route `{prefix} {route}`"));
+                }
+                let is_new = before.is_none();
                 if is_new && self.len >= self.limits.routes {
                     return Err(FibFull::Routes.to_string());
                 }
                 let next = self.hops.acquire(hop)?;
-                if self.route(prefix) == Some(next) {
+                if before == Some(next) {
                     self.hops.release(next);
                     return Ok(());
                 }
@@ -356,6 +374,7 @@ mod tests {
         match random(state) % 30 {
             0 => Change::Remove(prefix, Some(hop)),
             1 => Change::Remove(prefix, None),
+            2 => Change::Add(prefix, hop),
             _ => Change::Set(prefix, hop),
         }
     }
@@ -363,15 +382,34 @@ mod tests {
     #[test]
     fn what_is_answered_hangs_on_what_was_asked_and_not_on_how_far_it_is_done() {
         let (mut refused, mut waited) = (String::new(), 0);
-        for seed in 0..4 {
+        // Up to 100 blocks of addresses take three chunks each in a small table, which has room for 254, and two in a large one. A large
+        // table has room for 128 in three segments, so that a small one with more cannot become large, and for 256 in four.
+        let cases = [
+            (60, 3, false),
+            (1000, 3, false),
+            (60, 3, true),
+            (1000, 3, true),
+            (1000, 4, false),
+        ];
+        for (seed, (routes_max, segments, is_large)) in (0..).zip(cases) {
             let mut state = seed;
-            // There is memory for 128 chunks, of which a route takes two at most.
             let limits = FibLimits {
-                routes: if seed % 2 == 0 { 60 } else { 1000 },
-                segments: 3,
+                routes: routes_max,
+                segments,
             };
             let mut at_once = RouteTable::new(Heap, limits).unwrap();
             let mut slowly = RouteTable::new(Heap, limits).unwrap();
+            if is_large {
+                at_once.fib.enlarge().unwrap();
+                slowly.fib.enlarge().unwrap();
+            }
+            // Where a small table may become large, few more routes make it so.
+            let hosts = (0..80).map(|block| Ipv4Prefix::host(place(block, 0)));
+            for host in hosts.filter(|_| segments > 3) {
+                at_once.make(&[Change::Add(host, (None, 0))]).unwrap();
+                slowly.make(&[Change::Add(host, (None, 0))]).unwrap();
+            }
+            assert_eq!(slowly.fib.is_large(), is_large);
             for _ in 0..400 {
                 let count = [1, 1, 1, 3, 70][random(&mut state) as usize % 5];
                 let changes: Vec<_> = (0..count).map(|_| any_change(&mut state)).collect();
@@ -394,6 +432,7 @@ mod tests {
             }
             slowly.finish().unwrap();
             assert_eq!(slowly.pending(), 0);
+            assert_eq!(slowly.fib.is_large(), is_large || segments > 3, "{seed}");
             for number in 0..300 {
                 let address = place(number / 3, number % 3);
                 let expected = looked_up(&at_once, address);
@@ -401,7 +440,12 @@ mod tests {
             }
         }
         assert!(waited > 10, "{waited}");
-        for why in ["no route for", "as many routes as", "as much memory as"] {
+        for why in [
+            "no route for",
+            "conflict with existing route",
+            "as many routes as",
+            "as much memory as",
+        ] {
             assert!(refused.contains(why), "{why}");
         }
     }
