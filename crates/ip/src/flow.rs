@@ -341,8 +341,8 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     }
 
     /// How many flows count as half open: those whose sides have not both shown yet that they want it, also where
-    /// one refused by a RST. A connection that opens again with the ports of another counts as far as the limit
-    /// allows.
+    /// one refused by a RST. A connection that opens again with the ports of one that both sides closed counts as
+    /// far as the limit allows, after a RST not at all: that other may go on.
     pub fn half_open(&self) -> usize {
         self.slots.count(Class::HalfOpen)
     }

@@ -4,8 +4,8 @@
 //! The states are those of RFC 6146 §3.5.2.2, as RFC 7857 §2 asks of every NAT, with a check of the
 //! handshake's numbers: an acknowledgment that does not fit the SYN it pretends to acknowledge changes
 //! nothing, so that a sender who hears no answers cannot make a flow count as established. Windows are not
-//! followed: a RST that fits nothing puts the flow among those that close, from where the next packet that
-//! is none takes it back.
+//! followed: a RST that fits nothing, maybe with a SYN after it, puts the flow among those that close, from
+//! where the next packet that is neither takes it back.
 
 use core::fmt;
 
@@ -90,7 +90,8 @@ impl fmt::Display for FlowState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tracker {
     pub(super) state: FlowState,
-    /// Whether it was established once.
+    /// Whether it was established, and not closed by both sides since. Where the state is one of an opening
+    /// nevertheless, a SYN came after a RST, and nobody knows yet whether the hosts believe the two.
     confirmed: bool,
     /// Whether the reply's side sent its FIN before the handshake was complete.
     closed_early: bool,
@@ -125,11 +126,13 @@ impl Tracker {
     }
 
     /// Which flows it is kept with. A RST where nothing was established shows as little as a SYN alone: whoever
-    /// sends both has no more room than who sends one.
+    /// sends both has no more room than who sends one. Nor does a SYN after the RST of a connection take it to those
+    /// that begin: they go first.
     #[inline]
     pub(super) fn class(&self, protocol: IpProtocol) -> Class {
         match self.state {
             FlowState::Reset if !self.confirmed => Class::HalfOpen,
+            FlowState::SynSent | FlowState::SynReceived if self.confirmed => Class::Closing,
             state if state.class() == Class::Settled && protocol == IpProtocol::TCP => {
                 Class::Connected
             }
@@ -140,7 +143,6 @@ impl Tracker {
     fn open(&mut self, header: &TcpHeader) {
         self.state = FlowState::SynSent;
         self.syn = header.sequence();
-        self.confirmed = false;
         self.closed_early = false;
     }
 
@@ -165,13 +167,27 @@ impl Tracker {
         let flags = header.flags();
         let is_original = matches!(direction, Direction::Original);
         if flags.contains(TcpFlags::RST) {
-            // RFC 9293 §3.10.7.3: a RST that answers a SYN acknowledges it.
-            if is_original || self.state != FlowState::SynSent || self.is_acknowledged(header) {
+            let is_believed = match self.state {
+                // What both sides closed does not go on afterwards.
+                FlowState::Closing => false,
+                // RFC 9293 §3.10.7.3: a RST that answers a SYN acknowledges it.
+                FlowState::SynSent => is_original || self.is_acknowledged(header),
+                _ => true,
+            };
+            if is_believed {
                 self.state = FlowState::Reset;
             }
             return;
         }
         match self.state {
+            // RFC 6146 §3.5.2.2, RFC 7857 §2.2: the connection goes on in spite of the RST. Nor did the hosts
+            // believe a SYN that came after it, or the new connection has come as far.
+            FlowState::Reset | FlowState::SynSent | FlowState::SynReceived
+                if self.confirmed && !flags.contains(TcpFlags::SYN) =>
+            {
+                self.state = FlowState::Established;
+                self.close(direction, flags);
+            }
             FlowState::Unreplied if is_original && is_opening(flags) => self.open(header),
             FlowState::Unreplied if !is_original => self.establish(),
             FlowState::SynSent if is_original && is_opening(flags) => self.open(header),
@@ -204,16 +220,12 @@ impl Tracker {
             FlowState::Established | FlowState::HalfClosed { .. } => self.close(direction, flags),
             // The same ports again, for a new connection (RFC 9293 §3.6.1).
             FlowState::Closing | FlowState::Reset if is_opening(flags) => {
+                self.confirmed &= self.state == FlowState::Reset;
                 self.open(header);
                 // The other side may begin it as well (RFC 5382 §4.2, REQ-2): its SYN waits then.
                 if !is_original {
                     self.state = FlowState::SynReceived;
                 }
-            }
-            // RFC 6146 §3.5.2.2, RFC 7857 §2.2: the connection goes on in spite of the RST.
-            FlowState::Reset if self.confirmed && !flags.contains(TcpFlags::SYN) => {
-                self.state = FlowState::Established;
-                self.close(direction, flags);
             }
             _ => {}
         }
@@ -425,6 +437,68 @@ mod tests {
         assert_eq!(then(&goes_on), FlowState::Established);
         let never_was = [HANDSHAKE[0], (Original, RST, 101, 0), (Reply, ACK, 1, 1)];
         assert_eq!(after(&never_was), FlowState::Reset);
+        let closed = [(Original, FIN_ACK, 101, 901), (Reply, FIN_ACK, 901, 102)];
+        let late = [(Original, RST, 102, 0), (Reply, ACK, 902, 102)];
+        assert_eq!(then(&[closed, late].concat()), FlowState::Closing);
+    }
+
+    #[test]
+    fn a_forged_reset_and_syn_end_no_connection() {
+        for (resets, opens) in [(Original, Reply), (Reply, Original), (Reply, Reply)] {
+            let forged = [
+                (resets, RST, 7, 0),
+                (opens, SYN, 0xbad, 0),
+                (opens, SYN, 0xdead, 0),
+                (Reply, SYN, 0xbeef, 0),
+                (Original, RST, 0xdead, 0),
+                (Original, SYN, 0xbad, 0),
+            ];
+            for count in 1..=forged.len() {
+                let then = |it| then(&[&forged[..count], &[it]].concat());
+                assert_eq!(then((Original, ACK, 101, 901)), FlowState::Established);
+                assert_eq!(then((Reply, ACK, 901, 101)), FlowState::Established);
+                let closed = FlowState::HalfClosed { by: Reply };
+                assert_eq!(then((Reply, FIN_ACK, 901, 101)), closed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_connection_after_a_reset_is_followed_and_may_be_refused() {
+        let [rst, syn] = [(Reply, RST_ACK, 901, 101), (Original, SYN, 5000, 0)];
+        let then = |more: &[_]| then(&[&[rst, syn], more].concat());
+        assert_eq!(then(&[]), FlowState::SynSent);
+        let answer = (Reply, SYN_ACK, 70, 5001);
+        assert_eq!(then(&[answer]), FlowState::SynReceived);
+        let done = [answer, (Original, ACK, 5001, 71)];
+        assert_eq!(then(&done), FlowState::Established);
+        let early = [answer, (Reply, FIN_ACK, 71, 5001), done[1]];
+        assert_eq!(then(&early), FlowState::HalfClosed { by: Reply });
+        // The answer to another SYN, and who refuses this one.
+        assert_eq!(then(&[(Reply, SYN_ACK, 70, 8)]), FlowState::SynSent);
+        assert_eq!(then(&[(Reply, RST_ACK, 0, 8)]), FlowState::SynSent);
+        assert_eq!(then(&[(Reply, RST_ACK, 0, 5001)]), FlowState::Reset);
+        // What both sides closed is over: an old acknowledgment does not take it back.
+        let closed = [(Original, FIN_ACK, 101, 901), (Reply, FIN_ACK, 901, 102)];
+        let reopened = [&HANDSHAKE[..], &closed, &[rst, syn, (Reply, ACK, 902, 102)]].concat();
+        assert_eq!(after(&reopened), FlowState::SynSent);
+    }
+
+    #[test]
+    fn a_reset_and_a_syn_take_no_connection_to_those_that_begin() {
+        let class = |segments: &[(Direction, TcpFlags, u32, u32)]| {
+            let mut tracker = Tracker::EMPTY;
+            for (direction, flags, sequence, acknowledgment) in segments {
+                let header = segment(*flags, *sequence, *acknowledgment);
+                tracker.packet(*direction, Some(&header));
+            }
+            tracker.class(IpProtocol::TCP)
+        };
+        let forged = [(Reply, RST, 7, 0), (Reply, SYN, 0xbad, 0)];
+        let segments = [&HANDSHAKE[..], &forged].concat();
+        let classes = (1..=segments.len()).map(|count| class(&segments[..count]));
+        use Class::{Closing, Connected, HalfOpen};
+        assert!(classes.eq([HalfOpen, HalfOpen, Connected, Closing, Closing]));
     }
 
     #[test]

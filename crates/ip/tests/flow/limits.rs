@@ -52,7 +52,8 @@ fn a_flood_of_resets_has_no_more_room_than_one_of_syns() {
 }
 
 /// Connections that are closed and opened again with the same ports count as half open as far as there may be
-/// such; the others are followed all the same, and go as those that close do.
+/// such, those that a RST ended not at all, since they may go on; all are followed, and the others go as those that
+/// close do.
 #[test]
 fn connections_that_open_again_keep_to_the_limit_of_those_half_open() {
     let config = FlowConfig {
@@ -60,35 +61,45 @@ fn connections_that_open_again_keep_to_the_limit_of_those_half_open() {
         half_open: 4,
         ..FlowConfig::default()
     };
-    let mut table = Table::new(GrowingFlows, config);
-    let ids: Vec<FlowId> = (0..32)
-        .map(|n| connect(&mut table, secs(0), tcp(n, 1), n))
-        .collect();
-    let mut pass = |id, direction, header| {
-        let state = table.packet(secs(1), Found { id, direction }, Some(&header));
-        assert!(table.half_open() <= config.half_open);
-        state
-    };
-    for id in &ids {
-        pass(*id, Direction::Original, segment(TcpFlags::RST, 101, 0));
+    let [rst, fin] = [TcpFlags::RST, TcpFlags::FIN | TcpFlags::ACK];
+    let resets = [(Direction::Original, segment(rst, 101, 0))];
+    let fins = [
+        (Direction::Reply, segment(fin, 901, 101)),
+        (Direction::Original, segment(fin, 101, 902)),
+    ];
+    for (ends, half_open) in [(&resets[..], 0), (&fins[..], 4)] {
+        let mut table = Table::new(GrowingFlows, config);
+        let ids: Vec<FlowId> = (0..32)
+            .map(|n| connect(&mut table, secs(0), tcp(n, 1), n))
+            .collect();
+        let mut pass = |id, direction, header| {
+            let state = table.packet(secs(1), Found { id, direction }, Some(&header));
+            assert!(table.half_open() <= config.half_open);
+            state
+        };
+        for id in &ids {
+            for (direction, header) in ends {
+                pass(*id, *direction, *header);
+            }
+        }
+        for id in &ids {
+            let state = pass(*id, Direction::Original, segment(TcpFlags::SYN, 5000, 0));
+            assert_eq!(state, Some(FlowState::SynSent));
+        }
+        for id in &ids {
+            let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 900, 5001);
+            let state = pass(*id, Direction::Reply, answer);
+            assert_eq!(state, Some(FlowState::SynReceived));
+        }
+        assert_eq!(table.half_open(), half_open);
+        for id in &ids[..16] {
+            let ack = segment(TcpFlags::ACK, 5001, 901);
+            let (id, direction) = (*id, Direction::Original);
+            let state = table.packet(secs(1), Found { id, direction }, Some(&ack));
+            assert_eq!(state, Some(FlowState::Established));
+        }
+        assert_eq!((table.half_open(), table.len()), (0, 32));
     }
-    for id in &ids {
-        let state = pass(*id, Direction::Original, segment(TcpFlags::SYN, 5000, 0));
-        assert_eq!(state, Some(FlowState::SynSent));
-    }
-    for id in &ids {
-        let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 900, 5001);
-        let state = pass(*id, Direction::Reply, answer);
-        assert_eq!(state, Some(FlowState::SynReceived));
-    }
-    assert_eq!(table.half_open(), 4);
-    for id in &ids[..16] {
-        let ack = segment(TcpFlags::ACK, 5001, 901);
-        let (id, direction) = (*id, Direction::Original);
-        let state = table.packet(secs(1), Found { id, direction }, Some(&ack));
-        assert_eq!(state, Some(FlowState::Established));
-    }
-    assert_eq!((table.half_open(), table.len()), (0, 32));
 }
 
 /// A segment of one of a few connections.

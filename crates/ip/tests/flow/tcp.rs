@@ -1,5 +1,6 @@
 //! What a flow table makes of TCP connections that two hosts open, use and close through it, while the link on
-//! either side of it loses, copies and delays segments: every valid sequence of them (RFC 5382 §4.2, REQ-2).
+//! either side of it loses, copies and delays segments: every valid sequence of them (RFC 5382 §4.2, REQ-2). Somebody
+//! else forges segments whose numbers fit nothing: the hosts do not hear them (RFC 5961 §3, §4), the table does.
 
 use std::net::Ipv4Addr;
 
@@ -12,6 +13,7 @@ use waypost_wire::{Instant, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
 const SYN: TcpFlags = TcpFlags::SYN;
 const ACK: TcpFlags = TcpFlags::ACK;
 const FIN: TcpFlags = TcpFlags::FIN;
+const RST: TcpFlags = TcpFlags::RST;
 
 /// A host's end of a connection, as far as RFC 9293 §3.10 has it open and close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +97,9 @@ impl Host {
         }
     }
 }
+
+/// A RST or SYN of nobody, in a direction.
+type Forged = (usize, bool, [u32; 2]);
 
 /// What a step does with the segments under way.
 #[derive(Clone, Copy, Debug)]
@@ -199,6 +204,20 @@ impl World {
         }
     }
 
+    /// One comes from nowhere, and the table takes no flow for one that begins.
+    fn forge(&mut self, (by, is_reset, [sequence, acknowledgment]): Forged) {
+        let flags = if is_reset { RST } else { SYN };
+        self.crosses(
+            by,
+            Segment {
+                flags,
+                sequence,
+                acknowledgment,
+            },
+        );
+        assert_eq!(self.table.half_open(), 0);
+    }
+
     /// Nothing is lost any more, and both send again until `done`.
     fn settle(&mut self, done: impl Fn(&[Host; 2]) -> bool) -> Result<(), TestCaseError> {
         for _ in 0..20 {
@@ -225,14 +244,30 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40)
 }
 
+/// One connection: who begins it, with which numbers, and how it opens; what is forged meanwhile, and whom the table
+/// hears next; who closes it, how, or by a RST.
+type Round = (
+    (u8, [u32; 2], Vec<Step>),
+    (Vec<Forged>, usize),
+    (usize, Vec<Step>, bool),
+);
+
+fn round() -> impl Strategy<Value = Round> {
+    let forged = prop::collection::vec((0usize..2, any::<bool>(), any::<[u32; 2]>()), 0..6);
+    (
+        (0u8..3, any::<[u32; 2]>(), steps()),
+        (forged, 0usize..2),
+        (0usize..2, steps(), prop::bool::weighted(0.3)),
+    )
+}
+
 proptest! {
     /// Several connections with the same ports, one after the other, each begun by either host or by both.
     #[test]
-    fn connections_of_all_kinds_are_followed(
-        rounds in prop::collection::vec((0u8..3, any::<[u32; 2]>(), steps(), steps(), 0usize..2), 1..5),
-    ) {
+    fn connections_of_all_kinds_are_followed(rounds in prop::collection::vec(round(), 1..5)) {
         let mut world = World::new();
-        for (number, (begins, first, opening, closing, closes)) in rounds.into_iter().enumerate() {
+        for (number, (opens, (forged, heard), (closes, closing, resets))) in rounds.into_iter().enumerate() {
+            let (begins, first, opening) = opens;
             // The first packet of all comes from inside.
             let begins = if number == 0 && begins == 1 { 2 } else { begins };
             for (by, host) in world.hosts.iter_mut().enumerate() {
@@ -254,6 +289,21 @@ proptest! {
             world.settle(|_| true)?;
             prop_assert_eq!(world.state(), Some(FlowState::Established));
 
+            // Whatever is forged, the next segment of either host tells that the connection goes on.
+            for forged in forged {
+                world.forge(forged);
+            }
+            world.step(Step::Again(heard));
+            world.pass(0);
+            prop_assert_eq!(world.state(), Some(FlowState::Established));
+            world.settle(|_| true)?;
+
+            if resets {
+                let rst = world.hosts[closes].segment(RST);
+                world.crosses(closes, rst);
+                prop_assert_eq!(world.state(), Some(FlowState::Reset));
+                continue;
+            }
             world.hosts[closes].fin[0] = true;
             for step in closing {
                 world.step(step);
