@@ -81,16 +81,29 @@ fn known<T>(args: &mut Args, keyword: &str, read: Result<T, ConfigError>) -> Opt
     read.map_err(|error| args.refuse(keyword, error)).ok()
 }
 
+/// The sign of an integer, its digits, and their base: as in Click 16 behind `0x`, and 8 behind another `0`.
+fn split_integer(word: &str) -> Option<(&str, &str, u32)> {
+    let unsigned = word.trim_start_matches(['+', '-']);
+    let sign = &word[..word.len() - unsigned.len()];
+    let hexadecimal = unsigned.strip_prefix("0x");
+    let hexadecimal = hexadecimal.or_else(|| unsigned.strip_prefix("0X"));
+    let (digits, radix) = match (hexadecimal, unsigned.strip_prefix('0')) {
+        (Some(digits), _) => (digits, 16),
+        (None, Some(digits)) if !digits.is_empty() => (digits, 8),
+        _ => (unsigned, 10),
+    };
+    let is_number = sign.len() < 2 && digits.starts_with(|it: char| it.is_digit(radix));
+    is_number.then_some((sign, digits, radix))
+}
+
 macro_rules! integer {
     ($($type:ty => $expected:literal),+) => {$(
         impl Arg for $type {
             const EXPECTED: &'static str = $expected;
 
             fn parse(word: &str) -> Option<Self> {
-                match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
-                    Some(digits) => Self::from_str_radix(digits, 16).ok(),
-                    None => word.parse().ok(),
-                }
+                let (sign, digits, radix) = split_integer(word)?;
+                Self::from_str_radix(&format!("{sign}{digits}"), radix).ok()
             }
         }
     )+};
@@ -148,8 +161,28 @@ impl Arg for Ipv4Prefix {
     /// As in Click, octets at the end may be left out in front of a length, which may be a mask, and what
     /// is beyond the length does not count: `10.1/16`, `0/0`, `10.1.2.3/255.255.0.0`.
     fn parse(word: &str) -> Option<Self> {
+        let InterfaceAddress { address, network } = InterfaceAddress::parse(word)?;
+        Some(network.unwrap_or_else(|| Self::host(address)))
+    }
+}
+
+/// An address of an interface, and the prefix of its network, if it is written.
+pub(crate) struct InterfaceAddress {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) network: Option<Ipv4Prefix>,
+}
+
+impl Arg for InterfaceAddress {
+    const EXPECTED: &'static str = "an IPv4 address, or one with its prefix's length or mask";
+
+    /// In the forms of a prefix.
+    fn parse(word: &str) -> Option<Self> {
         let Some((address, length)) = word.split_once('/') else {
-            return Self::new_truncated(Ipv4Addr::parse(word)?, 32).ok();
+            let address = Ipv4Addr::parse(word)?;
+            return Some(Self {
+                address,
+                network: None,
+            });
         };
         let missing = 3_usize.checked_sub(address.matches('.').count())?;
         let address = Ipv4Addr::parse(&format!("{address}{}", ".0".repeat(missing)))?;
@@ -157,7 +190,11 @@ impl Arg for Ipv4Prefix {
             let mask = Ipv4Addr::parse(length)?.to_bits();
             (mask.count_ones() == mask.leading_ones()).then_some(mask.leading_ones() as u8)
         })?;
-        Self::new_truncated(address, length).ok()
+        let network = Ipv4Prefix::new_truncated(address, length).ok()?;
+        Some(Self {
+            address,
+            network: Some(network),
+        })
     }
 }
 
@@ -194,6 +231,9 @@ impl Arg for Duration {
             ("min", 60e9),
             ("m", 60e9),
             ("h", 3600e9),
+            ("hr", 3600e9),
+            ("d", 86_400e9),
+            ("day", 86_400e9),
             ("s", 1e9),
             ("", 1e9),
         ];
@@ -254,4 +294,91 @@ pub(crate) fn handler_value<T: Arg>(value: &str) -> Result<T, HandlerError> {
     let value = value.trim();
     T::parse(value)
         .ok_or_else(|| HandlerError::new(format!("expected {}, found `{value}`", T::EXPECTED)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_decimal_octal_or_hexadecimal() {
+        for (word, expected) in [
+            ("0", Some(0)),
+            ("10", Some(10)),
+            ("+10", Some(10)),
+            ("-10", Some(-10)),
+            ("010", Some(8)),
+            ("-010", Some(-8)),
+            ("007", Some(7)),
+            ("00", Some(0)),
+            ("08", None),
+            ("0x10", Some(16)),
+            ("-0X1f", Some(-31)),
+            ("0x", None),
+            ("0x-1", None),
+            ("0-1", None),
+            ("--1", None),
+            ("", None),
+            ("-", None),
+            ("ten", None),
+            ("\u{660}", None),
+        ] {
+            assert_eq!(i32::parse(word), expected, "{word}");
+        }
+        assert_eq!(u8::parse("0377"), Some(255));
+        assert_eq!(u8::parse("0400"), None);
+        assert_eq!(u8::parse("-1"), None);
+    }
+
+    #[test]
+    fn times_have_clicks_units() {
+        for (word, nanos) in [
+            ("2", 2_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("2 sec", 2_000_000_000),
+            ("20ms", 20_000_000),
+            ("20msec", 20_000_000),
+            ("7us", 7000),
+            ("7usec", 7000),
+            ("9ns", 9),
+            ("9nsec", 9),
+            ("3m", 180_000_000_000),
+            ("3min", 180_000_000_000),
+            ("2h", 7_200_000_000_000),
+            ("2hr", 7_200_000_000_000),
+            ("1d", 86_400_000_000_000),
+            ("1day", 86_400_000_000_000),
+        ] {
+            let found = Duration::parse(word).map(|it| it.as_nanos());
+            assert_eq!(found, Some(nanos), "{word}");
+        }
+        for word in ["", "hr", "2 hours", "-1s", "1e400"] {
+            assert_eq!(Duration::parse(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_an_interface_is_written_with_a_length_or_a_mask_or_alone() {
+        let parse = |word| {
+            let it = InterfaceAddress::parse(word)?;
+            Some((it.address.to_string(), it.network.map(|it| it.to_string())))
+        };
+        let both = |address: &str, network: &str| Some((address.to_owned(), Some(network.into())));
+        assert_eq!(parse("192.0.0.1/8"), both("192.0.0.1", "192.0.0.0/8"));
+        assert_eq!(
+            parse("192.0.0.1/255.0.0.0"),
+            both("192.0.0.1", "192.0.0.0/8")
+        );
+        assert_eq!(parse("10.1/16"), both("10.1.0.0", "10.1.0.0/16"));
+        assert_eq!(parse("10.1.2.3"), Some(("10.1.2.3".to_owned(), None)));
+        for word in [
+            "10.1.2.3/33",
+            "10.1.2.3/255.0.255.0",
+            "10.1",
+            "10.1.2.3/",
+            "/8",
+        ] {
+            assert_eq!(parse(word), None, "{word}");
+        }
+    }
 }

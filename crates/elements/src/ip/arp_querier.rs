@@ -10,11 +10,12 @@ use waypost_graph::{
 use waypost_ip::neighbor::{
     Answer, Event, GrowingNeighbors, Heard, Neighbor, NeighborConfig, Sent, State, VecNeighborTable,
 };
-use waypost_wire::arp::{ArpHeader, ArpOperation, ArpPacket};
-use waypost_wire::{Duration, EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
+use waypost_wire::arp::{ArpHeader, ArpOperation};
+use waypost_wire::{Duration, EtherType, EthernetHeader, MacAddr};
 
 use super::arp_news::{Item, News, Reader};
-use crate::args::{Arg, TypedArgs, handler_value};
+use super::arp_packet;
+use crate::args::{Arg, InterfaceAddress, TypedArgs, handler_value};
 use crate::host::Host;
 
 /// A packet's next hop did not answer, or too many packets waited for it.
@@ -119,7 +120,9 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
     let broadcast = args.keyword("BROADCAST");
     let broadcast_poll = args.keyword("BROADCAST_POLL").unwrap_or(false);
     args.finish()?;
-    let Interface(address, network) = interface?;
+    let InterfaceAddress { address, network } = interface?;
+    // The broadcast address follows from the prefix, if there is one.
+    let network = network.filter(|it| it.length() < 31).map(|it| it.last());
     Ok(Box::new(ArpQuerier {
         table: VecNeighborTable::new(GrowingNeighbors, config),
         address,
@@ -141,19 +144,6 @@ fn build(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Conf
 
 /// Longer than any graph runs.
 const NEVER: Duration = Duration::from_secs(1 << 32);
-
-/// An interface's address, and the broadcast address that follows from its prefix, if it has one.
-struct Interface(Ipv4Addr, Option<Ipv4Addr>);
-
-impl Arg for Interface {
-    const EXPECTED: &'static str = "an IPv4 address, or one with its prefix's length";
-
-    fn parse(word: &str) -> Option<Self> {
-        let address = Ipv4Addr::parse(word.split_once('/').map_or(word, |(address, _)| address))?;
-        let prefix = Ipv4Prefix::parse(word)?;
-        Some(Self(address, (prefix.length() < 31).then(|| prefix.last())))
-    }
-}
 
 struct ArpQuerier {
     table: VecNeighborTable<Ipv4Addr, Packet>,
@@ -229,11 +219,7 @@ impl ArpQuerier {
     fn learn(&mut self, batch: &mut Batch, cx: &mut Cx<'_>) {
         let mut news = Vec::new();
         for packet in batch.drain() {
-            let arp = packet
-                .octets()
-                .get(EthernetHeader::LEN..)
-                .and_then(|octets| ArpPacket::parse(octets).ok());
-            match arp {
+            match arp_packet(packet.octets()) {
                 Some(arp) => {
                     let (heard, confirmed) = self.hear(*arp.header(), cx);
                     if self.others.is_some() {

@@ -4,9 +4,10 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Packet,
 };
-use waypost_wire::arp::{ArpHeader, ArpOperation, ArpPacket};
+use waypost_wire::arp::{ArpHeader, ArpOperation};
 use waypost_wire::{EtherType, EthernetHeader, Ipv4Prefix, MacAddr};
 
+use super::arp_packet;
 use crate::args::Arg;
 
 /// An ARP packet asks for nothing that is answered here.
@@ -82,7 +83,7 @@ impl ArpResponder {
 
     /// The answer to a request, if it asks for one of ours.
     fn answer(&self, octets: &[u8]) -> Option<[u8; EthernetHeader::LEN + ArpHeader::LEN]> {
-        let request = ArpPacket::parse(octets.get(EthernetHeader::LEN..)?).ok()?;
+        let request = arp_packet(octets)?;
         let request = request.header();
         let asked = request.target_ip();
         // One who announces its own address asks for nothing.

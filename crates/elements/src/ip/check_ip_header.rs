@@ -8,10 +8,10 @@ use waypost_graph::{
     Args, Batch, BuildCx, ConfigError, Cx, DropReason, Element, ElementClass, Handler,
     HandlerError, Input, Merge, Output, Packet, Typed,
 };
-use waypost_wire::{Ipv4Header, Ipv4Packet, Ipv4Prefix};
+use waypost_wire::{Ipv4Header, Ipv4Packet};
 
 use super::Ipv4;
-use crate::args::{Arg, TypedArgs, handler_value};
+use crate::args::{Arg, InterfaceAddress, TypedArgs, handler_value};
 
 /// A packet is no IPv4 packet that a router may forward.
 pub const BAD_HEADER: DropReason = DropReason::new("bad IP header");
@@ -33,8 +33,9 @@ bad sources too. Keywords:
 - `OFFSET`: where the IP header begins; 0 by default.
 - `BADSRC`: source addresses that are not let pass; none by default.
 - `GOODDST`: destinations whose packets are let pass from any source.
-- `INTERFACES`: the router's own addresses with their prefixes. Their broadcast addresses, 0.0.0.0 and 255.255.255.255 are
-  bad sources then, and the addresses themselves good destinations.
+- `INTERFACES`: the router's own addresses with their prefixes, as `ADDR/LENGTH` or `ADDR/MASK`. Their broadcast addresses, 0.0.0.0 and
+  255.255.255.255 are bad sources then, and the addresses themselves good destinations. An address without a prefix is its own
+  broadcast address.
 - `CHECKSUM`: false does not verify the checksum.
 - `VERBOSE`, `DETAILS`: change nothing.
 
@@ -56,12 +57,16 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
     let (mut bad_sources, mut good_destinations) = (Vec::new(), Vec::new());
     if let Some(text) = args.take("INTERFACES") {
         for word in text.split_whitespace() {
-            match interface(word) {
-                Ok((address, broadcast)) => {
-                    bad_sources.push(broadcast);
+            match InterfaceAddress::parse(word) {
+                Some(InterfaceAddress { address, network }) => {
+                    // An address alone is a network of its own, as in Click.
+                    bad_sources.push(network.map_or(address, |it| it.last()));
                     good_destinations.push(address);
                 }
-                Err(wrong) => args.refuse("INTERFACES", wrong),
+                None => {
+                    let expected = "INTERFACES such as 10.0.0.1/24";
+                    args.refuse("INTERFACES", ConfigError::expected(expected, word));
+                }
             }
         }
         bad_sources.extend(BAD_SOURCES);
@@ -108,16 +113,6 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         verify,
         bad: [0; Fault::ALL.len()],
     }))
-}
-
-/// An interface's address, and the broadcast address of its network.
-fn interface(word: &str) -> Result<(Ipv4Addr, Ipv4Addr), ConfigError> {
-    let parsed = word.split_once('/').and_then(|(address, length)| {
-        let address: Ipv4Addr = address.parse().ok()?;
-        let prefix = Ipv4Prefix::new_truncated(address, length.parse().ok()?).ok()?;
-        Some((address, prefix.last()))
-    });
-    parsed.ok_or_else(|| ConfigError::expected("INTERFACES such as 10.0.0.1/24", word))
 }
 
 /// Addresses that no packet comes from (RFC 1122 §3.2.1.3).

@@ -196,8 +196,7 @@ impl<const OUTPUTS: usize> IpLookup<OUTPUTS> {
         };
         let prefix = prefix_of(prefix)?;
         let gateway = gateway.map_or(Ok(None), gateway_of)?;
-        let parsed = output.parse::<u8>().ok();
-        let output = parsed
+        let output = u8::parse(output)
             .filter(|&output| usize::from(output) < self.outputs)
             .ok_or_else(|| {
                 let outputs = self.outputs.min(256);
@@ -246,7 +245,7 @@ fn parse_removal(text: &str) -> Result<Change, String> {
         }
     };
     // A route that leads to no output is none.
-    let output = output.parse().map_err(|_| format!("no route `{text}`"))?;
+    let output = u8::parse(output).ok_or_else(|| format!("no route `{text}`"))?;
     Ok(Change::Remove(prefix, Some((gateway, output))))
 }
 

@@ -20,6 +20,8 @@ mod print_transport;
 mod route_memory;
 
 use waypost_graph::{ElementClass, kind};
+use waypost_wire::arp::ArpPacket;
+use waypost_wire::{EtherType, EthernetHeader};
 
 pub use arp_querier::UNRESOLVED;
 pub use arp_responder::NOT_ASKED;
@@ -40,6 +42,13 @@ kind! {
     /// An IPv4 packet whose header was checked and is marked as the network header, and whose
     /// destination annotation is set: what [`CheckIpHeader`] lets pass.
     pub Ipv4
+}
+
+/// The ARP packet that an Ethernet frame holds, if it says that it does.
+fn arp_packet(frame: &[u8]) -> Option<ArpPacket<'_>> {
+    let (header, octets) = EthernetHeader::split_from(frame).ok()?;
+    let is_arp = header.ethertype() == EtherType::ARP;
+    ArpPacket::parse(octets).ok().filter(|_| is_arp)
 }
 
 /// The classes of this folder.

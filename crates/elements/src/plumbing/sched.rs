@@ -6,7 +6,7 @@ use waypost_graph::{Batch, Cx, Element, ElementClass};
 
 pub(crate) const ROUND_ROBIN: ElementClass = ElementClass {
     name: "RoundRobinSched",
-    ports: "1-/1",
+    ports: "-/1",
     processing: "l/l",
     flow: "x/x",
     doc: "Pulls from its inputs in turn, one packet from each that has one.
@@ -18,7 +18,7 @@ Packets leave in that order; an input that has several may be asked for all of t
 
 pub(crate) const PRIO: ElementClass = ElementClass {
     name: "PrioSched",
-    ports: "1-/1",
+    ports: "-/1",
     processing: "l/l",
     flow: "x/x",
     doc: "Pulls from the first of its inputs that has a packet: input 0 goes before all others.",
@@ -125,5 +125,14 @@ mod tests {
     #[test]
     fn priority_takes_the_first() {
         assert_eq!(first_ten("PrioSched"), ["10", "20"]);
+    }
+
+    #[test]
+    fn without_inputs_they_have_nothing() {
+        for sched in ["RoundRobinSched", "PrioSched"] {
+            let mut graph = graph(&format!("{sched} -> Unqueue -> d :: Discard;"));
+            graph.run_until_idle(Instant::ZERO, 100);
+            assert_eq!(graph.read("d.count").unwrap(), "0");
+        }
     }
 }

@@ -114,8 +114,19 @@ fn what_comes_in_for_arp_and_is_none_is_dropped() {
     let mut graph = querier(PLAIN, "");
     graph.write("r.feed", "0102");
     graph.write("r.feed", &answer(PEER).replace("0800 06", "86dd 06"));
+    // The question of a neighbour would be remembered, were it in a frame of ARP.
+    let question = arp(
+        US,
+        PEER,
+        "0001",
+        "020000000002 0a000002",
+        "000000000000 0a000001",
+    );
+    graph.write("r.feed", &question.replace("0806 0001", "0800 0001"));
     assert_eq!(graph.all(["q.responses", "q.count"]), "0 0");
-    assert_eq!(graph.read("q.drop_reasons"), "2 not an ARP packet");
+    assert_eq!(graph.read("q.drop_reasons"), "3 not an ARP packet");
+    graph.write("r.feed", &question);
+    assert_eq!(graph.all(["q.responses", "q.count"]), "1 1");
 }
 
 #[test]
@@ -382,6 +393,7 @@ fn a_responder_leaves_alone_what_is_no_request() {
             "000000000000 0a000001",
         ),
         request("0a000001").replace("0001 0800", "0006 0800"),
+        request("0a000001").replace("0806 0001", "0800 0001"),
         "ffffffffffff 020000000002 0806 0001".to_owned(),
         String::new(),
     ];

@@ -107,6 +107,12 @@ fn check_ip_header_knows_bad_sources_where_it_is_told_of_them() {
             "the router's own address is a good destination: {frame}"
         );
     }
+    let masks = "INTERFACES 18.26.4.9/255.255.255.0 18.32.9.44/255.255.255.240";
+    assert!(!passes(masks, FROM_NET_4) && !passes(masks, FROM_NET_9));
+    // An address without a prefix is its own broadcast address, and a good destination.
+    let alone = "INTERFACES 18.26.4.255";
+    assert!(!passes(alone, FROM_NET_4) && passes(alone, FROM_NET_9));
+    assert!(passes("INTERFACES 18.26.4.9", NOBODY_TO_US));
     assert!(!passes("BADSRC 1.2.3.4 18.26.4.255", FROM_NET_4));
     assert!(passes("BADSRC 18.26.4.255, GOODDST 10.0.0.2", FROM_NET_4));
     assert!(passes("BADSRC 18.26.4.255", FROM_NOBODY));
@@ -122,7 +128,8 @@ fn check_ip_header_knows_bad_sources_where_it_is_told_of_them() {
 fn check_ip_header_refuses_what_is_no_argument_of_its() {
     for config in [
         "BADSRC what",
-        "INTERFACES 10.0.0.1",
+        "INTERFACES 10.0.0.1/33",
+        "INTERFACES 10.0.0.1/255.0.255.0",
         "x",
         "OFFSET x",
         "1.2.3.4, x",

@@ -91,6 +91,10 @@ fn paint_and_its_handler() {
     assert_eq!(graph.lines("k.paints"), ["3", "255"]);
     assert_eq!(graph.read("p.color"), "255");
     assert!(graph.refuses("p.color", "256").contains("0 to 255"));
+    // An integer that begins with 0 is octal.
+    let octal = Graph::run("Idle -> p :: Paint(010) -> Discard;");
+    assert_eq!(octal.read("p.color"), "8");
+    assert!(refused("Idle -> Paint(08) -> Discard;").contains("0 to 255"));
     assert!(refused("Idle -> Paint -> Discard;").contains("COLOR"));
     assert!(refused("Idle -> Paint(256) -> Discard;").contains("0 to 255"));
 }

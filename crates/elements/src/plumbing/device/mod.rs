@@ -12,7 +12,7 @@ use waypost_device::tap::Tap;
 use waypost_graph::{Args, BuildCx, ConfigError, Element, ElementClass, Handler};
 
 use self::unopened::Unopened;
-use crate::args::{Arg, TypedArgs};
+use crate::args::{Arg, InterfaceAddress, TypedArgs};
 use crate::host::Host;
 pub use port::{
     Both, DEVICE_FAILED, Egress, Ingress, NO_FRAME, OVERRUN, Port, REFUSED, Sides, TOO_LONG,
@@ -222,7 +222,7 @@ fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, 
 }
 
 fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
-    let address = args.mandatory::<InterfaceAddress>("ADDR");
+    let address = args.mandatory::<KernelAddress>("ADDR");
     let name = args
         .keyword::<String>("DEVNAME")
         .unwrap_or_else(|| "tap0".to_owned());
@@ -238,7 +238,7 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
     }
     let burst = burst(args);
     args.finish()?;
-    let InterfaceAddress(address, length) = address?;
+    let KernelAddress(address, length) = address?;
     if !Host::of(cx)?.is_touched() {
         return Ok(Unopened::boxed(TAP_HANDLERS));
     }
@@ -307,16 +307,15 @@ fn sniffer(args: &mut Args, method: Method) {
     args.refuse("SNIFFER", wrong);
 }
 
-/// An address of an interface, and the length of its prefix.
-struct InterfaceAddress(Ipv4Addr, u8);
+/// The kernel's address, and the length of its prefix, which has to be there.
+struct KernelAddress(Ipv4Addr, u8);
 
-impl Arg for InterfaceAddress {
+impl Arg for KernelAddress {
     const EXPECTED: &'static str = "an address with its prefix, such as 10.0.0.1/24,";
 
     fn parse(word: &str) -> Option<Self> {
-        let (address, length) = word.split_once('/')?;
-        let length = length.parse().ok().filter(|&length: &u8| length <= 32)?;
-        Some(Self(address.parse().ok()?, length))
+        let InterfaceAddress { address, network } = InterfaceAddress::parse(word)?;
+        Some(Self(address, network?.length()))
     }
 }
 
@@ -351,6 +350,7 @@ mod tests {
             "FromDevice(no-such, PROMISC true, SNIFFER true) -> ToDevice(no-such, DEBUG true, RING 64);",
             "FromDevice(no-such, METHOD AF_XDP, SNIFFER false, PEER FINISHES) -> Queue -> ToDevice(no-such);",
             "KernelTap(10.0.0.1/8, DEVNAME no-such, ETHER 2:0:0:0:0:1) -> Discard;",
+            "KernelTap(192.0.0.1/255.0.0.0) -> Discard;",
         ] {
             assert_eq!(wrong(text), "", "{text}");
         }
