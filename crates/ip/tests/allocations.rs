@@ -189,7 +189,8 @@ fn mappings_take_their_places_once() {
         GrowingNat,
         config,
         NatConfig::default(),
-    );
+    )
+    .unwrap();
     assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, 1)));
     let mut entered = 0;
     allocates_nothing(2000, 10_000, |n| {

@@ -92,12 +92,10 @@ fn pmtu() {
 fn flows(packet: &Ipv4Packet<'_>) {
     let storage = FixedFlows::<Ipv4Addr, Translated<Ipv4Addr, ()>, ROOM, 6, 32>::new();
     let mappings = FixedNat::<Ipv4Addr, 66, 1>::new();
-    let mut nat = NatTable::new(
-        storage,
-        mappings,
-        FlowConfig::default(),
-        NatConfig::default(),
-    );
+    let config = NatConfig::default();
+    let Ok(mut nat) = NatTable::new(storage, mappings, FlowConfig::default(), config) else {
+        return;
+    };
     black_box(nat.add_address(Ipv4Addr::new(192, 0, 2, 1)));
     if let Ok(key) = FlowKey::of_ipv4(packet) {
         black_box(nat.outbound(NOW, key, None, ()).is_ok());

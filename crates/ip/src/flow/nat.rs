@@ -9,7 +9,7 @@
 //! use waypost_wire::{Instant, IpProtocol};
 //!
 //! let (flows, nat) = (FlowConfig { seed: 1, ..Default::default() }, NatConfig { seed: 2, ..Default::default() });
-//! let mut table = NatTable::new(GrowingFlows, GrowingNat, flows, nat);
+//! let mut table = NatTable::new(GrowingFlows, GrowingNat, flows, nat)?;
 //! table.add_address(Ipv4Addr::new(198, 51, 100, 1));
 //!
 //! let (host, peer) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(192, 0, 2, 1));
@@ -19,30 +19,33 @@
 //! assert_eq!(reply.destination, Ipv4Addr::new(198, 51, 100, 1));
 //! assert!(reply.destination_port >= 1024 && reply.destination_port % 2 == 0);
 //! # }
-//! # Ok::<(), waypost_ip::flow::FlowRefusal>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A mapping lives as long as a flow that uses it. A packet of a known flow never comes here: it is found
+//! A mapping lives as long as a flow that uses it, a [static](NatTable::add_static) one until it is taken away. A packet of a known flow never comes here: it is found
 //! in [`flows`](NatTable::flows). The rewriting of packets is the caller's.
 
+mod addresses;
 mod config;
 mod mappings;
+mod port_set;
 mod ports;
+mod statics;
 
-use waypost_wire::{Instant, Ip, IpProtocol, TcpHeader};
+use waypost_wire::{Instant, Ip, TcpHeader};
 
-pub use config::{Filtering, Mapping, NatConfig, Pooling};
+pub use config::{Filtering, Mapping, NatConfig, NatConfigError, Pooling, PortRange};
 #[cfg(feature = "alloc")]
 pub use mappings::GrowingNat;
 pub use mappings::{Endpoint, FixedNat, Internal, NatStorage, NatStores, Permit};
-pub use ports::PortSets;
+pub use port_set::PortSets;
+pub use statics::StaticRefusal;
 
 use super::key::{FlowKey, Query};
 use super::{
-    Ended, Flow, FlowConfig, FlowId, FlowRefusal, FlowState, FlowStorage, FlowTable, Found,
-    Inserted,
+    Ended, FlowConfig, FlowId, FlowRefusal, FlowState, FlowStorage, FlowTable, Found, Inserted,
 };
-use mappings::Mappings;
+use mappings::{Kind, Mappings};
 use ports::Ports;
 
 /// What the table keeps with each flow, the caller's `D` among it.
@@ -84,61 +87,25 @@ where
 {
     /// A table without flows and external addresses. Times of flows that are shorter than the RFCs allow a
     /// NAT are raised to the least ([`FlowTimeouts::at_least_rfc`](super::FlowTimeouts::at_least_rfc)).
-    pub fn new(flows: S, mappings: M, mut flow_config: FlowConfig, config: NatConfig) -> Self {
+    ///
+    /// # Errors
+    /// Says which ports no flow could get.
+    pub fn new(
+        flows: S,
+        mappings: M,
+        mut flow_config: FlowConfig,
+        config: NatConfig,
+    ) -> Result<Self, NatConfigError> {
+        config.check()?;
         flow_config.timeouts = flow_config.timeouts.at_least_rfc();
         let flows = FlowTable::new(flows, flow_config);
-        let (mappings, ports) = Mappings::new(mappings, flows.limit(), config.seed);
-        Self {
+        let (mappings, ports) = Mappings::new(mappings, flows.limit(), config.statics, config.seed);
+        Ok(Self {
             flows,
             mappings,
             ports: Ports::new(ports, &config),
             config,
-        }
-    }
-
-    /// Adds an external address; `false` if it is there already or there is no room. A host that has mappings keeps
-    /// its external address; others may get another by it, also those whose flows share ports.
-    pub fn add_address(&mut self, addr: A) -> bool {
-        self.ports.add(addr)
-    }
-
-    /// Takes an external address away, which somebody else may have from now on, and ends the flows that use it: each is
-    /// handed to `ended`. Looks at all flows. `false` if there is no such address.
-    pub fn remove_address(&mut self, addr: A, mut ended: impl FnMut(Ended<A, D>)) -> bool {
-        if !self.ports.remove(addr) {
-            return false;
-        }
-        let uses = |flow: &Flow<'_, A, Translated<A, D>>| match flow.data.holds {
-            // Without a mapping it is one from inside, whose answers come to the address.
-            [None, None] => flow.reply.destination == addr,
-            holds => holds.iter().flatten().any(|it| it.addr == addr),
-        };
-        for index in 0..self.flows.limit() {
-            if let Some(id) = self.flows.id_at(index)
-                && self.flows.flow(id).as_ref().is_some_and(uses)
-                && let Some(flow) = self.remove(id)
-            {
-                ended(flow);
-            }
-        }
-        true
-    }
-
-    /// Keeps a port of an external address for a service of the node itself, which may have that address too: no flow
-    /// that begins gets it (RFC 6056 §3.2). Of ICMP it is an identifier; protocols other than TCP, UDP and ICMP share
-    /// their ports. `false` if there is no such address, or a flow or a service has the port.
-    pub fn reserve_port(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
-        self.ports.reserve(addr, protocol, port)
-    }
-
-    /// Ends what [`reserve_port`](Self::reserve_port) began: flows may get the port. Looks at all mappings. `false` if there is no such
-    /// address, or no service has the port.
-    pub fn release_port(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
-        let has = |it: &Endpoint<A>| {
-            it.addr == addr && it.port == port && ports::are_shared(it.protocol, protocol)
-        };
-        let is_flows = self.mappings.iter().any(|(external, _)| has(&external));
-        !is_flows && self.ports.give_up(addr, protocol, port)
+        })
     }
 
     /// The flows: here packets are looked up, errors too.
@@ -186,10 +153,8 @@ where
             return Err(self.flows.refuse(FlowRefusal::KeyInUse));
         }
         let near = Endpoint::source(&packet);
-        let known = match self.config.mapping {
-            Mapping::EndpointIndependent => self.mappings.external(&near),
-            Mapping::AddressAndPortDependent => None,
-        };
+        // Where mappings depend on the peer, none but a static one is found.
+        let known = self.mappings.external(&near);
         let zone = self.config.external_zone;
         reply.zone = zone;
         if let Some(far) = far {
@@ -227,9 +192,12 @@ where
             return Err(self.flows.refuse(FlowRefusal::Filtered));
         }
         let mut holds = [None; 2];
-        if packet.has_ports() && !self.config.shares_ports() {
-            let is_shared = self.config.mapping == Mapping::EndpointIndependent;
-            if is_new && !self.mappings.insert(here, near, is_shared) {
+        if !is_new || (packet.has_ports() && !self.config.shares_ports()) {
+            let kind = match self.config.mapping {
+                Mapping::EndpointIndependent => Kind::Shared,
+                Mapping::AddressAndPortDependent => Kind::Single,
+            };
+            if is_new && !self.mappings.insert(here, near, kind) {
                 self.ports.release(&packet, external);
                 return Err(self.flows.refuse(FlowRefusal::TableFull));
             }
@@ -240,7 +208,8 @@ where
         self.enter(now, [packet, reply], tcp, data, holds, permit)
     }
 
-    /// Enters the flow of a packet from outside that belongs to none yet, if the filtering lets it in.
+    /// Enters the flow of a packet from outside that belongs to none yet, if the filtering lets it in, or to a static
+    /// mapping.
     ///
     /// # Errors
     /// Says why not; counted.
@@ -300,13 +269,16 @@ where
         self.mappings.iter()
     }
 
-    /// How many ports of an external address flows of `packet`'s protocol use.
+    /// How many ports of an external address flows of `packet`'s protocol use, those of static mappings apart.
     pub fn ports_in_use(&self, addr: A, packet: &FlowKey<A>) -> usize {
         self.ports.in_use(addr, packet)
     }
 
     /// Whether the filtering lets packets of `remote` in that belong to no flow (RFC 4787 §5).
     fn admits(&self, external: &Endpoint<A>, remote: A) -> bool {
+        if self.mapping(external).is_some_and(|it| it.is_static()) {
+            return true;
+        }
         match self.config.filtering {
             Filtering::EndpointIndependent => true,
             Filtering::AddressDependent => self.mappings.is_permitted(external, remote),

@@ -4,6 +4,8 @@
 mod addresses;
 mod errors;
 mod mappings;
+mod ranges;
+mod statics;
 mod zones;
 
 use std::net::Ipv4Addr;
@@ -33,7 +35,7 @@ fn nat_with(flows: FlowConfig, config: NatConfig) -> Nat {
         seed: 0x5eed,
         ..config
     };
-    let mut nat = Nat::new(GrowingFlows, GrowingNat, flows, config);
+    let mut nat = Nat::new(GrowingFlows, GrowingNat, flows, config).unwrap();
     assert!(nat.add_address(EXTERNAL));
     nat
 }

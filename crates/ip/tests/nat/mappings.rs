@@ -142,7 +142,7 @@ fn exhausted_ports_are_a_refusal_and_come_back() {
     }
     let refused = open(&mut nat, secs(0), udp(2000, 100, PEER));
     assert_eq!(refused.unwrap_err(), FlowRefusal::PortsExhausted);
-    let mut none = Nat::new(GrowingFlows, GrowingNat, flows, NatConfig::default());
+    let mut none = Nat::new(GrowingFlows, GrowingNat, flows, NatConfig::default()).unwrap();
     let refused = none.outbound(secs(0), udp(1, 1, PEER), None, 0);
     assert_eq!(refused.unwrap_err(), FlowRefusal::NoAddress);
 }
@@ -446,7 +446,8 @@ fn storage_of_fixed_length_is_enough() {
     const FLOWS: usize = 28;
     let flows = FixedFlows::<Ipv4Addr, Translated<Ipv4Addr, ()>, FLOWS, 10, 56>::new();
     let mappings = FixedNat::<Ipv4Addr, 114, 1>::new();
-    let mut nat = NatTable::new(flows, mappings, FlowConfig::default(), NatConfig::default());
+    let mut nat =
+        NatTable::new(flows, mappings, FlowConfig::default(), NatConfig::default()).unwrap();
     assert!(nat.add_address(EXTERNAL));
     assert!(!nat.add_address(Ipv4Addr::LOCALHOST));
     for last in 0..100 {

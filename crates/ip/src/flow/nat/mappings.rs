@@ -5,7 +5,7 @@ use waypost_wire::{Ip, IpProtocol};
 use super::super::hash::Hasher;
 use super::super::key::FlowKey;
 use super::super::map::{Map, MapCell, MapKey, Source};
-use super::ports::PortSets;
+use super::port_set::PortSets;
 use crate::storage::Store;
 
 /// One end of a flow: an address and port of a protocol, in a zone.
@@ -79,8 +79,25 @@ pub struct Internal<A> {
     pub zone: u16,
     /// How many flows use it.
     pub flows: u32,
-    /// Whether other flows of the same address and port join.
-    is_shared: bool,
+    kind: Kind,
+}
+
+impl<A> Internal<A> {
+    /// Whether it stays without flows, and lets everybody in.
+    pub const fn is_static(&self) -> bool {
+        matches!(self.kind, Kind::Static)
+    }
+}
+
+/// Whose a mapping is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One flow's, of those from inside.
+    Single,
+    /// Those flows' that have its internal address and port.
+    Shared,
+    /// Theirs too, and it is there without them.
+    Static,
 }
 
 /// That a host may send to an external address and port.
@@ -98,8 +115,8 @@ impl<A: Ip> MapKey for Permit<A> {
 
 /// Where a NAT keeps its mappings: [`FixedNat`], `GrowingNat` with the feature `alloc`, or the caller's own.
 /// There are to be four places for each flow, and two more, in those of mappings and of hosts: a flow between two
-/// hosts inside keeps two mappings, and places are half used. Of permits half as many are enough. There is one set of
-/// ports for each external address.
+/// hosts inside keeps two mappings, and places are half used; and two more for each static mapping. Of permits half as
+/// many are enough. There is one set of ports for each external address.
 pub trait NatStorage<A: Ip> {
     /// From internal to external.
     type Externals: Store<MapCell<Endpoint<A>, (A, u16)>>;
@@ -107,7 +124,7 @@ pub trait NatStorage<A: Ip> {
     type Internals: Store<MapCell<Endpoint<A>, Internal<A>>>;
     /// Who may send where.
     type Permits: Store<MapCell<Permit<A>, u32>>;
-    /// The external address of each host inside, and how many mappings it has.
+    /// The external address of each host inside that has mappings, and how many they are.
     type Hosts: Store<MapCell<Source<A>, (A, u32)>>;
     /// The external addresses.
     type Ports: Store<PortSets<A>>;
@@ -128,8 +145,8 @@ pub type NatStores<A, S> = (
 );
 
 /// Room, in place, for the mappings of flows, in `C` places, and for `P` external addresses of 32 KiB each.
-/// `C` is to be four times the number of flows, and two more; with less, a flow for whose mappings there is no room is
-/// refused ([`FlowRefusal::TableFull`](super::super::FlowRefusal::TableFull)).
+/// `C` is to be four times the number of flows, and two more, and two for each static mapping; with less, a flow for
+/// whose mappings there is no room is refused ([`FlowRefusal::TableFull`](super::super::FlowRefusal::TableFull)).
 #[derive(Clone, Debug)]
 pub struct FixedNat<A, const C: usize, const P: usize> {
     externals: [MapCell<Endpoint<A>, (A, u16)>; C],
@@ -201,20 +218,23 @@ pub(super) struct Mappings<A: Ip, M: NatStorage<A>> {
     internals: Map<Endpoint<A>, Internal<A>, M::Internals>,
     permits: Map<Permit<A>, u32, M::Permits>,
     hosts: Map<Source<A>, (A, u32), M::Hosts>,
+    statics: usize,
 }
 
 impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
-    /// Room for the mappings of so many flows, and the storage of the ports.
-    pub(super) fn new(storage: M, flows: usize, seed: u64) -> (Self, M::Ports) {
+    /// Room for the mappings of so many flows and for so many static ones, and the storage of the ports.
+    pub(super) fn new(storage: M, flows: usize, statics: usize, seed: u64) -> (Self, M::Ports) {
         let (externals, internals, permits, hosts, ports) = storage.into_parts();
         // A new mapping is there before an old flow goes for its flow. One between two hosts inside keeps two.
         let permitted = flows.saturating_add(1);
         let len = flows.saturating_mul(2).saturating_add(1);
+        let len = len.saturating_add(statics);
         let this = Self {
             externals: Map::new(externals, len, seed ^ 1),
             internals: Map::new(internals, len, seed ^ 2),
             permits: Map::new(permits, permitted, seed ^ 3),
             hosts: Map::new(hosts, len, seed ^ 4),
+            statics: 0,
         };
         (this, ports)
     }
@@ -237,26 +257,30 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
         self.internals.iter()
     }
 
-    /// Adds a mapping that no flow uses yet; `is_shared` if other flows of the same internal address and port
-    /// are to find it. `false`, and nothing changed, if there is no room.
+    /// How many static mappings there are.
+    pub(super) fn statics(&self) -> usize {
+        self.statics
+    }
+
+    /// Adds a mapping that no flow uses yet. `false`, and nothing changed, if there is no room.
     pub(super) fn insert(
         &mut self,
         external: Endpoint<A>,
         internal: Endpoint<A>,
-        is_shared: bool,
+        kind: Kind,
     ) -> bool {
         let mapping = Internal {
             addr: internal.addr,
             port: internal.port,
             zone: internal.zone,
             flows: 0,
-            is_shared,
+            kind,
         };
         if !self.internals.insert(external, mapping) {
             return false;
         }
         let place = (external.addr, external.port);
-        if is_shared && !self.externals.insert(internal, place) {
+        if kind != Kind::Single && !self.externals.insert(internal, place) {
             self.internals.remove(&external);
             return false;
         }
@@ -264,6 +288,7 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
             Some((_, mappings)) => *mappings += 1,
             None => _ = self.hosts.insert(internal.host(), (external.addr, 1)),
         }
+        self.statics += usize::from(kind == Kind::Static);
         true
     }
 
@@ -280,19 +305,55 @@ impl<A: Ip, M: NatStorage<A>> Mappings<A, M> {
             return false;
         };
         internal.flows = internal.flows.saturating_sub(1);
-        if internal.flows > 0 {
+        if internal.flows > 0 || internal.is_static() {
             return false;
         }
+        self.remove(external);
+        true
+    }
+
+    /// Removes a mapping that no flow uses.
+    pub(super) fn remove(&mut self, external: &Endpoint<A>) {
+        let Some(internal) = self.internals.remove(external) else {
+            return;
+        };
         let near = external.at((internal.addr, internal.port), internal.zone);
-        if internal.is_shared {
+        if internal.kind != Kind::Single {
             self.externals.remove(&near);
         }
-        self.internals.remove(external);
         match self.hosts.value_mut(&near.host()) {
             Some((_, mappings)) if *mappings > 1 => *mappings -= 1,
             _ => _ = self.hosts.remove(&near.host()),
         }
-        true
+        self.statics -= usize::from(internal.is_static());
+    }
+
+    /// Removes what is static at an external address that goes, when its flows have gone. Hosts that have mappings at
+    /// other addresses go on with one of those.
+    pub(super) fn leave(&mut self, addr: A) {
+        loop {
+            // A few at a time, since what is removed moves others.
+            let mut statics = [None; 64];
+            let left = self.internals.iter().map(|(external, _)| external);
+            let left = left.filter(|external| external.addr == addr);
+            for (place, external) in statics.iter_mut().zip(left) {
+                *place = Some(external);
+            }
+            for external in statics.iter().flatten() {
+                self.remove(external);
+            }
+            if statics.last() == Some(&None) {
+                break;
+            }
+        }
+        for (external, internal) in self.internals.iter() {
+            let near = external.at((internal.addr, internal.port), internal.zone);
+            if let Some((home, _)) = self.hosts.value_mut(&near.host())
+                && *home == addr
+            {
+                *home = external.addr;
+            }
+        }
     }
 
     /// Lets a host in, once more; `false` if there is no room to note it.

@@ -11,104 +11,12 @@ use waypost_wire::{Ip, IpProtocol};
 use super::super::hash::Hasher;
 use super::super::key::FlowKey;
 use super::config::{NatConfig, Pooling};
+use super::port_set::{PortSets, Range, class, shared};
 use crate::flow::FlowRefusal;
 use crate::storage::Store;
 
-/// Protocols whose ports are apart: TCP, UDP, ICMP's identifiers, all others.
-const CLASSES: usize = 4;
-const ICMP: usize = 2;
-const WORDS: usize = 1 << 16 >> 6;
-/// Ports below are for well-known services (RFC 4787 §4.2.1).
-const WELL_KNOWN: u32 = 1024;
 /// Counters of algorithm 4.
 const COUNTERS: usize = 256;
-/// Ports that are tried where they are shared.
-const SHARED_TRIES: u32 = 128;
-/// The even ones of 64 ports.
-const EVEN: u64 = 0x5555_5555_5555_5555;
-
-/// An external address with its ports, one bit each: 32 KiB. `PortSets::EMPTY` is a place for one.
-#[derive(Clone, Debug)]
-pub struct PortSets<A> {
-    addr: Option<A>,
-    used: [[u64; WORDS]; CLASSES],
-    counts: [u32; CLASSES],
-}
-
-impl<A: Ip> PortSets<A> {
-    /// A place for an address.
-    pub const EMPTY: Self = Self {
-        addr: None,
-        used: [[0; WORDS]; CLASSES],
-        counts: [0; CLASSES],
-    };
-}
-
-fn class(protocol: IpProtocol) -> usize {
-    match protocol {
-        IpProtocol::TCP => 0,
-        IpProtocol::UDP => 1,
-        IpProtocol::ICMP | IpProtocol::ICMPV6 => ICMP,
-        _ => 3,
-    }
-}
-
-/// Whether a port of one protocol is the same port of the other.
-pub(super) fn are_shared(one: IpProtocol, other: IpProtocol) -> bool {
-    class(one) == class(other)
-}
-
-/// Which ports a flow may get: `first..=last`, of which those with a bit in `mask`.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    first: u32,
-    last: u32,
-    mask: u64,
-}
-
-impl Range {
-    fn of(class: usize, port: u16, config: &NatConfig) -> Self {
-        let (first, last) = if class == ICMP {
-            (0, 0xffff)
-        } else if config.keep_range && u32::from(port) < WELL_KNOWN {
-            (1, WELL_KNOWN - 1)
-        } else {
-            // RFC 6056 §3.2: all of them.
-            (WELL_KNOWN, 0xffff)
-        };
-        let mask = match (class == ICMP || !config.keep_parity, port % 2) {
-            (true, _) => u64::MAX,
-            (false, 0) => EVEN,
-            (false, _) => !EVEN,
-        };
-        Self { first, last, mask }
-    }
-
-    fn contains(self, port: u16) -> bool {
-        (self.first..=self.last).contains(&port.into()) && self.mask >> (port % 64) & 1 != 0
-    }
-
-    /// The port that many places from the first.
-    fn at(self, offset: u64) -> u32 {
-        self.first + (offset % u64::from(self.last - self.first + 1)) as u32
-    }
-}
-
-/// The first port from `from` to `last` that is free and in the range.
-fn first_free(used: &[u64; WORDS], from: u32, last: u32, mask: u64) -> Option<u32> {
-    let mut word = from / 64;
-    let mut wanted = mask & (u64::MAX << (from % 64));
-    while word <= last / 64 {
-        let free = !used.get(word as usize)? & wanted;
-        if free != 0 {
-            let port = word * 64 + free.trailing_zeros();
-            return (port <= last).then_some(port);
-        }
-        word += 1;
-        wanted = mask;
-    }
-    None
-}
 
 /// The external addresses.
 #[derive(Clone, Debug)]
@@ -118,7 +26,7 @@ pub(super) struct Ports<A, S> {
     /// Chooses where to begin, and the counter; apart from what places flows in their table.
     offset: Hasher,
     counter: Hasher,
-    counters: [u16; COUNTERS],
+    counters: [u32; COUNTERS],
     config: NatConfig,
     addr: core::marker::PhantomData<A>,
 }
@@ -193,30 +101,32 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
             let range = Range::of(class, packet.source_port, &self.config);
             let counter = self.counter.flow(packet) as usize % COUNTERS;
             let offset = start.wrapping_add(u64::from(self.counters[counter]));
-            let port = if self.config.shares_ports() {
-                shared(range, offset, |port| {
-                    !set.is_used(class, port) && is_free(addr, port)
-                })
-            } else if self.config.preserve_port
-                && range.contains(packet.source_port)
-                && !set.is_used(class, packet.source_port)
-            {
-                Some(packet.source_port)
+            let is_shared = self.config.shares_ports();
+            let is_free = |port| !set.is_used(class, port) && (!is_shared || is_free(addr, port));
+            let own = packet.source_port;
+            let port = if self.config.preserve_port && range.contains(own) && is_free(own) {
+                Some(own)
+            } else if is_shared {
+                shared(range, offset, is_free)
             } else {
                 set.find(class, range, offset)
             };
             if let Some(port) = port {
                 // RFC 6056 §3.3.4 counts each port that is tried: this goes on behind the one that is taken.
-                let step = u32::from(port).wrapping_sub(range.at(offset)) as u16;
+                let step = range.distance(range.at(offset), port.into());
                 let next = self.counters[counter].wrapping_add(step).wrapping_add(1);
                 self.counters[counter] = next;
-                if !self.config.shares_ports() {
+                if !is_shared {
                     set.mark(class, port, true);
                 }
                 return Ok((addr, port));
             }
         }
         Err(FlowRefusal::PortsExhausted)
+    }
+
+    pub(super) fn has(&self, addr: A) -> bool {
+        self.place(addr).is_some()
     }
 
     /// Keeps a port from being given to flows; `false` if there is no such address, or the port is taken.
@@ -262,56 +172,6 @@ impl<A: Ip, S: Store<PortSets<A>>> Ports<A, S> {
     fn place(&self, addr: A) -> Option<usize> {
         let mut sets = self.sets.items().iter().take(self.len);
         sets.position(|set| set.addr == Some(addr))
-    }
-}
-
-/// The first free of some ports of a range that others may have too, with other peers.
-fn shared(range: Range, offset: u64, is_free: impl Fn(u16) -> bool) -> Option<u16> {
-    (0..u64::from(2 * SHARED_TRIES))
-        .map(|step| range.at(offset.wrapping_add(step)) as u16)
-        .filter(|port| range.contains(*port))
-        .find(|port| is_free(*port))
-}
-
-impl<A> PortSets<A> {
-    fn is_used(&self, class: usize, port: u16) -> bool {
-        self.used[class][usize::from(port / 64)] >> (port % 64) & 1 != 0
-    }
-
-    /// At most the 1024 words of the set are looked at, where all are taken.
-    fn find(&self, class: usize, range: Range, offset: u64) -> Option<u16> {
-        let from = range.at(offset);
-        let used = &self.used[class];
-        let port = first_free(used, from, range.last, range.mask)
-            .or_else(|| first_free(used, range.first, from, range.mask))?;
-        Some(port as u16)
-    }
-
-    /// Marks a free port as used, though no flow has it.
-    fn reserve(&mut self, class: usize, port: u16) -> bool {
-        let is_free = !self.is_used(class, port);
-        self.used[class][usize::from(port / 64)] |= 1 << (port % 64);
-        is_free
-    }
-
-    /// Ends a reservation.
-    fn give_up(&mut self, class: usize, port: u16) -> bool {
-        let is_used = self.is_used(class, port);
-        self.used[class][usize::from(port / 64)] &= !(1 << (port % 64));
-        is_used
-    }
-
-    fn mark(&mut self, class: usize, port: u16, used: bool) {
-        let bit = 1 << (port % 64);
-        let word = &mut self.used[class][usize::from(port / 64)];
-        let count = &mut self.counts[class];
-        if used && *word & bit == 0 {
-            *word |= bit;
-            *count += 1;
-        } else if !used && *word & bit != 0 {
-            *word &= !bit;
-            *count -= 1;
-        }
     }
 }
 
