@@ -71,7 +71,7 @@ fn a_graph_that_is_refused_changes_nothing_of_an_interface() {
         String::from_utf8(said.stdout).unwrap()
     };
     let before = state();
-    let tap = "KernelTap(10.2.0.1/24, MTU 1300, ETHER 2:0:0:0:0:7) -> Discard;";
+    let tap = "KernelTap(10.2.0.1/24, DEVNAME tap0, MTU 1300, ETHER 2:0:0:0:0:7) -> Discard;";
     let refused = format!("{tap} FromDump(/no/such) -> Discard");
     let output = graph(&port, &refused).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -83,6 +83,43 @@ fn a_graph_that_is_refused_changes_nothing_of_an_interface() {
     let after = state();
     for word in ["mtu 1300", "02:00:00:00:00:07", "inet 10.2.0.1/24"] {
         assert!(after.contains(word) && !before.contains(word), "{after}");
+    }
+}
+
+#[test]
+fn taps_without_a_name_take_the_next_that_is_free() {
+    let Ok(net) = Net::new().map_err(|why| skip(&why)) else {
+        return;
+    };
+    let host = net.host("host").unwrap();
+    // Somebody else's.
+    host.ip("tuntap add tap0 mode tap").unwrap();
+    let show = |name: &str| {
+        let said = host.run(&format!("ip address show {name}")).unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let before = show("tap0");
+    let taps = "a :: KernelTap(10.1.0.1/16) -> Discard; b :: KernelTap(10.2.0.1/255.255.0.0) -> Discard;
+        c :: KernelTap(10.3.0.1/16, DEVNAME some%d) -> Discard; Script(print names $(a.dev_name) $(b.dev_name) $(c.dev_name))";
+    // With several workers each has a queue of each interface.
+    for workers in ["1", "2"] {
+        let mut command = graph(&host, taps);
+        command.args(["-j", workers]);
+        let mut running = host.spawn(&mut command).unwrap();
+        let said = running.wait_for("names").unwrap();
+        assert!(
+            said.contains("names tap1 tap2 some0"),
+            "{workers} workers: {said}"
+        );
+        let addresses = ["tap1", "tap2", "some0"].map(show).concat();
+        for address in ["10.1.0.1/16", "10.2.0.1/16", "10.3.0.1/16"] {
+            assert!(
+                addresses.contains(&format!("inet {address}")),
+                "{addresses}"
+            );
+        }
+        assert_eq!(show("tap0"), before);
+        running.stop().unwrap();
     }
 }
 

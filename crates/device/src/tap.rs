@@ -132,6 +132,7 @@ impl TapBuilder {
             CallSubject::TunInterface,
             "making the tun interface",
         ))?;
+        let name = name_of(&request);
         let mut offloads = 0;
         if self.offloads {
             let tcp = OFFLOAD_CHECKSUM | OFFLOAD_TCP4 | OFFLOAD_TCP6 | OFFLOAD_TCP_ECN;
@@ -150,12 +151,12 @@ impl TapBuilder {
             .map_err(failed(CallSubject::Interface, "making it non-blocking"))?;
         let late = before.filter(|_| self.late && self.settings != Settings::default());
         match &late {
-            None => self.settings.set(socket.as_fd(), &self.name)?,
+            None => self.settings.set(socket.as_fd(), &name)?,
             // It has this MTU already: all that this does is to tell whether the settings may be made.
-            Some(it) => sys::set_mtu(socket.as_fd(), &self.name, it.mtu as u16)
+            Some(it) => sys::set_mtu(socket.as_fd(), &name, it.mtu as u16)
                 .map_err(failed(CallSubject::Interface, "setting its MTU"))?,
         }
-        let interface = sys::interface(socket.as_fd(), &self.name)?;
+        let interface = sys::interface(socket.as_fd(), &name)?;
         let address = interface.address.unwrap_or_else(|| MacAddr::from([0; 6]));
         let capabilities = Capabilities {
             medium: if self.tun {
@@ -180,8 +181,9 @@ impl TapBuilder {
             index: interface.index.cast_unsigned(),
             pending: Pending::new(self.pool.as_ref())?,
             statistics: DeviceStatistics::default(),
-            queue: self.multi_queue.then(|| self.name.clone()),
-            late: late.map(|_| (socket, self.name.clone(), self.settings)),
+            is_queue: self.multi_queue,
+            late: late.map(|_| (socket, self.settings)),
+            name,
         })
     }
 }
@@ -214,6 +216,13 @@ impl Settings {
     }
 }
 
+/// The name that the kernel has answered with.
+fn name_of(request: &libc::ifreq) -> String {
+    let octets = request.ifr_name.iter().map(|&octet| octet as u8);
+    let octets: Vec<u8> = octets.take_while(|&octet| octet != 0).collect();
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
 fn set_offloads(file: &File, offloads: libc::c_uint) -> io::Result<()> {
     // SAFETY: the request takes a number, not a pointer.
     let result = unsafe {
@@ -241,14 +250,16 @@ pub struct Tap {
     pending: Pending,
     statistics: DeviceStatistics,
     index: u32,
-    /// The interface's name, if this may be one of several queues.
-    queue: Option<String>,
-    /// What is to be set of the interface yet: by a socket in its namespace, by its name.
-    late: Option<(OwnedFd, String, Settings)>,
+    name: String,
+    /// This may be one of several queues.
+    is_queue: bool,
+    /// What is to be set of the interface yet, by a socket in its namespace.
+    late: Option<(OwnedFd, Settings)>,
 }
 
 impl Tap {
-    /// An interface by its name, which is made if there is none.
+    /// An interface by its name, which is made if there is none. Where the name has `%d`, as in `tap%d`, one is made in any case, and the
+    /// kernel puts the first number there that is free: see [`Tap::name`].
     pub fn builder(name: impl Into<String>) -> TapBuilder {
         let namespace = Namespace::Current;
         TapBuilder {
@@ -268,11 +279,11 @@ impl Tap {
     /// # Errors
     /// The kernel refuses one of them; those before it are made.
     pub fn set_up(&mut self) -> Result<(), OpenError> {
-        let Some((socket, name, settings)) = self.late.take() else {
+        let Some((socket, settings)) = self.late.take() else {
             return Ok(());
         };
-        settings.set(socket.as_fd(), &name)?;
-        let interface = sys::interface(socket.as_fd(), &name)?;
+        settings.set(socket.as_fd(), &self.name)?;
+        let interface = sys::interface(socket.as_fd(), &self.name)?;
         self.capabilities.mtu = interface.mtu;
         if let (Medium::Ethernet(address), Some(now)) =
             (&mut self.capabilities.medium, interface.address)
@@ -280,6 +291,11 @@ impl Tap {
             *address = now;
         }
         Ok(())
+    }
+
+    /// The interface's name, as it was when it was opened.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The interface's index in its network namespace.
@@ -417,8 +433,7 @@ impl Drop for Tap {
     fn drop(&mut self) {
         // Closing is not enough: a process that is just being started somewhere here has a duplicate of the descriptor for a while,
         // and so long this queue would go on to get its share of the interface's flows.
-        let request = self.queue.as_ref().map(|name| sys::interface_request(name));
-        if let Some(Ok(mut request)) = request {
+        if let (true, Ok(mut request)) = (self.is_queue, sys::interface_request(&self.name)) {
             request.ifr_ifru.ifru_flags = libc::IFF_DETACH_QUEUE as libc::c_short;
             // Fails only if the interface is gone.
             let _ = sys::interface_ioctl(self.file.as_fd(), libc::TUNSETQUEUE as _, &mut request);

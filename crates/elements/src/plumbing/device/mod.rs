@@ -5,6 +5,7 @@ mod unopened;
 mod xdp;
 
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 
 use waypost_device::Namespace;
 use waypost_device::af_packet::AfPacket;
@@ -100,7 +101,7 @@ in at input 0 the kernel receives.
 
 Arguments: `KernelTap(ADDR/MASK)`, the kernel's address; keywords:
 
-- `DEVNAME`: the interface's name; `tap0` by default.
+- `DEVNAME`: the interface's name; where it has `%d`, the kernel puts the first number there that is free; `tap%d` by default.
 - `NETNS`: the network namespace in which the interface is made; that of this process by default.
 - `ETHER`: the kernel's Ethernet address; one that the kernel draws by default.
 - `MTU`: of the interface.
@@ -131,6 +132,7 @@ const TO_HANDLERS: &[Handler] = &[
     STATE,
 ];
 const TAP_HANDLERS: &[Handler] = &[
+    Handler::read("dev_name", "the interface's name"),
     Handler::sum("count", "packets received from the kernel"),
     Handler::sum("sent", "packets sent to the kernel"),
     STATE,
@@ -223,9 +225,13 @@ fn to_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, 
 
 fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>, ConfigError> {
     let address = args.mandatory::<KernelAddress>("ADDR");
-    let name = args
-        .keyword::<String>("DEVNAME")
-        .unwrap_or_else(|| "tap0".to_owned());
+    let named = args.keyword::<String>("DEVNAME");
+    let mut name = named.unwrap_or_else(|| "tap%d".to_owned());
+    // The kernel gives one name: the queues of further workers are of the interface that the first has made.
+    let given = cx.common(|| Ok(OnceLock::new()))?;
+    if let Some(given) = given.get() {
+        name.clone_from(given);
+    }
     let mut builder = Tap::builder(name).pool(cx.pool);
     if let Some(namespace) = args.keyword("NETNS") {
         builder = builder.namespace(Namespace::Named(namespace));
@@ -251,8 +257,9 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
         .open()
         .map_err(|error| ConfigError::new(error.to_string()))?;
     let number = number(device.interface_index());
+    let name = given.get_or_init(|| device.name().to_owned()).clone();
     let port = Port::<_, Both>::with_file(device).burst(burst);
-    let port = port.numbered(number).beginning(Tap::set_up);
+    let port = port.numbered(number).named(name).beginning(Tap::set_up);
     Ok(Box::new(port.only(cx.outputs > 0, cx.inputs > 0)))
 }
 

@@ -83,6 +83,8 @@ pub struct Port<D, W = Both> {
     burst: usize,
     /// What packets that come in say of where they came in.
     number: u16,
+    /// The interface's name, where it is told.
+    name: String,
     source: bool,
     sink: bool,
     /// How many packets the device would take; none while there are `pieces`.
@@ -123,6 +125,7 @@ impl<D: NetDev, W: Sides> Port<D, W> {
             begin: None,
             burst: usize::MAX,
             number: 0,
+            name: String::new(),
             source: W::SOURCE,
             sink: W::SINK,
             room: 64,
@@ -166,6 +169,12 @@ impl<D: NetDev, W: Sides> Port<D, W> {
     #[must_use]
     pub fn numbered(self, number: u16) -> Self {
         Self { number, ..self }
+    }
+
+    /// Tells this name by the handler `dev_name`.
+    #[must_use]
+    pub(super) fn named(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// Does this to the device when the graph begins. If it fails, that is said on standard error, and the device is used as it is.
@@ -387,6 +396,7 @@ where
 
     fn read(&self, handler: &str, _: &str) -> Result<String, HandlerError> {
         match handler {
+            "dev_name" => Ok(self.name.clone()),
             "count" if W::SOURCE => Ok(self.received.to_string()),
             "count" | "sent" => Ok(self.sent().to_string()),
             "kernel_drops" => Ok(self.overruns.to_string()),
