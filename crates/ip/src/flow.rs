@@ -27,7 +27,9 @@
 //! Every packet of a flow notes when it came and touches no timer: a timer that fires early is set again for
 //! the rest. What is bounded: flows, those half open among them, and those of one source. A full table
 //! gives up the oldest half-open flow first, then what has been closing for the longest, then what was
-//! silent for long, connections of TCP last and not before a NAT may; never a flow in use. All memory is taken when the table is made.
+//! silent for long, connections of TCP last and not before a NAT may; never a flow that both sides use. One whose
+//! sender goes on without an answer goes where nothing else can, or where such take more than half of the room of
+//! those half open: of a few the one that was silent for the longest. All memory is taken when the table is made.
 //!
 //! [`nat`] adds what a NAT needs: external addresses and ports, mappings and filtering.
 //!
@@ -76,7 +78,7 @@ use state::{Class, Tracker};
 const BATCH: usize = 64;
 /// Timers that fired early and are set again in one call.
 const REARMS: usize = 256;
-/// Established flows that are asked, for one new flow, whether they have been silent for long.
+/// Flows of a kind that are asked, for one new flow, how long they have been silent, or whether they were heard again.
 const EVICTION_TRIES: usize = 8;
 
 /// The flows between addresses `A`, each with the caller's `D`, in the storage `S`.
@@ -344,7 +346,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     /// one refused by a RST. A connection that opens again with the ports of one that both sides closed counts as
     /// far as the limit allows, after a RST not at all: that other may go on.
     pub fn half_open(&self) -> usize {
-        self.slots.count(Class::HalfOpen)
+        self.slots.count(Class::HalfOpen) + self.slots.count(Class::OneWay)
     }
 
     /// How many flows the source of `addr` began, where there is a limit.

@@ -3,7 +3,7 @@
 use waypost_wire::{Duration, Instant, Ip};
 
 use super::slots::FlowSlot;
-use super::state::Class;
+use super::state::{Class, FlowState};
 use super::storage::FlowStorage;
 use super::{EVICTION_TRIES, EndReason, Ended, FlowConfig, FlowId, FlowRefusal, FlowTable};
 
@@ -18,15 +18,48 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         if !too_many && self.len() < self.limit {
             return Ok(None);
         }
-        if let Some(index) = self.slots.first(Class::HalfOpen) {
-            return Ok(self.end(index, EndReason::EvictedHalfOpen));
+        let victim = match self.half_open_victim() {
+            Some(index) => Some((index, EndReason::EvictedHalfOpen)),
+            None if too_many => None,
+            None => self.other_victim(now),
+        };
+        // Who goes on without an answer goes last, but goes: others would be shut out else.
+        let one_way = || Some((self.most_silent(Class::OneWay)?, EndReason::EvictedHalfOpen));
+        match victim.or_else(one_way) {
+            Some((index, reason)) => Ok(self.end(index, reason)),
+            None => Err(self.refuse(FlowRefusal::TableFull)),
         }
-        if too_many {
-            // The limit of those half open is 0.
-            return Err(self.refuse(FlowRefusal::TableFull));
+    }
+
+    /// A half-open flow that may go before all others: the oldest that was not heard again, unless those that were have
+    /// more than their half of the room; then the most silent of a few of these.
+    ///
+    /// A forged flow counts as heard again for a second packet. Such compete by silence, with each other and with
+    /// whoever really sends, and the other half of the room is never theirs. A stream that begins during a flood is
+    /// among them if its second packet comes before the flood has gone through that other half.
+    fn half_open_victim(&mut self) -> Option<u32> {
+        let share = self.config.half_open.min(self.limit) / 2;
+        for _ in 0..EVICTION_TRIES {
+            if self.slots.count(Class::OneWay) > share {
+                return self.most_silent(Class::OneWay);
+            }
+            let index = self.slots.first(Class::HalfOpen)?;
+            let slot = self.slots.at(index)?;
+            // RFC 4787 §4.3, REQ-6: outbound packets refresh it. In a handshake it may be a forged SYN's answer that
+            // is sent again.
+            let is_heard_again = slot.last_seen > slot.created;
+            if !is_heard_again || slot.tracker.state != FlowState::Unreplied {
+                return Some(index);
+            }
+            self.slots.move_to(index, Class::OneWay);
         }
+        None
+    }
+
+    /// What else may go from a full table.
+    fn other_victim(&mut self, now: Instant) -> Option<(u32, EndReason)> {
         if let Some(index) = self.slots.first(Class::Closing) {
-            return Ok(self.end(index, EndReason::EvictedClosing));
+            return Some((index, EndReason::EvictedClosing));
         }
         // A connection last, and not before RFC 5382 §5 lets it go.
         let idle = [
@@ -36,10 +69,21 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         let found = idle
             .into_iter()
             .find_map(|(class, silence)| self.first_silent(now, class, silence));
-        match found {
-            Some(index) => Ok(self.end(index, EndReason::EvictedIdle)),
-            None => Err(self.refuse(FlowRefusal::TableFull)),
+        Some((found?, EndReason::EvictedIdle))
+    }
+
+    /// Of the first few flows of a class the one that was silent for the longest; all go to the end of their list.
+    fn most_silent(&mut self, class: Class) -> Option<u32> {
+        let mut found: Option<(u32, Instant)> = None;
+        for _ in 0..EVICTION_TRIES.min(self.slots.count(class)) {
+            let index = self.slots.first(class)?;
+            let last_seen = self.slots.at(index)?.last_seen;
+            if found.is_none_or(|(_, oldest)| last_seen < oldest) {
+                found = Some((index, last_seen));
+            }
+            self.slots.move_to(index, class);
         }
+        found.map(|(index, _)| index)
     }
 
     /// A flow of a class that was silent for so long, if one of the first few was; the others go to the end of their list.
@@ -50,8 +94,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
             if now.duration_since(last_seen) >= silence {
                 return Some(index);
             }
-            self.slots.unlist(index);
-            self.slots.list(index, class);
+            self.slots.move_to(index, class);
         }
         None
     }
@@ -66,9 +109,9 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
         let (before, class) = (slot.class, slot.tracker.class(slot.keys[0].protocol));
         let (timer, deadline) = (slot.timer, deadline(slot, &self.config));
         let is_crowded = class == Class::HalfOpen && self.half_open() >= self.config.half_open;
-        if class != before && !is_crowded {
-            self.slots.unlist(index);
-            self.slots.list(index, class);
+        // Who went on without an answer was half open before: it may be the SYN of a connection now.
+        if class != before && (!is_crowded || before == Class::OneWay) {
+            self.slots.move_to(index, class);
         }
         if let Some(timer) = timer
             && self

@@ -175,7 +175,8 @@ impl<S> Slots<S> {
         Some(data)
     }
 
-    /// The first of a class: of those half open and those that close, the one that has been so the longest.
+    /// The first of a class: of those half open and not heard again, and of those that close, the one that has been
+    /// so the longest.
     pub(super) const fn first(&self, class: Class) -> Option<u32> {
         let (head, _, _) = self.lists[class as usize];
         if head == NIL { None } else { Some(head) }
@@ -206,6 +207,15 @@ impl<S> Slots<S> {
             slot.prev = last;
             slot.next = NIL;
         }
+    }
+
+    /// Takes a flow out of its list to the end of that of a class.
+    pub(super) fn move_to<A: Ip, D>(&mut self, index: u32, class: Class)
+    where
+        S: Store<FlowSlot<A, D>>,
+    {
+        self.unlist(index);
+        self.list(index, class);
     }
 
     /// Takes a flow out of the list in which it is.

@@ -39,6 +39,8 @@ pub enum FlowState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     HalfOpen,
+    /// Half open, and its first side was heard again: found out when room is needed, and by no state.
+    OneWay,
     Closing,
     /// Both sides were heard, and no connection holds them together.
     Settled,
@@ -47,7 +49,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 5;
 }
 
 impl FlowState {
@@ -90,8 +92,8 @@ impl fmt::Display for FlowState {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tracker {
     pub(super) state: FlowState,
-    /// Whether it was established, and not closed by both sides since. Where the state is one of an opening
-    /// nevertheless, a SYN came after a RST, and nobody knows yet whether the hosts believe the two.
+    /// Whether it was established, and has not opened again since both sides closed it. Where the state is one of
+    /// an opening nevertheless, a SYN came after a RST, and nobody knows yet whether the hosts believe the two.
     confirmed: bool,
     /// Whether the reply's side sent its FIN before the handshake was complete.
     closed_early: bool,

@@ -18,11 +18,14 @@ struct Model<A> {
     flows: HashMap<u32, ModelFlow<A>>,
     /// By the order in which they became what they are.
     half_open: Vec<u32>,
+    /// Half open too, but heard again; the first was not asked for the longest time.
+    one_way: Vec<u32>,
 }
 
 struct ModelFlow<A> {
     id: FlowId,
     keys: [FlowKey<A>; 2],
+    created: Instant,
     last_seen: Instant,
     established: bool,
 }
@@ -42,8 +45,45 @@ impl<A: Ip> Model<A> {
         for key in flow.keys {
             self.keys.remove(&key);
         }
-        self.half_open.retain(|other| *other != data);
+        self.leave_half_open(data);
         flow
+    }
+
+    fn leave_half_open(&mut self, data: u32) {
+        self.half_open.retain(|other| *other != data);
+        self.one_way.retain(|other| *other != data);
+    }
+
+    fn count_half_open(&self) -> usize {
+        self.half_open.len() + self.one_way.len()
+    }
+
+    /// Who goes before others: eight flows are asked whether they were heard again, at most.
+    fn first_to_go(&mut self, share: usize) -> Option<u32> {
+        for _ in 0..8 {
+            if self.one_way.len() > share {
+                return self.most_silent();
+            }
+            let oldest = *self.half_open.first()?;
+            let flow = &self.flows[&oldest];
+            if flow.last_seen == flow.created {
+                return Some(oldest);
+            }
+            self.half_open.remove(0);
+            self.one_way.push(oldest);
+        }
+        None
+    }
+
+    /// Of eight streams in one direction at most, and of those alike the first.
+    fn most_silent(&mut self) -> Option<u32> {
+        let asked = self.one_way.len().min(8);
+        self.one_way.rotate_left(asked);
+        let asked = &self.one_way[self.one_way.len() - asked..];
+        asked
+            .iter()
+            .copied()
+            .min_by_key(|data| self.flows[data].last_seen)
     }
 
     fn of_source(&self, source: A) -> usize {
@@ -135,7 +175,8 @@ fn mapped<A: Addresses>(external: u16) -> FlowKey<A> {
 }
 
 fn config() -> impl Strategy<Value = FlowConfig> {
-    (any::<u64>(), 1_usize..16, 1_usize..12, 1_usize..6).prop_map(
+    let half_open = prop_oneof![2 => 1_usize..10, 1 => 10_usize..24];
+    (any::<u64>(), 1_usize..24, half_open, 1_usize..12).prop_map(
         |(seed, flows, half_open, per_source)| FlowConfig {
             flows,
             half_open,
@@ -170,6 +211,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
         keys: HashMap::new(),
         flows: HashMap::new(),
         half_open: Vec::new(),
+        one_way: Vec::new(),
     };
     let mut now = secs(1000);
     let (mut next, mut inserted, mut refused) = (0, 0, 0);
@@ -186,7 +228,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                 let in_use = keys.iter().any(|key| model.keys.contains_key(key));
                 let too_many = per_source < flows && model.of_source(keys[0].source) >= per_source;
                 let full = model.flows.len() >= flows;
-                let crowded = model.half_open.len() >= half_open;
+                let crowded = model.count_half_open() >= half_open;
                 match result {
                     Err(reason) => {
                         refused += 1;
@@ -195,7 +237,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                             FlowRefusal::SourceLimit => prop_assert!(!in_use && too_many),
                             _ => {
                                 prop_assert_eq!(reason, FlowRefusal::TableFull);
-                                prop_assert!(full && model.half_open.is_empty());
+                                prop_assert!(full && model.count_half_open() == 0);
                                 // No more than are asked: at least one of them was busy.
                                 let idle = |flow: &ModelFlow<A>| {
                                     now.duration_since(flow.last_seen)
@@ -210,20 +252,24 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                         prop_assert_eq!(flow.evicted.is_some(), full || crowded);
                         if let Some(evicted) = flow.evicted {
                             ended[evicted.reason as usize] += 1;
-                            let oldest = model.half_open.first().copied();
-                            let gone = model.remove(evicted.data);
-                            prop_assert_eq!(evicted.id, gone.id);
+                            let first = model.first_to_go(half_open.min(flows) / 2);
                             match evicted.reason {
                                 EndReason::EvictedHalfOpen => {
-                                    prop_assert_eq!(oldest, Some(evicted.data));
+                                    let expected = first.or_else(|| model.most_silent());
+                                    prop_assert_eq!(Some(evicted.data), expected);
                                 }
                                 reason => {
                                     prop_assert_eq!(reason, EndReason::EvictedIdle);
-                                    prop_assert_eq!(oldest, None);
-                                    let silent = now.duration_since(gone.last_seen);
+                                    prop_assert_eq!(first, None);
+                                    prop_assert!(!crowded);
+                                    let silent = now.duration_since(evicted.last_seen);
                                     prop_assert!(silent >= config.idle_before_eviction);
+                                    prop_assert!(model.flows[&evicted.data].established);
                                 }
                             }
+                            let gone = model.remove(evicted.data);
+                            prop_assert_eq!(evicted.id, gone.id);
+                            prop_assert_eq!(evicted.last_seen, gone.last_seen);
                         }
                         inserted += 1;
                         model.keys.insert(keys[0], (next, Direction::Original));
@@ -232,6 +278,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                         let entry = ModelFlow {
                             id: flow.id,
                             keys,
+                            created: now,
                             last_seen: now,
                             established: false,
                         };
@@ -259,7 +306,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
                     flow.last_seen = now;
                     if direction == Direction::Reply {
                         flow.established = true;
-                        model.half_open.retain(|other| *other != data);
+                        model.leave_half_open(data);
                     }
                 }
             }
@@ -284,7 +331,7 @@ fn against_the_model<A: Addresses>(ops: Vec<Op>, config: FlowConfig) -> Result<(
             }
         }
         prop_assert_eq!(table.len(), model.flows.len());
-        prop_assert_eq!(table.half_open(), model.half_open.len());
+        prop_assert_eq!(table.half_open(), model.count_half_open());
         prop_assert!(table.len() <= flows && table.half_open() <= half_open);
     }
     let keys: Vec<FlowKey<A>> = (0..6)
