@@ -13,10 +13,16 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use super::NextHop;
 
+/// Binary logarithm of the most buckets of a group.
+const MAX_BITS: u32 = 10;
+
+// The place of any bucket of any group is a number of 32 bits: no shift loses any, wherever this runs.
+const _: () = assert!(NextHop::MAX_INDEX <= u32::MAX >> MAX_BITS);
+
 /// What [`Groups`] may hold; memory for all buckets, 4 octets each, is taken at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupLimits {
-    /// Groups, 2²² at most.
+    /// Groups, 2²² at most, and no more than this machine can address the buckets of.
     pub groups: u32,
     /// Members of each.
     pub members: usize,
@@ -150,9 +156,10 @@ impl GroupReader {
 impl Groups {
     /// No groups.
     pub fn new(limits: GroupLimits) -> Self {
+        let buckets = limits.buckets.clamp(64, 1 << MAX_BITS).next_power_of_two();
         let limits = GroupLimits {
-            groups: limits.groups.min(NextHop::MAX_INDEX + 1),
-            buckets: limits.buckets.clamp(64, 1024).next_power_of_two(),
+            groups: limits.groups.min(most_groups(isize::MAX as u64, buckets)),
+            buckets,
             ..limits
         };
         let words = limits.groups as usize * limits.buckets as usize;
@@ -356,6 +363,13 @@ impl Groups {
     }
 }
 
+/// How many groups there can be where one piece of memory is no longer than `octets`.
+fn most_groups(octets: u64, buckets: u32) -> u32 {
+    let group = size_of::<AtomicU32>() as u64 * u64::from(buckets);
+    let most = u64::from(NextHop::MAX_INDEX) + 1;
+    (octets / group).min(most) as u32
+}
+
 impl Group {
     fn weights(&self) -> i64 {
         self.members
@@ -387,5 +401,20 @@ impl Member {
     /// What it has beyond its share, in buckets times the sum of all weights.
     fn surplus(&self, buckets: u32, weights: i64) -> i64 {
         i64::from(self.buckets) * weights - i64::from(self.weight.get()) * i64::from(buckets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where addresses have 32 bits, all groups of all buckets would be more words than can be counted.
+    #[test]
+    fn there_are_no_more_groups_than_memory_can_hold() {
+        for (buckets, most) in [(64, 1 << 22), (128, (1 << 22) - 1), (1024, (1 << 19) - 1)] {
+            assert_eq!(most_groups(i64::MAX as u64, buckets), 1 << 22);
+            assert_eq!(most_groups(i32::MAX as u64, buckets), most);
+        }
+        assert_eq!(most_groups(0, 64), 0);
     }
 }
