@@ -35,7 +35,8 @@ const SMALL: usize = 8192;
 /// So many places farther from where they want to be than twice what chance does, all together, addresses may lie.
 const STRAYS: u64 = 4;
 
-/// How many secrets are tried at most until the table has grown by an eighth.
+/// How many secrets are tried at most until the table has grown by an eighth, or as many addresses have left it as are a
+/// quarter of its places.
 const TRIES: u8 = 4;
 
 /// Linear probing, at most half full, a quarter where it is small and can grow, deletion by shifting back: no place is ever wasted on a grave.
@@ -54,6 +55,8 @@ pub(super) struct Index<A, S> {
     /// So many addresses there are to be before more secrets are tried than are left.
     patience: usize,
     tries: u8,
+    /// Addresses removed since more secrets might be tried for that.
+    removed: usize,
     secrets: [u64; 2],
     addr: core::marker::PhantomData<A>,
 }
@@ -76,6 +79,7 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
             strays: 0,
             patience: 0,
             tries: 0,
+            removed: 0,
             secrets: secrets(seed),
             addr: core::marker::PhantomData,
         }
@@ -148,6 +152,12 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
         };
         self.len -= 1;
         self.strays -= self.distance(self.home(addr), hole);
+        self.removed += 1;
+        if self.removed > self.mask / 4 {
+            // Others may lie here by now, which other secrets fit: a table that was fuller once gets them too. A try costs a walk
+            // through all places, a few steps for each address that left.
+            (self.removed, self.tries) = (0, TRIES);
+        }
         let mut place = hole;
         loop {
             place = (place + 1) & self.mask;
@@ -182,7 +192,8 @@ impl<A: Ip, S: Store<Bucket<A>>> Index<A, S> {
             return false;
         }
         if self.len >= self.patience {
-            // Most secrets are good ones, but nobody can be sure: so that it ends, not more often than the table grows.
+            // Most secrets are good ones, but nobody can be sure: so that it ends, not more often than the table grows or is
+            // exchanged.
             self.patience = self.len + self.len / 8 + 1;
             self.tries = TRIES;
         }
@@ -290,21 +301,57 @@ mod tests {
 
     #[test]
     fn addresses_in_a_row_are_not_heaped_up_whatever_the_seed() {
-        let mut remixed = 0;
+        let mut bad_seeds = 0;
         for seed in 0..200 {
             let mut index = Index::new(Vec::new(), seed);
-            for n in 0..4096 {
-                let before = index.secrets;
-                while index.rearrange() {
-                    (0..n).for_each(|n| insert(&mut index, 0x0a00_0000 + n, n));
-                }
-                remixed += usize::from(index.secrets != before);
-                insert(&mut index, 0x0a00_0000 + n, n);
-            }
+            fill(&mut index, 256);
+            // With so few, chance alone makes a crowd.
+            let early = index.secrets;
+            fill(&mut index, 4096);
+            bad_seeds += usize::from(index.secrets != early);
             // By chance it would be a sixth of a place each.
             assert!(index.strays < 4096, "{seed}: {}", index.strays);
         }
-        assert!(remixed > 20, "no seed was a bad one: {remixed}");
+        assert!(bad_seeds > 20, "hardly a seed was bad: {bad_seeds}");
+    }
+
+    /// Addresses in a row, up to so many.
+    fn fill<S: Store<Bucket<Ipv4Addr>>>(index: &mut Index<Ipv4Addr, S>, count: u32) {
+        for n in index.len as u32..count {
+            while index.rearrange() {
+                (0..n).for_each(|n| insert(index, 0x0a00_0000 + n, n));
+            }
+            insert(index, 0x0a00_0000 + n, n);
+        }
+    }
+
+    fn empty<S: Store<Bucket<Ipv4Addr>>>(index: &mut Index<Ipv4Addr, S>) {
+        (0..index.len as u32).for_each(|n| index.remove(Ipv4Addr::from_bits(0x0a00_0000 + n)));
+    }
+
+    #[test]
+    fn nor_are_they_in_a_table_that_was_fuller_once() {
+        let new = |seed| Index::new([Bucket::EMPTY; 4096], seed);
+        let bad = (0..).find_map(|seed| {
+            let mut index = new(seed);
+            (0..1024).for_each(|n| insert(&mut index, 0x0a00_0000 + n, n));
+            (index.strays > 4096).then_some(index.secrets)
+        });
+        let bad = bad.unwrap();
+        // The last of as many as there may be finds a crowd.
+        let mut index = new(1);
+        index.secrets = bad;
+        (0..2047).for_each(|n| insert(&mut index, 0x0a00_0000 + n, n));
+        fill(&mut index, 2048);
+        assert!(index.is_full() && index.secrets != bad);
+        empty(&mut index);
+        // Others come for which the secrets are bad ones, again and again.
+        for round in 0..20 {
+            index.secrets = bad;
+            fill(&mut index, 1024);
+            assert!(index.strays < 1024, "{round}: {}", index.strays);
+            empty(&mut index);
+        }
     }
 
     /// Addresses that are neighbours by number are spread, whatever the seed; where each goes depends on it.
