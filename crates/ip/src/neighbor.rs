@@ -27,6 +27,7 @@ mod own;
 mod proxy;
 mod queue;
 mod storage;
+mod times;
 mod view;
 
 use core::fmt;
@@ -63,6 +64,7 @@ use entry::{Entries, List};
 use index::Index;
 use limit::Limits;
 use queue::{Packets, Verdict};
+use times::ReachableTime;
 
 /// What is known of a neighbour (RFC 4861 §7.3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,6 +187,7 @@ pub struct NeighborTable<A: Ip, P, S: NeighborStorage<A, P>> {
     timers: Wheel<Key, S::Timers>,
     packets: Packets<A, P, S::Packets>,
     config: NeighborConfig,
+    reachable_time: ReachableTime,
     /// Neighbours in resolution.
     incomplete: usize,
     limits: Limits,
@@ -210,6 +213,7 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
             timers: Wheel::new(timers, config.neighbors),
             packets: Packets::new(packets, config.packets),
             limits: Limits::new(&config),
+            reachable_time: ReachableTime::new(&config, A::VERSION == 6),
             config,
             incomplete: 0,
             drops: DropCounters::default(),

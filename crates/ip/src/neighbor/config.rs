@@ -14,11 +14,13 @@ pub struct NeighborConfig {
     pub packets_each: usize,
     /// Most packets in the table: waiting, or waiting to be collected by [`NeighborTable::poll_event`](super::NeighborTable::poll_event).
     pub packets: usize,
-    /// How long an answer shows that the neighbour is there (`REACHABLE_TIME`). RFC 4861 §6.3.2 asks for a
-    /// value drawn anew, every few hours, between half and one and a half times a base.
+    /// How long an answer shows that the neighbour is there (`REACHABLE_TIME`). For IPv6 it is the base of a time that the
+    /// table draws, at random between half and one and a half times of it, in whole milliseconds, and anew every two hours
+    /// (RFC 4861 §6.3.2). For ARP, of which nothing asks that, it is the time itself.
+    /// [`NeighborTable::set_times`](super::NeighborTable::set_times) changes it.
     pub reachable_time: Duration,
     /// Time between requests (`RETRANS_TIMER`); taken as a millisecond, the least that RFC 4861 §4.2 can say, if
-    /// less.
+    /// less. [`NeighborTable::set_times`](super::NeighborTable::set_times) changes it.
     pub retransmit_time: Duration,
     /// Time from the first packet to a stale neighbour until it is asked (`DELAY_FIRST_PROBE_TIME`).
     pub delay_time: Duration,
@@ -40,7 +42,7 @@ pub struct NeighborConfig {
     /// Requests at once for unknown neighbours of one prefix.
     pub prefix_requests_burst: u32,
     /// A secret that decides where addresses lie in the table, so that nobody can choose addresses that
-    /// all lie in one place. From a source of entropy; a constant is safe only on a link without strangers.
+    /// all lie in one place; random times are drawn from it too. From a source of entropy; a constant is safe only on a link without strangers.
     pub seed: u64,
 }
 

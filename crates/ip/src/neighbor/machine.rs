@@ -230,7 +230,10 @@ impl<A: Ip, P, S: NeighborStorage<A, P>> NeighborTable<A, P, S> {
         self.index.update(addr, mac, state.is_ready());
         match state {
             State::Incomplete | State::Probe => self.request_again(now, index),
-            State::Reachable => self.time(now, index, self.config.reachable_time),
+            State::Reachable => {
+                let span = self.reachable_time.at(now);
+                self.time(now, index, span);
+            }
             State::Delay => self.time(now, index, self.config.delay_time),
             State::Stale => {
                 self.entries.list(index, List::Stale);

@@ -16,7 +16,7 @@ use waypost_ip::neighbor::{
     VecNeighborTable,
 };
 use waypost_wire::arp::ArpHeader;
-use waypost_wire::{Instant, Ip, MacAddr};
+use waypost_wire::{Duration, Instant, Ip, MacAddr};
 
 const NEIGHBORS: usize = 8;
 const INCOMPLETE: usize = 4;
@@ -92,6 +92,7 @@ impl Family for Ipv4Addr {
             ArpHeader::reply(mac(last), host, MacAddr::BROADCAST, host)
         };
         table.handle_arp(ms(op.now), &reply, OWN_MAC, |addr| addr == Self::us());
+        model.drawn(op.now, table.reachable_time());
         model.answer(
             op.now,
             host,
@@ -153,6 +154,7 @@ impl Family for Ipv6Addr {
         };
         let was_router = model.row(target).is_some_and(|row| row.router);
         let lost = handle(table, op.now, target, body);
+        model.drawn(op.now, table.reachable_time());
         model.answer(op.now, target, mac, solicited, overrides, Some(router));
         let is_router = model.row(target).is_some_and(|row| row.router);
         assert_eq!(lost, (was_router && !is_router).then_some(target));
@@ -187,6 +189,8 @@ enum Op {
     Remove(u8),
     /// Asks for the routers that are gone.
     Gone,
+    /// Sets the base of the reachable time and the time between requests, in milliseconds.
+    Times(u64, u64),
     Sleep(u64),
 }
 
@@ -235,10 +239,17 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0u8..3).prop_map(Op::Static),
         1 => host.prop_map(Op::Remove),
         1 => Just(Op::Gone),
+        1 => times().prop_map(|(base, retransmit)| Op::Times(base, retransmit)),
         6 => (0u64..3_000).prop_map(Op::Sleep),
         2 => (0u64..60_000).prop_map(Op::Sleep),
         1 => (0u64..2_000_000).prop_map(Op::Sleep),
     ]
+}
+
+fn times() -> impl Strategy<Value = (u64, u64)> {
+    let bases = prop::sample::select(vec![0u64, 1, 2, 1_000, 30_000, 30_001, 3_600_000]);
+    let between = prop::sample::select(vec![0u64, 500, 1_000, 60_000]);
+    (bases, between)
 }
 
 /// What the table wants done is what the model wants, and both know the same.
@@ -305,6 +316,7 @@ fn compare<A: Family>(table: &mut Table<A>, model: &mut Model<A>) {
 fn run<A: Family>(config: NeighborConfig, ops: Vec<Op>) {
     let mut table = Table::new(GrowingNeighbors, config);
     let mut model = Model::new(config);
+    model.drawn(0, table.reachable_time());
     let mut now = 0;
     for (packet, op) in (0u32..).zip(ops) {
         let mut until = now;
@@ -347,6 +359,7 @@ fn run<A: Family>(config: NeighborConfig, ops: Vec<Op>) {
             }
             Op::Confirm(host) => {
                 table.confirm(ms(now), A::host(host));
+                model.drawn(now, table.reachable_time());
                 if let Some(place) = model.place(A::host(host))
                     && !matches!(model.rows[place].state, State::Incomplete | State::Static)
                 {
@@ -375,8 +388,16 @@ fn run<A: Family>(config: NeighborConfig, ops: Vec<Op>) {
                 }
                 assert!(model.gone.is_empty());
             }
+            Op::Times(base, retransmit) => {
+                table.set_times(
+                    Duration::from_millis(base),
+                    Duration::from_millis(retransmit),
+                );
+                model.set_times(base, retransmit);
+            }
             Op::Sleep(span) => until = now + span,
         }
+        model.drawn(now, table.reachable_time());
         compare(&mut table, &mut model);
         while let Some(next) = model.next().filter(|next| *next <= until) {
             now = next;

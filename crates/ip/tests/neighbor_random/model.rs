@@ -2,7 +2,7 @@
 
 use waypost_ip::DropReason;
 use waypost_ip::neighbor::{GrowingNeighbors, NeighborConfig, Sent, State};
-use waypost_wire::{Ip, MacAddr};
+use waypost_wire::{Duration, Ip, MacAddr};
 
 use crate::plain::Bucket;
 use crate::{Family, INCOMPLETE, NEIGHBORS, QUEUE, Table, ms};
@@ -27,6 +27,11 @@ pub(crate) struct Model<A> {
     /// Routers that were given up, of which nobody was told yet.
     pub(crate) gone: Vec<A>,
     pub(crate) config: NeighborConfig,
+    /// Base and time for which an answer counts, and when it is drawn again: `None` until it is used.
+    pub(crate) base: u64,
+    pub(crate) reachable: Option<u64>,
+    pub(crate) redraw: Option<u64>,
+    pub(crate) retransmit: u64,
     /// What limits requests: all of them, and those about unknown neighbours of each prefix.
     pub(crate) total: Bucket,
     pub(crate) prefixes: Vec<(A, Bucket)>,
@@ -51,6 +56,10 @@ impl<A: Family> Model<A> {
         Self {
             rows: Vec::new(),
             gone: Vec::new(),
+            base: 30_000,
+            reachable: None,
+            redraw: None,
+            retransmit: 1000,
             config,
             total: Bucket::new(config.requests_per_sec.into(), config.requests_burst, 0),
             prefixes,
@@ -74,6 +83,33 @@ impl<A: Family> Model<A> {
         }
         let place = self.prefixes.iter().position(|it| it.0 == prefix(addr));
         self.prefixes[place.unwrap_or(0)].1.take(now) && self.total.take(now)
+    }
+
+    /// Takes over the time for which an answer counts, which chance decides: RFC 4861 §6.3.2 says between what, and when it
+    /// may be another. That of ARP is no matter of chance.
+    pub(crate) fn drawn(&mut self, now: u64, reachable: Duration) {
+        let drawn = reachable.as_millis();
+        assert_eq!(reachable, Duration::from_millis(drawn));
+        let least = self.base.div_ceil(2);
+        let range = match A::VERSION {
+            4 => self.base..=self.base,
+            _ => least..=self.base * 3 / 2,
+        };
+        assert!(range.contains(&drawn), "{drawn} of {}", self.base);
+        if self.redraw.is_none_or(|redraw| now < redraw) {
+            assert!(self.reachable.is_none_or(|reachable| reachable == drawn));
+        }
+        self.reachable = Some(drawn);
+    }
+
+    /// RFC 4861 §6.3.4: zero leaves as it is.
+    pub(crate) fn set_times(&mut self, base: u64, retransmit: u64) {
+        if base != 0 && base != self.base {
+            (self.base, self.reachable, self.redraw) = (base, None, None);
+        }
+        if retransmit != 0 {
+            self.retransmit = retransmit;
+        }
     }
 
     pub(crate) fn drop(&mut self, reason: DropReason) -> DropReason {
@@ -100,7 +136,12 @@ impl<A: Family> Model<A> {
         (row.state, row.since, row.requests, row.order) = (state, now, 0, order);
         let span = match state {
             State::Incomplete | State::Probe => return self.ask(now, place),
-            State::Reachable => Some(30_000),
+            State::Reachable => {
+                if self.redraw.is_none_or(|redraw| redraw <= now) {
+                    self.redraw = Some(now + 2 * 3_600_000);
+                }
+                self.reachable
+            }
             State::Stale => Some(1_200_000),
             State::Delay => Some(5_000),
             State::Static => None,
@@ -120,7 +161,7 @@ impl<A: Family> Model<A> {
             false => self.rows[place].requests == 0 || self.may_ask(now, addr),
         };
         let row = &mut self.rows[place];
-        row.due = Some((now + 1000, order));
+        row.due = Some((now + self.retransmit, order));
         // A known one is asked later instead; an unknown one has one request less.
         row.requests += u8::from(may_ask || !known);
         if may_ask {
