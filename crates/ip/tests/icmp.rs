@@ -221,7 +221,7 @@ fn echo(data: &[u8], change: impl FnOnce(&mut Ipv4Header)) -> Vec<u8> {
 }
 
 fn reply(bytes: &mut [u8]) -> Result<(), NotAnswered> {
-    reply_to_echo(&mut Ipv4PacketMut::parse(bytes).unwrap(), 64)
+    reply_to_echo(&mut Ipv4PacketMut::parse(bytes).unwrap(), 64, None)
 }
 
 #[test]
@@ -247,6 +247,77 @@ fn an_echo_request_becomes_its_reply() {
         assert_eq!(message.body(), expected);
         assert_eq!(reply(&mut bytes), Err(NotAnswered::NotEcho));
     }
+}
+
+/// RFC 1122 §3.2.1.3, §3.2.2.6: the reply comes from an address of the interface, and from none of many.
+#[test]
+fn a_request_to_many_is_answered_from_an_own_address_or_not_at_all() {
+    let group = Ipv4Addr::new(224, 0, 0, 1);
+    let network = Ipv4Addr::new(10, 0, 0, 255);
+    let reserved = Ipv4Addr::new(240, 0, 0, 1);
+    for asked in [group, network, Ipv4Addr::BROADCAST] {
+        let mut bytes = echo(b"data", |header| header.set_destination(asked));
+        reply_to_echo(
+            &mut Ipv4PacketMut::parse(&mut bytes).unwrap(),
+            64,
+            Some(ROUTER),
+        )
+        .unwrap();
+        let packet = Ipv4Packet::parse(&bytes).unwrap();
+        assert!(packet.has_valid_checksum());
+        let header = packet.header();
+        assert_eq!((header.source(), header.destination()), (ROUTER, HOST));
+    }
+    for none in [group, Ipv4Addr::BROADCAST, Ipv4Addr::UNSPECIFIED, reserved] {
+        let to_many = echo(&[], |header| header.set_destination(none));
+        let mut changed = to_many.clone();
+        assert_eq!(reply(&mut changed), Err(NotAnswered::Address), "{none}");
+        assert_eq!(changed, to_many);
+        let mut changed = echo(&[], |_| {});
+        let mut view = Ipv4PacketMut::parse(&mut changed).unwrap();
+        let result = reply_to_echo(&mut view, 64, Some(none));
+        assert_eq!(result, Err(NotAnswered::Address), "{none}");
+        assert_eq!(changed, echo(&[], |_| {}));
+    }
+}
+
+/// RFC 1122 §3.2.2.6, RFC 791 §3.1: the route goes on to who answers, where there is room.
+#[test]
+fn a_reply_goes_on_with_a_recorded_route() {
+    let reply_with = |options: &[u8]| {
+        let mut bytes = [&[0; 20], options, &[8, 0, 0xf7, 0xff, 0, 0, 0, 0]].concat();
+        bytes[0] = 0x40 + (5 + options.len() / 4) as u8;
+        (bytes[3], bytes[8], bytes[9]) = (bytes.len() as u8, 3, 1);
+        bytes[12..20].copy_from_slice(&[10, 0, 0, 9, 10, 0, 0, 1]);
+        let mut view = Ipv4PacketMut::parse(&mut bytes).unwrap();
+        view.fill_checksum();
+        reply_to_echo(&mut view, 64, None).unwrap();
+        let packet = Ipv4Packet::parse(&bytes).unwrap();
+        assert!(packet.has_valid_checksum());
+        packet.options_bytes().to_vec()
+    };
+    for (before, after) in [
+        // Room for the first, wherever the option begins.
+        ([7, 7, 4, 0, 0, 0, 0, 0], [7, 7, 8, 10, 0, 0, 1, 0]),
+        ([1, 7, 7, 4, 0, 0, 0, 0], [1, 7, 7, 8, 10, 0, 0, 1]),
+        // Full; with too little room left; pointing into the option's own head; another option.
+        ([7, 7, 8, 9, 9, 9, 9, 0], [7, 7, 8, 9, 9, 9, 9, 0]),
+        ([7, 7, 5, 9, 9, 9, 9, 0], [7, 7, 5, 9, 9, 9, 9, 0]),
+        ([7, 7, 3, 9, 9, 9, 9, 0], [7, 7, 3, 9, 9, 9, 9, 0]),
+        ([7, 7, 255, 9, 9, 9, 9, 0], [7, 7, 255, 9, 9, 9, 9, 0]),
+        ([68, 8, 5, 0, 0, 0, 0, 0], [68, 8, 5, 0, 0, 0, 0, 0]),
+        ([0, 7, 7, 4, 0, 0, 0, 0], [0, 7, 7, 4, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(reply_with(&before), after, "{before:?}");
+    }
+    // Behind another, in the second of three places.
+    let before = [
+        148, 4, 0, 0, 7, 15, 8, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
+    let after = [
+        148, 4, 0, 0, 7, 15, 12, 1, 2, 3, 4, 10, 0, 0, 1, 0, 0, 0, 0, 0,
+    ];
+    assert_eq!(reply_with(&before), after);
 }
 
 #[test]
@@ -308,7 +379,7 @@ proptest! {
     }
 
     #[test]
-    fn no_packet_makes_an_error_panic(bytes in prop::collection::vec(any::<u8>(), 20..100), room in 0usize..700) {
+    fn no_packet_makes_an_error_panic(bytes in prop::collection::vec(any::<u8>(), 20..100), room in 0usize..700, own: Option<u32>) {
         let mut bytes = bytes;
         bytes[0] = 0x45;
         bytes[2] = 0;
@@ -321,6 +392,10 @@ proptest! {
             prop_assert!(error.has_valid_checksum());
             prop_assert!(Icmpv4Message::parse(error.payload()).unwrap().has_valid_checksum());
         }
-        let _ = reply_to_echo(&mut Ipv4PacketMut::parse(&mut bytes).unwrap(), 64);
+        let mut view = Ipv4PacketMut::parse(&mut bytes).unwrap();
+        view.fill_checksum();
+        if reply_to_echo(&mut view, 64, own.map(Ipv4Addr::from_bits)).is_ok() {
+            prop_assert!(Ipv4Packet::parse(&bytes).unwrap().has_valid_checksum());
+        }
     }
 }

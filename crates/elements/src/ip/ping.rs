@@ -2,7 +2,10 @@
 
 use waypost_graph::{Batch, Cx, DropReason, Element, ElementClass, Packet};
 use waypost_ip::icmp::reply_to_echo;
+use waypost_packet::LinkDestination;
 use waypost_wire::{IpProtocol, Ipv4Header, Ipv4PacketMut};
+
+use super::filter::LINK_BROADCAST;
 
 /// What is no echo request is not answered.
 pub const NOT_ECHO: DropReason = DropReason::new("not an echo request");
@@ -17,8 +20,13 @@ Everything else goes to output 1, or is dropped without one. The network header 
 
 Checksums are corrected, not computed anew, and that of ICMP is not looked at: the reply to a damaged request is as damaged.
 
-Deviations: replies have a TTL of 64, where Click has 255, and the time of the request. Fragments are not answered, nor what came by a
-source route, or from or to an address that is not that of one host.",
+What came to all, or to a group, of its link is not answered (RFC 1122 §3.2.2.6). The element knows no addresses of its own, nor networks:
+it replies from whatever single address was asked, which may be the broadcast address of a network if the packet came to this station alone.
+Routes that lead here should be those of the router's own addresses.
+
+Deviations: replies have a TTL of 64, where Click has 255, and the time of the request; a recorded route goes on through the address
+that was asked. Fragments are not answered, nor what came by a source route, by broadcast or multicast of the link, or from or to an
+address that is not that of one host: Click answers all of them.",
     handlers: &[],
     build: |_, _| Ok(Box::new(IcmpPingResponder)),
 };
@@ -31,7 +39,8 @@ const ECHO_REQUEST: u8 = 8;
 
 struct IcmpPingResponder;
 
-fn answer(packet: &mut Packet) -> bool {
+/// Makes the packet the reply to it, or says why it is none; it has not changed then.
+fn answer(packet: &mut Packet) -> Result<(), DropReason> {
     // A look first: what is left as it is need not be this packet's own.
     let looks_right = packet.network().and_then(|octets| {
         let (header, _) = Ipv4Header::split_from(octets).ok()?;
@@ -39,30 +48,30 @@ fn answer(packet: &mut Packet) -> bool {
         Some(header.protocol() == IpProtocol::ICMP && *kind == ECHO_REQUEST)
     });
     if looks_right != Some(true) {
-        return false;
+        return Err(NOT_ECHO);
     }
-    let Some(octets) = packet.network_mut() else {
-        return false;
-    };
-    let Ok(mut request) = Ipv4PacketMut::parse(octets) else {
-        return false;
-    };
-    if reply_to_echo(&mut request, TTL).is_err() {
-        return false;
+    if matches!(
+        packet.link_destination(),
+        LinkDestination::Broadcast | LinkDestination::Multicast
+    ) {
+        return Err(LINK_BROADCAST);
     }
+    let octets = packet.network_mut().ok_or(NOT_ECHO)?;
+    let mut request = Ipv4PacketMut::parse(octets).map_err(|_| NOT_ECHO)?;
+    reply_to_echo(&mut request, TTL, None).map_err(|_| NOT_ECHO)?;
     let to = request.header().destination();
     packet.set_destination(to);
     packet.set_paint(0);
-    true
+    Ok(())
 }
 
 impl Element for IcmpPingResponder {
     fn push(&mut self, _: usize, batch: &mut Batch, cx: &mut Cx<'_>) {
         batch.filter_map(|mut packet| {
-            if answer(&mut packet) {
-                return Some(packet);
+            match answer(&mut packet) {
+                Ok(()) => return Some(packet),
+                Err(reason) => cx.emit_or_drop(1, packet, reason),
             }
-            cx.emit_or_drop(1, packet, NOT_ECHO);
             None
         });
     }
@@ -84,7 +93,7 @@ mod tests {
             let mut packet: Packet = frames.copy(&octets).unwrap();
             packet.set_network_offset(0);
             let other = packet.share(&mut frames).unwrap();
-            assert_eq!(answer(&mut packet), answered, "{protocol} {kind}");
+            assert_eq!(answer(&mut packet).is_ok(), answered, "{protocol} {kind}");
             assert_eq!(packet.is_shared(), !answered);
             assert_eq!(other.octets(), octets);
         }

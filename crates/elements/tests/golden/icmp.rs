@@ -259,3 +259,19 @@ fn what_is_no_echo_request_is_not_answered() {
     assert_eq!(graph.all(["k.count", "p.drops"]), "0 0");
     assert_eq!(run("").read("p.drop_reasons"), "5 not an echo request");
 }
+
+/// RFC 1122 §3.2.2.6: or one request would have all stations answer, from the network's broadcast address.
+#[test]
+fn an_echo_request_that_the_link_brought_to_many_is_not_answered() {
+    for link in ["broadcast", "multicast"] {
+        let run = |end: &str| {
+            Graph::run(&format!(
+                "Feed({ECHO}, LINK {link}) -> MarkIPHeader -> p :: ICMPPingResponder -> k :: Keep; {end}"
+            ))
+        };
+        let graph = run("p[1] -> other :: Keep;");
+        graph.expect("other", [ECHO]);
+        assert_eq!(graph.read("k.count"), "0", "{link}");
+        assert_eq!(run("").read("p.drop_reasons"), "1 link broadcast");
+    }
+}

@@ -2,7 +2,9 @@
 //! 1191, 1812).
 //!
 //! Not done, on purpose: an error about a packet with a source route does not take the route back (RFC
-//! 1812 §4.3.2.6 SHOULD), since such packets are themselves advised to be dropped (RFC 7126 §4.3, §4.4).
+//! 1812 §4.3.2.6 SHOULD), since such packets are themselves advised to be dropped (RFC 7126 §4.3, §4.4); and a reply
+//! adds no time to a timestamp option (RFC 1122 §3.2.2.6 SHOULD), which would take the time of day, for an option that
+//! is advised to be dropped as well (RFC 7126 §4.7).
 
 use core::net::Ipv4Addr;
 
@@ -136,24 +138,35 @@ pub fn write_error(
 }
 
 /// Makes an echo request the reply to it, in place (RFC 1122 §3.2.2.6): same data, options, precedence and
-/// type of service (RFC 1812 §4.3.2.5), from the address that was asked, with a TTL of its own.
+/// type of service (RFC 1812 §4.3.2.5), from the address that was asked, with a TTL of its own. A recorded route
+/// goes on through this host.
+///
+/// A request to a group or by broadcast may be answered or not. Who answers it gives `own`, the address of the interface
+/// by which it came, as that which was asked (RFC 1122 §3.2.1.3); without it, none to a group or to 255.255.255.255 is
+/// answered. What only routes and the link tell is the caller's to look at: whether the destination is the
+/// broadcast address of a network, and whether the packet came to all or to a group of stations.
 ///
 /// Checksums are corrected, not computed anew, so that a request that was damaged becomes a reply that is.
 ///
 /// # Errors
 /// Says why it is not to be answered; the packet has not changed then.
-pub fn reply_to_echo(packet: &mut Ipv4PacketMut<'_>, ttl: u8) -> Result<(), NotAnswered> {
+pub fn reply_to_echo(
+    packet: &mut Ipv4PacketMut<'_>,
+    ttl: u8,
+    own: Option<Ipv4Addr>,
+) -> Result<(), NotAnswered> {
     let header = packet.header();
-    let (source, destination) = (header.source(), header.destination());
+    let (source, asked) = (header.source(), header.destination());
     if header.protocol() != IpProtocol::ICMP {
         return Err(NotAnswered::NotEcho);
     }
     if header.is_fragment() {
         return Err(NotAnswered::Fragment);
     }
-    if !is_one_host(source) && !source.is_loopback()
-        || destination.is_multicast()
-        || destination.is_broadcast()
+    let own = own.unwrap_or(asked);
+    if ![source, own]
+        .iter()
+        .all(|it| is_one_host(*it) || it.is_loopback())
     {
         return Err(NotAnswered::Address);
     }
@@ -175,18 +188,54 @@ pub fn reply_to_echo(packet: &mut Ipv4PacketMut<'_>, ttl: u8) -> Result<(), NotA
     let request = u16::from_be_bytes([Icmpv4Type::ECHO_REQUEST.0, 0]);
     message.update_checksum(ChecksumDelta::new().replace_u16(request, 0));
 
+    let recorded = record_route(packet.options_bytes_mut(), own);
     let header = packet.header_mut();
     let hops = |ttl: u8, protocol: IpProtocol| u16::from_be_bytes([ttl, protocol.0]);
-    let delta = ChecksumDelta::new().replace_u16(
+    // The source, which becomes the destination, leaves the sum as it is.
+    let delta = recorded.replace_ipv4(asked, own).replace_u16(
         hops(header.ttl(), IpProtocol::ICMP),
         hops(ttl, IpProtocol::ICMP),
     );
-    // Addresses that change places leave the sum as it is.
-    header.set_source(destination);
+    header.set_source(own);
     header.set_destination(source);
     header.set_ttl(ttl);
     header.update_checksum(delta);
     Ok(())
+}
+
+/// Writes this host into the next place of a recorded route, if there is one left (RFC 791 §3.1): how that changes
+/// the header's checksum.
+fn record_route(options: &mut [u8], own: Ipv4Addr) -> ChecksumDelta {
+    let mut delta = ChecksumDelta::new();
+    let mut walk = Ipv4Options::new(options);
+    let found = loop {
+        let before = walk.remaining();
+        match walk.next() {
+            Some(Ok(Ipv4Option::RecordRoute { pointer, route })) => {
+                break Some((options.len() - before.len(), pointer, route.len()));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => break None,
+        }
+    };
+    // The pointer counts from 1, and the first place is behind type, length and pointer.
+    let Some((start, pointer @ 4.., places)) = found else {
+        return delta;
+    };
+    let place = start + usize::from(pointer) - 1;
+    if place + 4 > start + 3 + 4 * places {
+        return delta;
+    }
+    let entry = own.octets().into_iter().zip(place..);
+    for (octet, place) in entry.chain([(pointer + 4, start + 2)]) {
+        if let Some(old) = options.get_mut(place) {
+            // An option may begin anywhere: each octet counts as the half of its word that it is.
+            let shift = if place.is_multiple_of(2) { 8 } else { 0 };
+            delta = delta.replace_u16(u16::from(*old) << shift, u16::from(octet) << shift);
+            *old = octet;
+        }
+    }
+    delta
 }
 
 /// Whether an address is that of one host beyond this one (RFC 1812 §4.3.2.7, §5.3.7): not of network 0,
