@@ -4,6 +4,8 @@
 mod addresses;
 mod errors;
 mod mappings;
+mod model;
+mod random;
 mod ranges;
 mod statics;
 mod zones;

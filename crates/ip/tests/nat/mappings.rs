@@ -1,16 +1,14 @@
 //! What a NAT keeps: mappings, filtering and ports as RFC 4787, 5382, 5508 and
-//! 6056 have them, and random operations against a plain model. Errors are in `errors.rs`.
+//! 6056 have them. Errors are in `errors.rs`, random operations against a plain model in `random.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-use proptest::prelude::*;
 use waypost_ip::flow::nat::{
     Endpoint, Filtering, FixedNat, GrowingNat, Mapping, NatConfig, NatTable, Pooling, Translated,
 };
 use waypost_ip::flow::{
-    Direction, FixedFlows, FlowConfig, FlowId, FlowKey, FlowRefusal, FlowState, FlowTimeouts,
-    GrowingFlows,
+    Direction, FixedFlows, FlowConfig, FlowKey, FlowRefusal, FlowState, FlowTimeouts, GrowingFlows,
 };
 use waypost_wire::{Duration, IpProtocol, SeqNumber, TcpFlags, TcpHeader};
 
@@ -455,152 +453,4 @@ fn storage_of_fixed_length_is_enough() {
             .unwrap();
     }
     assert_eq!((nat.flows().len(), nat.mappings().count()), (FLOWS, FLOWS));
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Outbound {
-        last: u32,
-        port: u16,
-        peer: u8,
-    },
-    Hairpin {
-        last: u32,
-        port: u16,
-        mapping: usize,
-    },
-    Inbound {
-        peer: u8,
-        mapping: usize,
-    },
-    Remove {
-        flow: usize,
-    },
-    Pass {
-        secs: u64,
-    },
-    Address,
-    Leave {
-        last: u8,
-    },
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    prop_oneof![
-        4 => (0_u32..5, 0_u16..3, 0_u8..4).prop_map(|(last, port, peer)| Op::Outbound { last, port, peer }),
-        1 => (0_u32..5, 0_u16..3, any::<usize>())
-            .prop_map(|(last, port, mapping)| Op::Hairpin { last, port, mapping }),
-        2 => (0_u8..6, any::<usize>()).prop_map(|(peer, mapping)| Op::Inbound { peer, mapping }),
-        1 => any::<usize>().prop_map(|flow| Op::Remove { flow }),
-        1 => (0_u64..100).prop_map(|secs| Op::Pass { secs }),
-        1 => Just(Op::Address),
-        1 => (1_u8..5).prop_map(|last| Op::Leave { last }),
-    ]
-}
-
-proptest! {
-    /// Whatever happens: mappings are those of the flows and of nothing else, no external port stands for
-    /// two endpoints, with independent mapping no endpoint has two ports, no host has two external addresses, and
-    /// all is free in the end.
-    #[test]
-    fn mappings_are_those_of_the_flows(
-        ops in prop::collection::vec(op(), 1..200),
-        independent in any::<bool>(),
-        filtering in prop::sample::select(&[
-            Filtering::EndpointIndependent,
-            Filtering::AddressDependent,
-            Filtering::AddressAndPortDependent,
-        ][..]),
-        flows in 1_usize..24,
-        seed in any::<u64>(),
-    ) {
-        let mapping = if independent { Mapping::EndpointIndependent } else { Mapping::AddressAndPortDependent };
-        let config = NatConfig { mapping, filtering, seed, ..NatConfig::default() };
-        let flow_config = FlowConfig { flows, half_open: flows, seed, ..FlowConfig::default() };
-        let mut nat = nat_with(flow_config, config);
-        let mut addresses = 1;
-        let mut now = secs(0);
-        // External endpoint to internal one and number of flows.
-        let mut model: BTreeMap<Endpoint<Ipv4Addr>, (Ipv4Addr, u16, u32)> = BTreeMap::new();
-        for op in ops {
-            let externals: Vec<Endpoint<Ipv4Addr>> = model.keys().copied().collect();
-            let peer = |peer: u8| (Ipv4Addr::new(192, 0, 2, peer / 2), u16::from(peer));
-            match op {
-                Op::Outbound { last, port, peer: number } => {
-                    let _ = nat.outbound(now, udp(last, 4000 + port, peer(number)), None, 0);
-                }
-                Op::Hairpin { last, port, mapping } if !externals.is_empty() => {
-                    let target = externals[mapping % externals.len()];
-                    let packet = udp(last, 4000 + port, (target.addr, target.port));
-                    let _ = nat.outbound(now, packet, None, 0);
-                }
-                Op::Inbound { peer: number, mapping } if !externals.is_empty() => {
-                    let target = externals[mapping % externals.len()];
-                    let remote = peer(number);
-                    let packet = FlowKey::new(UDP, remote, (target.addr, target.port));
-                    let known = nat.flows().lookup(&packet).is_some();
-                    let talks = nat.flows().iter().any(|(_, flow)| {
-                        let own = flow.data.external() == Some((target.addr, target.port));
-                        own && [flow.original.source, flow.original.destination].contains(&remote.0)
-                    });
-                    // With mappings by peer, the host may have a flow with the remote by another port.
-                    let (addr, port, _) = model[&target];
-                    let answer = FlowKey::new(UDP, (addr, port), remote);
-                    let is_new = !known && nat.flows().lookup(&answer).is_none();
-                    let let_in = is_new && match filtering {
-                        Filtering::EndpointIndependent => true,
-                        Filtering::AddressDependent => talks,
-                        Filtering::AddressAndPortDependent => false,
-                    };
-                    let result = nat.inbound(now, packet, None, 0);
-                    prop_assert_eq!(result.is_ok(), let_in, "{:?}", result);
-                }
-                Op::Remove { flow } if !nat.flows().is_empty() => {
-                    let ids: Vec<FlowId> = nat.flows().iter().map(|(id, _)| id).collect();
-                    prop_assert!(nat.remove(ids[flow % ids.len()]).is_some());
-                }
-                Op::Pass { secs } => {
-                    now += Duration::from_secs(secs);
-                    while nat.expire(now).is_some() {}
-                }
-                Op::Address if addresses < 4 => {
-                    addresses += 1;
-                    prop_assert!(nat.add_address(Ipv4Addr::new(198, 51, 100, addresses)));
-                }
-                Op::Leave { last } => {
-                    let addr = Ipv4Addr::new(198, 51, 100, last);
-                    nat.remove_address(addr, |_| {});
-                    prop_assert!(nat.mappings().all(|(external, _)| external.addr != addr));
-                }
-                _ => {}
-            }
-            model = nat
-                .mappings()
-                .map(|(external, internal)| (external, (internal.addr, internal.port, internal.flows)))
-                .collect();
-            let mut held: BTreeMap<Endpoint<Ipv4Addr>, u32> = BTreeMap::new();
-            for (_, flow) in nat.flows().iter() {
-                let (addr, port) = flow.data.external().unwrap();
-                *held.entry(Endpoint { addr, port, zone: 0, protocol: UDP }).or_default() += 1;
-                if flow.data.is_hairpin() {
-                    *held.entry(Endpoint::destination(&flow.original)).or_default() += 1;
-                }
-            }
-            let expected: BTreeMap<_, _> = model.iter().map(|(external, (.., flows))| (*external, *flows)).collect();
-            prop_assert_eq!(held, expected);
-            if independent {
-                let internal: BTreeSet<_> = model.values().map(|(addr, port, _)| (*addr, *port)).collect();
-                prop_assert_eq!(internal.len(), model.len());
-            }
-            let pairs: BTreeSet<_> = model.iter().map(|(external, (host, ..))| (*host, external.addr)).collect();
-            let hosts: BTreeSet<_> = pairs.iter().map(|(host, _)| *host).collect();
-            prop_assert_eq!(pairs.len(), hosts.len());
-            prop_assert_eq!(nat.mappings().count(), model.len());
-        }
-        while nat.expire(now + Duration::from_secs(10_000)).is_some() {}
-        prop_assert_eq!(nat.mappings().count(), 0);
-        for last in 1..=addresses {
-            prop_assert_eq!(nat.ports_in_use(Ipv4Addr::new(198, 51, 100, last), &udp(0, 0, PEER)), 0);
-        }
-    }
 }
