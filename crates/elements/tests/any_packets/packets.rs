@@ -59,10 +59,10 @@ pub(crate) fn template() -> impl Strategy<Value = Template> {
     let offset = || prop_oneof![3 => Just(None), 2 => wrong().prop_map(Some)];
     let stripped = prop_oneof![8 => Just(0), 2 => Just(14), 1 => Just(34), 1 => 0_usize..200];
     let link = prop_oneof![
-        Just(LinkDestination::Host),
-        Just(LinkDestination::Broadcast),
-        Just(LinkDestination::Multicast),
-        Just(LinkDestination::OtherHost),
+        5 => Just(LinkDestination::Host),
+        1 => Just(LinkDestination::Broadcast),
+        1 => Just(LinkDestination::Multicast),
+        1 => Just(LinkDestination::OtherHost),
     ];
     let paint = prop_oneof![0_u8..4, Just(255), any::<u8>()];
     let destination = prop_oneof![
@@ -191,7 +191,7 @@ fn valid() -> impl Strategy<Value = Vec<u8>> {
             }
             let [a, b, c, d, e, f, g, h] = random;
             let transport: Vec<u8> = match protocol {
-                1 => vec![[8, 0, 3, 11][usize::from(a % 4)], 0, 0, 0, b, c, d, e],
+                1 => vec![[8, 8, 8, 0, 3, 11][usize::from(a % 6)], 0, 0, 0, b, c, d, e],
                 6 => {
                     let words = 5 + a % 3;
                     let mut header = vec![
