@@ -149,3 +149,75 @@ fn a_route_that_comes_and_goes_makes_no_table_large() {
     }
     assert!(!fib.is_large() && fib.bytes() < 384 << 10);
 }
+
+#[test]
+fn the_pages_that_readers_of_the_small_form_keep_are_counted() {
+    let hop = NextHop::new(1).unwrap();
+    let ((mut fib, mut readers), octets) = kept_by(|| {
+        let (mut fib, mut readers) = (Fib::<Ipv4Addr>::new(), Vec::with_capacity(100));
+        for number in 0..70 {
+            fib.insert(apart(number), hop).unwrap();
+        }
+        // Of two generations.
+        for number in 0..2 {
+            readers.push(fib.reader());
+            fib.remove(apart(number)).unwrap();
+        }
+        fib.enlarge().unwrap();
+        (fib, readers)
+    });
+    let counts = 100 * size_of_val(&readers[0]);
+    let said = fib.bytes() + counts - size_of_val(&fib);
+    assert!(
+        fib.is_large() && octets.abs_diff(said) < octets / 50,
+        "{octets}, {said}"
+    );
+    let before = fib.bytes();
+    readers.clear();
+    let given_back = before - fib.bytes();
+    assert!((210 << 10..258 << 10).contains(&given_back), "{given_back}");
+    assert_eq!(fib.collect(), 0);
+}
+
+/// From three quarters of the small form on, and not before, a table with readers has memory for the large form, which it keeps.
+#[test]
+fn a_table_with_readers_that_is_nearly_large_takes_up_to_768_kib() {
+    let hop = NextHop::new(1).unwrap();
+    let mut fib = Fib::<Ipv4Addr>::new();
+    for number in 0..63 {
+        fib.insert(apart(number), hop).unwrap();
+    }
+    drop(fib.reader());
+    // 189 of 254 chunks.
+    assert!(fib.bytes() < 256 << 10, "{}", fib.bytes());
+    for number in 63..68 {
+        fib.insert(apart(number), hop).unwrap();
+    }
+    assert!(fib.bytes() < 256 << 10, "without readers: {}", fib.bytes());
+    // 204: four fifths.
+    drop(fib.reader());
+    assert!(
+        !fib.is_large() && fib.bytes() <= 768 << 10,
+        "{}",
+        fib.bytes()
+    );
+    for number in 0..68 {
+        fib.remove(apart(number)).unwrap();
+    }
+    fib.collect();
+    assert!(fib.bytes() > 512 << 10, "{}", fib.bytes());
+
+    let mut random = bgp::Random::new(4);
+    let mut fib = Fib::<Ipv6Addr>::new();
+    while fib.chunk_bytes() < 52 << 10 {
+        let prefix = Prefix::new_truncated(random.addr6(), 48).unwrap();
+        fib.insert(prefix, hop).unwrap();
+    }
+    assert!(fib.bytes() < 96 << 10, "{}", fib.bytes());
+    drop(fib.reader());
+    assert!(
+        !fib.is_large() && fib.bytes() <= 480 << 10,
+        "{}",
+        fib.bytes()
+    );
+}

@@ -9,8 +9,9 @@ use super::segment::SEGMENT_BYTES;
 pub struct FibLimits {
     /// Routes.
     pub routes: usize,
-    /// Segments of [`SEGMENT_BYTES`], the first two included, which every large table has. A table that would need more than these
-    /// to become large stays small.
+    /// Segments of [`SEGMENT_BYTES`], the first two included, which every large table has. To become large a table asks for these and
+    /// for room for all chunks of the small form, also those that the first two take in: by itself four for IPv4, three for IPv6. Where
+    /// it may not have so many it stays small; [`Fib::enlarge`](super::Fib::enlarge) of one with fewer chunks does with fewer.
     pub segments: usize,
 }
 
@@ -33,7 +34,8 @@ pub enum FibFull {
     /// [`FibLimits::segments`] is reached, or there was no memory for another; or the table is small and full, and cannot become large.
     Memory,
     /// There is memory, but readers made before it came, or before it was given back, are still about.
-    /// Give the workers [new ones](super::Fib::reader), and try again when the old are dropped.
+    /// Give the workers [new ones](super::Fib::reader), and try again when the old are dropped. In a small table the second change
+    /// under the same reader may come to this: the [module](super) has numbers.
     Readers,
 }
 

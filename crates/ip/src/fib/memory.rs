@@ -1,6 +1,7 @@
 //! The words of a table in either form: pages while it is small, segments from then on.
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
 use super::limits::FibFull;
@@ -25,6 +26,8 @@ pub(super) struct Memory<M: Segments> {
     small: Store<Pages>,
     large: Store<M>,
     is_large: bool,
+    /// Pages of the small form that readers may keep, the most last.
+    left: Vec<Weak<[Page]>>,
 }
 
 /// Whether the table with these pages is large.
@@ -44,6 +47,7 @@ impl<M: Segments> Memory<M> {
             small,
             large: Store::new(source, segments),
             is_large: false,
+            left: Vec::new(),
         })
     }
 
@@ -76,7 +80,7 @@ impl<M: Segments> Memory<M> {
     pub(super) fn turn_large(&mut self) {
         self.is_large = true;
         self.small.write(FORM as u32, 1);
-        self.small.close();
+        self.left = self.small.close();
     }
 
     /// Whether a change that was refused so is one too many for a small table. What waits for readers comes back, and only where it
@@ -146,6 +150,7 @@ impl<M: Segments> Memory<M> {
     }
 
     pub(super) fn collect(&mut self) -> usize {
+        self.left.retain(|pages| pages.strong_count() > 0);
         self.small.collect();
         self.large.collect();
         self.small.waiting() + self.large.waiting()
@@ -156,6 +161,14 @@ impl<M: Segments> Memory<M> {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.small.bytes() + self.large.bytes()
+        let left = self.left.iter().filter_map(Weak::upgrade);
+        let (most, listed) = left.fold((0, 0), |(most, listed), pages| {
+            (pages.len().max(most), listed + pages.len())
+        });
+        self.small.bytes()
+            + self.large.bytes()
+            + most * size_of::<[u32; PAGE_WORDS]>()
+            + listed * size_of::<Page>()
+            + self.left.capacity() * size_of::<Weak<[Page]>>()
     }
 }

@@ -69,7 +69,8 @@ impl Page {
 
 impl Piece for Page {
     const WORDS: usize = PAGE_WORDS;
-    const ROOM: u32 = (PAGE_WORDS / LINE) as u32;
+    /// For one change, whatever it is: three chunks of IPv4, or fifteen of IPv6 and one more that grows.
+    const ROOM: u32 = 2 * (PAGE_WORDS / LINE) as u32;
 
     #[inline(always)]
     fn words_of(&self) -> &[AtomicU32] {
@@ -78,7 +79,7 @@ impl Piece for Page {
 
     /// Readers have to change over for each growth: few, where there are any.
     fn more(count: usize, has_readers: bool) -> usize {
-        if has_readers { count / 2 } else { 1 }
+        if has_readers { (count / 2).max(2) } else { 1 }
     }
 }
 

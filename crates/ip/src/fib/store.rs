@@ -7,7 +7,7 @@
 //! not reach a reader that does not have it.
 
 use alloc::collections::VecDeque;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
@@ -109,13 +109,19 @@ impl<M: Pieces> Store<M> {
         Ok(())
     }
 
-    /// Gives up all of it, for good; readers keep what they hold.
-    pub(super) fn close(&mut self) {
-        self.view = Arc::new([]);
-        self.older = VecDeque::new();
+    /// Gives up all of it, for good; the views that readers keep, the longest last.
+    pub(super) fn close(&mut self) -> Vec<Weak<[M::Piece]>> {
+        let older = core::mem::take(&mut self.older).into_iter();
+        let view = core::mem::replace(&mut self.view, Arc::new([]));
         self.retired = Vec::new();
         self.free = Default::default();
         (self.fresh, self.end, self.most, self.used_lines) = (0, 0, 0, 0);
+        older
+            .map(|it| it.view)
+            .chain([view])
+            .filter(|view| Arc::strong_count(view) > 1)
+            .map(|view| Arc::downgrade(&view))
+            .collect()
     }
 
     /// Whether it has taken as many pieces as it may.
@@ -140,7 +146,7 @@ impl<M: Pieces> Store<M> {
         self.collect();
         if self.all_lines() - self.fresh < M::Piece::ROOM {
             // Without it changes may be refused later.
-            let _ = self.grow(0);
+            let _ = self.grow((self.fresh + M::Piece::ROOM).div_ceil(Self::LINES) as usize);
         }
         // Where somebody keeps an old reader, what is given back waits for that one anyway: no list of pieces for each that is new.
         if !self.retired.is_empty() && self.older.len() < GENERATIONS_MAX {
