@@ -98,16 +98,19 @@ fn between<A: FibAddr>(
     Ok(())
 }
 
+/// Runs the steps on a table that may hold routes to [`FILLING`] already; where its memory `is_short`, changes may be refused.
 fn run<A: FibAddr>(
     mut fib: Fib<A>,
     steps: Vec<Step<A>>,
     slice: usize,
+    is_short: bool,
 ) -> Result<(), TestCaseError> {
     let filled = fib.len();
     let mut model = Model(BTreeMap::new());
     let mut readers: [Option<FibReader<A>>; 3] = [None, None, None];
     let mut addrs = vec![A::UNSPECIFIED];
-    for step in steps {
+    let mut steps = steps.into_iter().peekable();
+    while let Some(step) = steps.next() {
         let before = Model(model.0.clone());
         match step {
             Step::Insert(prefix, index) => {
@@ -119,7 +122,7 @@ fn run<A: FibAddr>(
                     readers = [const { None }; 3];
                     done = fib.begin_insert(prefix, hop(index));
                 }
-                if done == Err(FibFull::Memory) && filled > 0 {
+                if done == Err(FibFull::Memory) && is_short {
                     prop_assert_eq!(fib.route(prefix), old);
                     model.0 = before.0.clone();
                 } else {
@@ -129,8 +132,14 @@ fn run<A: FibAddr>(
             Step::Remove(prefix, n) => {
                 let prefix = model.0.keys().nth(n).copied().unwrap_or(prefix);
                 let old = model.0.remove(&prefix);
-                match fib.begin_remove(prefix) {
-                    Err(_) if filled > 0 => {
+                let mut done = fib.begin_remove(prefix);
+                if done == Err(FibFull::Readers) {
+                    prop_assert_eq!(fib.route(prefix), old);
+                    readers = [const { None }; 3];
+                    done = fib.begin_remove(prefix);
+                }
+                match done {
+                    Err(FibFull::Memory) if is_short => {
                         prop_assert_eq!(fib.route(prefix), old);
                         model.0 = before.0.clone();
                     }
@@ -161,7 +170,10 @@ fn run<A: FibAddr>(
                 between(&fib, &readers, &recent[recent.len() / 2..], states)?;
             }
             between(&fib, &readers, recent, [states[1], states[1]])?;
-        } else {
+        } else if !matches!(
+            steps.peek(),
+            Some(Step::Insert(..) | Step::Remove(..) | Step::Enlarge)
+        ) {
             fib.work(usize::MAX);
         }
     }
@@ -174,11 +186,14 @@ fn run<A: FibAddr>(
     listed.retain(|_, hop| hop.index() != FILLING);
     prop_assert_eq!(&listed, &model.0);
     readers = [const { None }; 3];
-    if filled > 0 {
+    if is_short {
         return Ok(());
     }
-    for prefix in model.0.keys() {
-        prop_assert!(fib.remove(*prefix).is_ok());
+    let mut all = Vec::new();
+    fib.for_each(|prefix, _| all.push(prefix));
+    prop_assert_eq!(all.len(), fib.len());
+    for prefix in all {
+        prop_assert!(fib.remove(prefix).is_ok());
     }
     prop_assert_eq!((fib.len(), fib.chunks(), fib.chunk_bytes()), (0, 0, 0));
     drop(readers);
@@ -189,20 +204,51 @@ fn run<A: FibAddr>(
 proptest! {
     #[test]
     fn ipv4_is_as_the_model_whoever_looks_on(steps in steps(crowded4()), slice in 1000usize..30_000) {
-        run(Fib::new(), steps, slice)?;
+        run(Fib::new(), steps, slice, false)?;
     }
 
     #[test]
     fn ipv6_is_as_the_model_whoever_looks_on(steps in steps(crowded6()), slice in 1000usize..30_000) {
-        run(Fib::new(), steps, slice)?;
+        run(Fib::new(), steps, slice, false)?;
     }
 
     #[test]
     fn ipv6_is_as_the_model_where_memory_is_short(
         steps in steps(crowded6()), slice in 1000usize..30_000, room in 0usize..12,
     ) {
-        run(filled(room), steps, slice)?;
+        run(filled(room), steps, slice, true)?;
     }
+
+    #[test]
+    fn ipv4_is_as_the_model_where_it_becomes_large(
+        steps in steps(crowded4()), slice in 1000usize..30_000, room in 1usize..12,
+    ) {
+        // 254 chunks of a kibibyte.
+        let filling = |n| Prefix::new(Ipv4Addr::new(47, n, 0, 0), 24).unwrap();
+        run(nearly_large((254 - room) << 10, filling), steps, slice, false)?;
+    }
+
+    #[test]
+    fn ipv6_is_as_the_model_where_it_becomes_large(
+        steps in steps(crowded6()), slice in 1000usize..30_000, room in 30usize..90,
+    ) {
+        // 64 KiB, less the first page's 17 lines.
+        let filling = |n| {
+            Prefix::new(Ipv6Addr::new(0x2f2f, u16::from(n), 0, 0, 0, 0, 0, 1), 128).unwrap()
+        };
+        run(nearly_large((64 << 10) - (17 + room) * 64, filling), steps, slice, false)?;
+    }
+}
+
+/// A small table that takes about so many octets for chunks.
+fn nearly_large<A: FibAddr>(octets: usize, filling: impl Fn(u8) -> Prefix<A>) -> Fib<A> {
+    let mut fib = Fib::new();
+    let mut prefixes = (0..=u8::MAX).map(filling);
+    while fib.chunk_bytes() < octets {
+        fib.insert(prefixes.next().unwrap(), hop(FILLING)).unwrap();
+    }
+    assert!(!fib.is_large());
+    fib
 }
 
 /// The next hop of routes that are there to take memory.
