@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Invariant: no input, packet or call makes anything here panic, but for an allocator that has no more
-//! (`Fib::over` can tell of it instead), and every table has a limit with a counter for reaching it.
+//! (forwarding tables ask it before they take memory for entries, and say so: `FibFull::Memory`; lists grow
+//! as every `Vec` does), and every table has a limit with a counter for reaching it.
 //! Deliberately absent: header types (they are in `waypost_wire`), sockets, and randomness of its own.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -75,12 +75,15 @@ impl Segments for Heap {
     }
 }
 
-/// So many words, if the allocator has them.
+/// So many words, if the allocator has them. Who makes an `Arc` cannot be refused, so a `Vec` of the same size, with its two counts, asks
+/// first and gives back; the `Arc` is made in one piece then. Only what other threads take in between can come in its way.
 pub(super) fn from_heap<const WORDS: usize>() -> Option<Arc<[AtomicU32; WORDS]>> {
-    let mut words = Vec::new();
-    words.try_reserve_exact(WORDS).ok()?;
-    words.resize_with(WORDS, || AtomicU32::new(0));
-    let words: Arc<[AtomicU32]> = words.into();
+    let mut asks = Vec::<usize>::new();
+    asks.try_reserve_exact(size_of::<[AtomicU32; WORDS]>() / size_of::<usize>() + 2)
+        .ok()?;
+    // Else the compiler may leave out what nobody uses.
+    drop(core::hint::black_box(asks));
+    let words: Arc<[AtomicU32]> = (0..WORDS).map(|_| AtomicU32::new(0)).collect();
     words.try_into().ok()
 }
 
