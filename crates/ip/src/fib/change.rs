@@ -97,8 +97,8 @@ impl Painting {
 
 impl<A: FibAddr, M: Segments> Fib<A, M> {
     /// As [`insert`](Self::insert), but where the chunk of the prefix is there already, leaves it to
-    /// [`work`](Self::work) to paint the entries: for IPv6 from /17 on only those of the chunks below, whose number
-    /// has no bound but the table. An address leads to the old next hop until its entry is painted, then to the new
+    /// [`work`](Self::work) to paint the entries: for IPv6 from /17 on, in a small table from /9 on, only those of the
+    /// chunks below, whose number has no bound but the table. An address leads to the old next hop until its entry is painted, then to the new
     /// one. Finishes the change before it, if that is not done.
     ///
     /// # Errors

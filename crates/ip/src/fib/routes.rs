@@ -1,8 +1,8 @@
 //! The routes themselves, which the entries alone do not tell: a longer route hides a shorter one.
 //!
-//! They are kept beside the chunk that their length falls into (node 0 to 255: lengths 9 to 16 under one
-//! first octet; the nodes of further chunks: the eight lengths of an octet each; the root: 0 to 8), sorted,
-//! so that a change moves at most 510 of them.
+//! They are kept beside the chunk that their length falls into (the root: lengths 0 to 8; the node of each
+//! chunk: the eight lengths of an octet), sorted, so that a change moves at most 510 of them. In a large table
+//! nodes 0 to 255 are always there, for lengths 9 to 16 under one first octet each: their chunks are the top.
 
 use alloc::vec::Vec;
 
