@@ -86,6 +86,45 @@ fn a_graph_that_is_refused_changes_nothing_of_an_interface() {
     }
 }
 
+/// Frames of the tests, and what else there is on a cable.
+const OURS: &str = "DATA \\<0200000000ff 0200000000fe 88b5 0000>";
+const TOLD_APART: &str = "told :: Classifier(0/0200000000ff0200000000fe88b5, -); told[0] -> ours :: Counter -> Discard; told[1] -> Discard;";
+
+#[test]
+fn a_source_sees_what_this_machine_sends_where_it_is_asked_to() {
+    let Some((port, _far, _net)) = cable() else {
+        return;
+    };
+    for (config, expected) in [("", 0), (", OUTBOUND false", 0), (", OUTBOUND true", 3)] {
+        let text = format!(
+            "FromDevice(port0, METHOD LINUX, PROMISC true{config}) -> {TOLD_APART}
+             InfiniteSource({OURS}, LIMIT 3) -> to :: ToDevice(port0, METHOD LINUX);
+             Script(label again, wait 0.01, goto again $(lt $(to.count) 3), wait 0.3, stop);"
+        );
+        let said = run_to_end(&port, &text, &["ours.count", "to.count"], || ());
+        assert_eq!(answer(&said, "ours.count"), expected, "{config}: {said}");
+    }
+}
+
+#[test]
+fn sources_of_a_group_share_the_packets() {
+    let Some((port, far, _net)) = cable() else {
+        return;
+    };
+    for (config, expected) in [("", 40), (", FANOUT 7", 20)] {
+        let text = format!(
+            "a :: FromDevice(port0, PROMISC true{config}) -> {TOLD_APART} b :: FromDevice(port0, PROMISC true{config}) -> told;
+             Script(label again, wait 0.01, goto again $(lt $(ours.count) 20), wait 0.3, stop);"
+        );
+        let said = run_to_end(&port, &text, &["ours.count", "a.count"], || {
+            let send = format!("InfiniteSource({OURS}, LIMIT 20, STOP true) -> ToDevice(eth0);");
+            let sent = graph(&far, &send).output().unwrap();
+            assert!(sent.status.success(), "{sent:?}");
+        });
+        assert_eq!(answer(&said, "ours.count"), expected, "{config}: {said}");
+    }
+}
+
 #[test]
 fn taps_without_a_name_take_the_next_that_is_free() {
     let Ok(net) = Net::new().map_err(|why| skip(&why)) else {

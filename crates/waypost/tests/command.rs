@@ -4,6 +4,7 @@ mod transcript;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use transcript::{transcript, waypost};
@@ -333,6 +334,49 @@ fn packets_are_followed() {
         #2 …s Discard@3 [0] 64 octets
         status 0
         ");
+}
+
+#[test]
+fn the_following_of_packets_ends_when_its_time_is_over() {
+    let idle = "Idle -> c :: Counter -> Discard";
+    let begun = Instant::now();
+    let words = [
+        "graph",
+        "trace",
+        "-e",
+        idle,
+        "--from",
+        "c",
+        "--seconds",
+        "0.1",
+    ];
+    assert_eq!(said(&words), "status 0");
+    // Without, it is ten seconds.
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(9), "{taken:?}");
+    let words = [
+        "graph",
+        "trace",
+        "-e",
+        idle,
+        "--from",
+        "c",
+        "--seconds",
+        "0",
+    ];
+    assert!(said(&words).contains("--seconds 0: expected more than 0"));
+}
+
+#[test]
+fn the_time_in_elements_is_measured_where_it_is_asked_for() {
+    let read = |words: &[&str]| {
+        let run = ["graph", "run", "-e", CHAIN, "-h", "c.nanoseconds"];
+        let said = said(&[&run[..], words].concat());
+        let number = said.strip_suffix("\nstatus 0").expect("a number");
+        number.parse::<u64>().expect("a number")
+    };
+    assert_eq!(read(&[]), 0);
+    assert!(read(&["--profile"]) > 0);
 }
 
 #[test]

@@ -201,6 +201,21 @@ fn to_dump_writes_what_it_gets_with_its_times() {
         written(", ENCAP IP", ".pcap"),
         tight(&format!("{head} 00000400 65000000 {first} {second}"))
     );
+    // The numbers of the registry of link types (www.tcpdump.org/linktypes.html).
+    for (name, number) in [
+        ("ETHER", 1),
+        ("IP", 101),
+        ("FDDI", 10),
+        ("802_11", 105),
+        ("SLL", 113),
+        ("PPP", 9),
+        ("PPP_HDLC", 50),
+        ("HDLC", 104),
+        ("NULL", 0),
+    ] {
+        let found = written(&format!(", ENCAP {name}"), ".pcap");
+        assert_eq!(found[40..48], format!("{number:02x}000000"), "{name}");
+    }
     let cut = "01000000 d0070000 02000000 04000000 0102 03000000 0065cd1d 02000000 03000000 0a0b";
     assert_eq!(
         written(", SNAPLEN 2", ".pcap"),

@@ -54,9 +54,10 @@ interface:
 - `PEER`: for one end of a virtual wire (veth), the interface at its other end, as `NAME` or `NETNS/NAME`: its offloads are switched
   off, for AF_XDP cannot tell that a packet is unfinished. `PEER FINISHES` says that it sends finished packets only.
 
-Deviations: with `AF_PACKET`, `SNIFFER false` is refused, for which Click sets up rules of the kernel's firewall. `SNAPLEN`, `FORCE_IP`,
-`BPF_FILTER`, `PROTOCOL`, `HEADROOM`, `TIMESTAMP`, `ENCAP` are not there, nor is the method `PCAP`: packets come whole, with
-their link header and their time. There is no second output.",
+Deviations: with `AF_PACKET`, `SNIFFER false` is refused, for which Click sets up rules of the kernel's firewall. `HEADROOM` and
+`TIMESTAMP` are understood and change nothing: there is always room in front of packets, and they have their time. `SNAPLEN`, `FORCE_IP`,
+`BPF_FILTER`, `PROTOCOL`, `ENCAP` are not there, nor is the method `PCAP`: packets come whole, with their link header. There is no
+second output.",
     handlers: FROM_HANDLERS,
     build: from_device,
 };
@@ -110,8 +111,9 @@ Arguments: `KernelTap(ADDR/MASK)`, the kernel's address; keywords:
 An interface of this name that is there already is left as it is until the graph begins, so that a graph that is refused changes
 nothing of it; one that is made here goes with the graph. What fails when the graph begins is said on standard error.
 
-Deviations: a gateway argument and `HEADROOM`, `IGNORE_QUEUE_OVERFLOWS` are not there; packets that the graph has no room
-for wait in the kernel. Without `ETHER` Click's interface has the address 00:01:02:03:04:05, and without `MTU` one of 2048 octets.",
+Deviations: a gateway argument is not there. `HEADROOM` and `IGNORE_QUEUE_OVERFLOWS` are understood and change nothing: there is always
+room in front of packets, and those that the graph has no room for wait in the kernel. Without `ETHER` Click's interface has the
+address 00:01:02:03:04:05, and without `MTU` one of 2048 octets.",
     handlers: TAP_HANDLERS,
     build: kernel_tap,
 };
@@ -146,6 +148,9 @@ fn from_device(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>
     let burst = burst(args);
     let method = method(args)?.unwrap_or(Method::AfPacket);
     sniffer(args, method);
+    // Nothing hangs on them.
+    args.keyword::<usize>("HEADROOM");
+    args.keyword::<bool>("TIMESTAMP");
     // A ToDevice of this interface does likewise.
     cx.shared(&key_of_method(known), || Ok(method))?;
     let is_touched = Host::of(cx)?.is_touched();
@@ -243,6 +248,9 @@ fn kernel_tap(args: &mut Args, cx: &mut BuildCx<'_>) -> Result<Box<dyn Element>,
         builder = builder.mtu(mtu);
     }
     let burst = burst(args);
+    // Nothing hangs on them.
+    args.keyword::<usize>("HEADROOM");
+    args.keyword::<bool>("IGNORE_QUEUE_OVERFLOWS");
     args.finish()?;
     let KernelAddress(address, length) = address?;
     if !Host::of(cx)?.is_touched() {
@@ -358,12 +366,29 @@ mod tests {
             "FromDevice(no-such, METHOD AF_XDP, SNIFFER false, PEER FINISHES) -> Queue -> ToDevice(no-such);",
             "KernelTap(10.0.0.1/8, DEVNAME no-such, ETHER 2:0:0:0:0:1) -> Discard;",
             "KernelTap(192.0.0.1/255.0.0.0) -> Discard;",
+            "KernelTap(10.0.0.1/8, HEADROOM 64, IGNORE_QUEUE_OVERFLOWS true) -> Discard;",
+            "FromDevice(no-such, METHOD LINUX, OUTBOUND true, FANOUT 7, HEADROOM 28, TIMESTAMP false) -> Discard;",
+            "FromDevice(no-such, METHOD AF_XDP, BUSY_POLL 20, ZERO_COPY false, HEADROOM 28) -> Discard;",
+            "Idle -> ToDevice(no-such, METHOD LINUX);",
         ] {
             assert_eq!(wrong(text), "", "{text}");
         }
         for (text, said) in [
             ("FromDevice(eth0, RING many) -> Discard;", "found `many`"),
             ("FromDevice(eth0, QUEUE 1) -> Discard;", "QUEUE"),
+            ("FromDevice(eth0, OUTBOUND 2) -> Discard;", "OUTBOUND"),
+            ("FromDevice(eth0, FANOUT 65536) -> Discard;", "FANOUT"),
+            ("FromDevice(eth0, HEADROOM x) -> Discard;", "HEADROOM"),
+            ("FromDevice(eth0, TIMESTAMP 2) -> Discard;", "TIMESTAMP"),
+            ("FromDevice(eth0, BUSY_POLL 20) -> Discard;", "BUSY_POLL"),
+            (
+                "FromDevice(eth0, METHOD AF_XDP, BUSY_POLL often) -> Discard;",
+                "BUSY_POLL",
+            ),
+            (
+                "FromDevice(eth0, METHOD AF_XDP, ZERO_COPY 2) -> Discard;",
+                "ZERO_COPY",
+            ),
             (
                 "FromDevice(eth0, SNIFFER false) -> Discard;",
                 "AF_XDP keeps them",
