@@ -1,11 +1,12 @@
 // An IPv4 router between two Ethernet interfaces, after the standard router of Click's authors.
 //
-//   waypost graph run router.click A=eth0 A_IP=10.1.0.1 A_NET=10.1.0.0/24 A_MAC=… B=eth1 B_IP=… B_NET=… B_MAC=…
+//   waypost graph run router.click A=eth0 A_IP=10.1.0.1 A_LEN=24 A_MAC=… B=eth1 B_IP=… B_LEN=… B_MAC=…
 //
+// A_LEN and B_LEN are the lengths of the interfaces' prefixes: with those above, 10.1.0.0/24 lies behind eth0.
 // The kernel must not route between the two interfaces itself: they have no addresses in the kernel.
 
-define($A eth0, $A_IP 10.1.0.1, $A_NET 10.1.0.0/24, $A_MAC 02:00:00:00:0a:01, $A_MTU 1500,
-       $B eth1, $B_IP 10.2.0.1, $B_NET 10.2.0.0/24, $B_MAC 02:00:00:00:0b:01, $B_MTU 1500,
+define($A eth0, $A_IP 10.1.0.1, $A_LEN 24, $A_MAC 02:00:00:00:0a:01, $A_MTU 1500,
+       $B eth1, $B_IP 10.2.0.1, $B_LEN 24, $B_MAC 02:00:00:00:0b:01, $B_MTU 1500,
        $METHOD AF_PACKET);
 
 // What one interface needs: frames come in at input 0, IP packets to send at input 1;
@@ -42,9 +43,9 @@ from_b :: FromDevice($B, METHOD $METHOD, PROMISC true) -> [0] b;
 a [1] -> to_a :: ToDevice($A, METHOD $METHOD);
 b [1] -> to_b :: ToDevice($B, METHOD $METHOD);
 
-routes :: RadixIPLookup($A_IP/32 0, $B_IP/32 0, $A_NET 1, $B_NET 2, 0.0.0.0/0 3);
+routes :: RadixIPLookup($A_IP/32 0, $B_IP/32 0, $A_IP/$A_LEN 1, $B_IP/$B_LEN 2, 0.0.0.0/0 3);
 
-check :: CheckIPHeader(INTERFACES $A_IP/24 $B_IP/24);
+check :: CheckIPHeader(INTERFACES $A_IP/$A_LEN $B_IP/$B_LEN);
 a [0] -> check;
 b [0] -> check;
 check -> routes;

@@ -227,6 +227,21 @@ fn a_text_is_checked_where_its_files_and_interfaces_are_not() {
 }
 
 #[test]
+fn the_example_s_prefixes_are_as_long_as_it_is_told() {
+    let router = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/router.click");
+    let words = ["A_IP=10.3.7.1", "A_LEN=16", "B_LEN=28"];
+    let flat = said(&[&["graph", "flatten", router], &words[..]].concat());
+    for expected in [
+        "check :: CheckIPHeader(INTERFACES 10.3.7.1/16 10.2.0.1/28);",
+        "RadixIPLookup(10.3.7.1/32 0, 10.2.0.1/32 0, 10.3.7.1/16 1, 10.2.0.1/28 2, 0.0.0.0/0 3);",
+    ] {
+        assert!(flat.contains(expected), "{flat}");
+    }
+    let run = [&["graph", "check", router], &words[..]].concat();
+    assert!(said(&run).ends_with("no mistakes\nstatus 0"));
+}
+
+#[test]
 fn what_a_run_cannot_do_is_said() {
     assert_snapshot!(said(&["graph", "run", "-e", CHAIN, "-h", "d.count"]), @r"
         error: --read d.count: no element `d`

@@ -24,7 +24,8 @@ const HELP: &str = "\
 What the project can do, scene after scene:
 
   router        two Linux hosts and a router between them, each in a network namespace of its own. The router is the
-                graph `examples/router.click`; what crosses it is real traffic of the hosts' kernels.
+                graph `examples/router.click`; what crosses it is real traffic of the hosts' kernels. The router has its
+                ports by AF_XDP, or by AF_PACKET where the kernel refuses AF_XDP, as to users who are not root.
   simulation    a network of more than a hundred routers, switches and hosts under virtual time, while links lose frames
                 and go down; from the same seed to the same octet. It needs no rights and no namespaces.
 
@@ -151,7 +152,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
     let mut hosts = None;
     let mut left_out = None;
     if wish.has(Scene::Router) {
-        match ready.and_then(|()| hosts_as_root(&built)) {
+        match ready.and_then(|()| hosts_as_root(&screen, &built)) {
             Ok(crossing) => {
                 let stream_mib = wish.stream_mib.unwrap_or(STREAM_MIB);
                 router::play(&screen, &crossing, stream_mib)?;
@@ -169,17 +170,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Outcome {
     }
     match (hosts, left_out) {
         (_, Some(why)) => Err(format!("the scene `router` was left out: {why}").into()),
-        (Some(crossing), None) if wish.keep => router::stay(&screen, &crossing),
+        (Some(crossing), None) if wish.keep => router::stay(&screen, &crossing, &built),
         _ => Ok(()),
     }
 }
 
 /// The hosts of the router's scene. Without root the command is run again, where it is root.
-fn hosts_as_root(built: &Path) -> Result<Crossing, Box<dyn Error>> {
+fn hosts_as_root(screen: &Screen, built: &Path) -> Result<Crossing, Box<dyn Error>> {
     if !is_root() {
         as_own_root()?;
     }
-    Ok(router::hosts(built)?)
+    Ok(router::hosts(screen, built)?)
 }
 
 /// Builds the programs that the demo runs.
@@ -216,8 +217,7 @@ fn as_own_root() -> Outcome {
         .into());
     }
     println!(
-        "not root: running in a user namespace of its own. There AF_PACKET works, which the router uses anyway;\n\
-         `ip netns` outside does not see the hosts."
+        "not root: running in a user namespace of its own; `ip netns` outside does not see the hosts."
     );
     let this = this_program()?;
     let mut again = unshare(&["sh", "-c"]);

@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader, IsTerminal, Read, Write, stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// Elements shown in the block, at most: the busiest.
-const ROWS: usize = 12;
+/// Rows of a terminal that does not tell how many it has.
+const ROWS: usize = 24;
+/// Rows of the terminal that the elements do not have: two above them, and the cursor's own below.
+const OTHER_ROWS: usize = 3;
 /// Elements shown in a line, where there is no terminal.
 const FEW: usize = 5;
 /// Cells of the longest bar.
@@ -43,11 +45,9 @@ impl Screen {
         let mut state = self.state();
         let busiest = busiest(line);
         if state.terminal {
-            state.show(None, Some(block(&busiest)));
+            state.show(None, Some(block(&busiest, terminal_rows())));
         } else if !busiest.is_empty() {
-            let few = busiest.iter().take(FEW);
-            let few: Vec<_> = few.map(|(name, rate)| format!("{name} {rate}/s")).collect();
-            state.show(Some(&format!("    busiest now: {}", few.join(", "))), None);
+            state.show(Some(&format!("    busiest now: {}", few(&busiest))), None);
         }
     }
 
@@ -122,15 +122,51 @@ fn busiest(line: &str) -> Vec<(&str, u64)> {
     rates
 }
 
-/// The busiest elements, each with a bar.
-fn block(rates: &[(&str, u64)]) -> Vec<String> {
+/// Rows of the terminal at the moment.
+fn terminal_rows() -> usize {
+    match rustix::termios::tcgetwinsize(stdout()) {
+        Ok(size) if size.ws_row > 0 => size.ws_row.into(),
+        _ => ROWS,
+    }
+}
+
+/// As many of the busiest elements as a terminal of so many rows has room for, each with a bar, and how many others there are.
+/// In more rows the block would scroll, and could not be taken back.
+fn block(rates: &[(&str, u64)], rows: usize) -> Vec<String> {
     let most = rates.first().map_or(1, |&(_, rate)| rate.max(1));
     let mut block = vec![String::new(), "  packets a second, live:".to_owned()];
-    for &(name, rate) in rates.iter().take(ROWS) {
+    let room = rows.saturating_sub(OTHER_ROWS).max(1);
+    let shown = if rates.len() > room {
+        room - 1
+    } else {
+        rates.len()
+    };
+    for &(name, rate) in &rates[..shown] {
         let cells = (rate as usize * BAR).div_ceil(most as usize);
         block.push(format!("  {name:<28.28} {rate:>9}  {}", "█".repeat(cells)));
     }
+    if shown < rates.len() {
+        block.push(format!("  … and {}", others(rates.len() - shown)));
+    }
     block
+}
+
+/// The busiest elements in one line, and how many others there are.
+fn few(rates: &[(&str, u64)]) -> String {
+    let shown = rates.len().min(FEW);
+    let few = rates[..shown].iter();
+    let mut few: Vec<_> = few.map(|(name, rate)| format!("{name} {rate}/s")).collect();
+    if shown < rates.len() {
+        few.push(format!("… and {}", others(rates.len() - shown)));
+    }
+    few.join(", ")
+}
+
+fn others(count: usize) -> String {
+    match count {
+        1 => "1 other".to_owned(),
+        _ => format!("{count} others"),
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_busiest_come_first() {
-        let block = block(&busiest("to_a 10/s  to_b 40/s  a/kinds 5/s"));
+        let block = block(&busiest("to_a 10/s  to_b 40/s  a/kinds 5/s"), 24);
         assert_eq!(
             block[2],
             format!("  {:<28} {:>9}  {}", "to_b", 40, "█".repeat(32))
@@ -149,6 +185,33 @@ mod tests {
             format!("  {:<28} {:>9}  {}", "to_a", 10, "█".repeat(8))
         );
         assert_eq!(block.len(), 5);
+    }
+
+    #[test]
+    fn the_block_fits_the_terminal_and_tells_how_many_it_leaves_out() {
+        let names: Vec<_> = (1..=39).map(|number| format!("e{number}")).collect();
+        let rates: Vec<_> = names.iter().map(|name| (name.as_str(), 7)).collect();
+        for rows in [4, 5, 24, 41, 42, 43, 200] {
+            let block = block(&rates, rows);
+            // Below it is the row of the cursor.
+            assert!(block.len() < rows, "{} of {rows} rows", block.len());
+            let elements = block[2..].iter().filter(|line| line.contains('█')).count();
+            let last = block.last().unwrap();
+            match rates.len() - elements {
+                0 => assert!(rows >= 42 && last.contains("e39")),
+                left => {
+                    assert_eq!(last, &format!("  … and {left} others"));
+                    assert_eq!(block.len(), rows - 1);
+                }
+            }
+        }
+        // In two rows there is nothing to be shown, and nothing to panic about.
+        assert_eq!(block(&rates, 0).len(), 3);
+        assert_eq!(
+            few(&rates[..6]),
+            "e1 7/s, e2 7/s, e3 7/s, e4 7/s, e5 7/s, … and 1 other"
+        );
+        assert_eq!(few(&rates[..2]), "e1 7/s, e2 7/s");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ const STREAM_MIB: u64 = 64;
 /// A demo that says nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How often somebody pings, three times each, until all is there that is to see it.
+const TRIES: usize = 10;
+
 /// What the scene of the simulation says.
 const SIMULATED: [&str; 5] = [
     "    110 nodes, of 11 sites in a ring: a router, a switch and 8 hosts each.\n",
@@ -28,6 +31,10 @@ const SIMULATED: [&str; 5] = [
     "    once nothing was wrong any more: 2640 sent, 2640 answered\n",
     "The same seed gave the same run: its digest, and each octet of its 3 files.\n",
 ];
+
+/// After this line come those that a user may type while it stays up: so many, the last of which ends it.
+const TOLD: &str = "hosts and router stay up until Ctrl-C. In another terminal, for example:";
+const TOLD_LINES: usize = 3;
 
 /// What the demo's interfaces are called.
 const INTERFACES: [&str; 3] = ["eth0", "port0", "port1"];
@@ -45,6 +52,8 @@ enum End {
     Own,
     /// By Ctrl-C, after its own end, when it stays up and somebody has played with it.
     Kept,
+    /// By the line that it tells for that, when it stays up.
+    Told,
     /// By Ctrl-C in the middle, which a terminal gives to all processes of the group.
     Interrupted,
     /// Alone, without a chance to take anything down.
@@ -67,7 +76,13 @@ pub(super) fn run(workspace: &Workspace, missing: Missing) -> Outcome {
     play_without_namespaces(workspace)?;
     println!("the demo where there are no namespaces: as it should be");
     for user in users {
-        for end in [End::Own, End::Kept, End::Interrupted, End::Killed] {
+        for end in [
+            End::Own,
+            End::Kept,
+            End::Told,
+            End::Interrupted,
+            End::Killed,
+        ] {
             play(user, end).map_err(|why| format!("the demo {user}, {end}: {why}"))?;
             println!("the demo {user}, {end}: as it should be, and nothing is left of it");
         }
@@ -120,6 +135,17 @@ impl User {
     }
 }
 
+/// One that runs; what was found wrong leaves none behind.
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // It is ours; it may have ended, and others of it hang.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Runs it once, and looks at what it said and at what it left.
 fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     let this = this_program()?;
@@ -128,15 +154,17 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
     let words: &[&str] = match end {
         End::Own => &[this, "demo", "--built", "--stream", &stream],
         End::Kept => &[this, "demo", "--built", "--keep", "--stream", &stream],
+        End::Told => &[
+            this, "demo", "router", "--built", "--keep", "--stream", &stream,
+        ],
         // The whole stream, in the middle of which it ends.
         _ => &[this, "demo", "--built"],
     };
     let before = interfaces();
-    let mut child = user
-        .command(words)
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()?;
+    let mut command = user.command(words);
+    let child = command.stdout(Stdio::piped()).process_group(0).spawn()?;
+    let mut demo = Demo(child);
+    let child = &mut demo.0;
     let output = child.stdout.take().ok_or("its output is taken")?;
     let (sender, lines) = channel();
     std::thread::spawn(move || {
@@ -146,22 +174,30 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     });
-    let (mut said, mut played) = (String::new(), false);
+    let (mut said, mut told, mut played) = (String::new(), Vec::new(), false);
     loop {
         match lines.recv_timeout(PATIENCE) {
             Ok(line) => {
-                if line.starts_with("left sends") && line.ends_with("by TCP:") && end != End::Kept {
+                if line.starts_with("left sends") && line.ends_with("by TCP:") && !end.stays() {
                     end.bring(child.id())?;
                 }
-                if end == End::Kept && line.contains(" ip netns exec ") && line.contains(" ping ") {
-                    ping_as_told(&line)?;
-                    played = true;
+                if line.starts_with(TOLD) {
+                    told.push(line.clone());
+                } else if !told.is_empty() && line.starts_with("    ") && told.len() <= TOLD_LINES {
+                    told.push(line.clone());
+                    if told.len() > TOLD_LINES {
+                        play_as_told(&told[1..TOLD_LINES])?;
+                        played = true;
+                    }
                 } else if played && line.contains("busiest now: ") {
                     // What was played with was seen.
                     if let Some(status) = child.try_wait()? {
                         return Err(format!("it does not stay: {status}:\n{said}").into());
                     }
-                    end.bring(child.id())?;
+                    match end {
+                        End::Told => run_line(&told[TOLD_LINES])?,
+                        _ => end.bring(child.id())?,
+                    }
                     played = false;
                 }
                 said.push_str(&line);
@@ -170,9 +206,6 @@ fn play(user: User, end: End) -> Result<(), Box<dyn std::error::Error>> {
             // Nobody is left who could write.
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => {
-                // It is ours; it may have ended, and others of it hang.
-                let _ = child.kill();
-                let _ = child.wait();
                 return Err(format!("it hangs, or a process of it does:\n{said}").into());
             }
         }
@@ -237,7 +270,54 @@ fn without_mounts(workspace: &Workspace) -> Result<String, Box<dyn std::error::E
     Ok(format!("PATH={}:{others}", folder.display()))
 }
 
-/// Plays with what was left up, as the demo says.
+/// Plays with what was left up, as the demo says: with all lines at once, as if each had a terminal of its own. One pings and
+/// one shows what crosses; both go on until they are stopped.
+fn play_as_told(lines: &[String]) -> Result<(), String> {
+    let [ping, print] = lines else {
+        return Err(format!("expected two lines to play with: {lines:?}"));
+    };
+    let mut printing = Command::new("sh")
+        // The shell becomes the program that is to be stopped.
+        .args(["-c", &format!("exec {}", print.trim())])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot run sh: {error}"))?;
+    let output = printing.stderr.take();
+    let seen = std::thread::spawn(move || {
+        let (mut seen, mut asked, mut answered) = (String::new(), false, false);
+        for line in output.into_iter().flat_map(|it| BufReader::new(it).lines()) {
+            let line = line.unwrap_or_default();
+            asked |= line.contains("10.1.0.2 > 10.2.0.2: icmp echo (");
+            answered |= line.contains("10.2.0.2 > 10.1.0.2: icmp echo-reply (");
+            seen.push_str(&line);
+            seen.push('\n');
+            if asked && answered {
+                break;
+            }
+        }
+        (asked && answered, seen)
+    });
+    // It pings until the other line has begun to show what crosses.
+    let mut pinged = Ok(());
+    for _ in 0..TRIES {
+        pinged = ping_as_told(ping);
+        if pinged.is_err() || seen.is_finished() {
+            break;
+        }
+    }
+    // It is ours.
+    let _ = printing.kill();
+    let _ = printing.wait();
+    let (is_right, seen) = seen.join().unwrap_or_default();
+    pinged?;
+    if !is_right {
+        return Err(format!("`{}` shows no pings: {seen}", print.trim()));
+    }
+    Ok(())
+}
+
 fn ping_as_told(line: &str) -> Result<(), String> {
     let line = format!("{line} -c 3 -W 10");
     let said = Command::new("sh").args(["-c", &line]).output();
@@ -250,26 +330,34 @@ fn ping_as_told(line: &str) -> Result<(), String> {
     Err(format!("`{line}` failed: {text}{errors}"))
 }
 
+/// Runs a line as the demo says it, and waits for it.
+fn run_line(line: &str) -> Result<(), String> {
+    match Command::new("sh").args(["-c", line]).status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err(format!("`{}` failed", line.trim())),
+    }
+}
+
 impl End {
+    /// Whether the demo is asked to stay up.
+    const fn stays(self) -> bool {
+        matches!(self, Self::Kept | Self::Told)
+    }
+
     /// Sends the signal that ends it so.
     fn bring(self, process: u32) -> Result<(), String> {
         let (signal, to) = match self {
-            Self::Own => return Ok(()),
+            Self::Own | Self::Told => return Ok(()),
             Self::Kept | Self::Interrupted => ("INT", format!("-{process}")),
             Self::Killed => ("KILL", process.to_string()),
         };
-        let script = format!("kill -s {signal} -- {to}");
-        let status = Command::new("sh").args(["-c", &script]).status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            _ => Err(format!("`{script}` failed")),
-        }
+        run_line(&format!("kill -s {signal} -- {to}"))
     }
 
     /// What is not as it should be in the exit status and in what was said.
     fn wrong_in(self, status: ExitStatus, said: &str, user: User) -> Vec<String> {
         let is_right = match self {
-            Self::Own => status.success(),
+            Self::Own | Self::Told => status.success(),
             Self::Kept | Self::Interrupted => status.signal() == Some(2),
             Self::Killed => status.signal() == Some(9),
         };
@@ -282,14 +370,19 @@ impl End {
                 wrong.push(format!("`{text}` is missing"));
             }
         };
-        if user == User::Nobody {
-            expect("not root: running in a user namespace of its own");
+        match user {
+            User::Root => expect("the router reads and writes its ports by AF_XDP\n"),
+            User::Nobody => {
+                expect("not root: running in a user namespace of its own");
+                expect("ports by AF_PACKET, since AF_XDP is refused here: port0: ");
+                expect("it needs CAP_BPF and CAP_NET_ADMIN outside of any user namespace");
+            }
         }
         expect("5 packets transmitted, 5 received, 0% packet loss");
         expect("From 10.1.0.1 icmp_seq=1 Time to live exceeded");
         expect("From 10.1.0.1 icmp_seq=1 Destination Net Unreachable");
         expect("    busiest now: ");
-        if matches!(self, Self::Own | Self::Kept) {
+        if matches!(self, Self::Own | Self::Kept | Self::Told) {
             expect("    packets dropped in the router: ");
             expect("        3 at leave_a/DropBroadcasts@1: link broadcast\n");
             expect("        2 at b/neighbors: neighbour not resolved\n");
@@ -299,7 +392,9 @@ impl End {
             expect("the way of two packets through the graph:");
             expect("datagrams: 5000 sent, 5000 arrived with the right content, 0 with another");
             expect("Everything that was sent from host to host has arrived as it was;");
-            SIMULATED.into_iter().for_each(&mut expect);
+            if self != Self::Told {
+                SIMULATED.into_iter().for_each(&mut expect);
+            }
             let after = |word: &str| said.lines().find_map(|line| line.trim().strip_prefix(word));
             let (sent, came) = (after("stream: sent "), after("came "));
             let octets = format!("{} octets digest ", STREAM_MIB << 20);
@@ -368,6 +463,7 @@ impl fmt::Display for End {
         f.write_str(match self {
             Self::Own => "to its end",
             Self::Kept => "kept up",
+            Self::Told => "kept up and ended as it says",
             Self::Interrupted => "interrupted",
             Self::Killed => "killed",
         })
