@@ -109,7 +109,8 @@ impl fmt::Display for OpenError {
             Self::BadName(name) => {
                 write!(
                     f,
-                    "`{name}` is no interface name: 1 to 15 octets without `/`, `:` and blanks"
+                    "`{name}` is no interface name: 1 to 15 octets without `/`, `:` and blanks; one that is to be made may have \
+                     one `%d` for a number, and no other `%`"
                 )
             }
             Self::NoNamespace { name, source } => {

@@ -107,6 +107,9 @@ impl TapBuilder {
 
     fn open_here(&self) -> Result<Tap, OpenError> {
         let failed = |about, call| move |source| OpenError::call(&self.name, about, call, source);
+        if self.name.replacen("%d", "", 1).contains('%') {
+            return Err(OpenError::BadName(self.name.clone()));
+        }
         let mut request = sys::interface_request(&self.name)?;
         let socket = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)
             .map_err(failed(CallSubject::Interface, "opening a socket"))?;

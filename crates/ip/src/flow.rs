@@ -78,8 +78,11 @@ use state::{Class, Tracker};
 const BATCH: usize = 64;
 /// Timers that fired early and are set again in one call.
 const REARMS: usize = 256;
-/// Flows of a kind that are asked, for one new flow, how long they have been silent, or whether they were heard again.
+/// Flows of a kind that are asked, for one new flow, how long they have been silent.
 const EVICTION_TRIES: usize = 8;
+/// Half-open flows that are found to have been heard again, and put among such, for one new flow. Each is put there once, so that
+/// it is seldom more than one.
+const MOVES: usize = 64;
 
 /// The flows between addresses `A`, each with the caller's `D`, in the storage `S`.
 pub struct FlowTable<A: Ip, D, S: FlowStorage<A, D>> {

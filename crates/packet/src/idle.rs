@@ -33,20 +33,15 @@ impl IdleFlag {
         Self(AtomicBool::new(false))
     }
 
-    /// Says that this thread is about to wait. It looks for work once more after this.
+    /// Says that this thread is about to wait. It looks for work once more after this; if it finds some, it may be woken all the same.
     #[inline]
     pub fn set(&self) {
-        // Whoever has set it has done so before its last look, too: no line need be written.
-        if !self.0.load(Ordering::Relaxed) {
-            self.0.store(true, Ordering::Relaxed);
+        // It was set before an earlier look: who makes work after that sees it, or has taken it and wakes this thread.
+        if self.0.load(Ordering::Relaxed) {
+            return;
         }
+        self.0.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-    }
-
-    /// Takes back that this thread is about to wait, since it has found something. Whoever has taken the flag may still wake it.
-    #[inline]
-    pub fn clear(&self) {
-        self.0.store(false, Ordering::Relaxed);
     }
 
     /// Whether the other thread has to be woken on account of work that was made before this; takes the flag.

@@ -80,6 +80,14 @@ fn a_name_that_is_none_is_told() {
     }
 }
 
+#[test]
+fn a_tap_has_one_number_in_its_name_at_most() {
+    for name in ["tap%", "tap%s", "t%d%d"] {
+        let error = Tap::builder(name).open().unwrap_err();
+        assert!(matches!(error, OpenError::BadName(_)), "{name}: {error:?}");
+    }
+}
+
 /// Runs `f` in the host's namespace, on a thread that has these rights and no others.
 fn with_rights<T: Send>(host: &Host, rights: CapabilitySet, f: impl FnOnce() -> T + Send) -> T {
     within(host, || {

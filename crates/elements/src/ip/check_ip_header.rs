@@ -35,7 +35,7 @@ bad sources too. Keywords:
 - `GOODDST`: destinations whose packets are let pass from any source.
 - `INTERFACES`: the router's own addresses with their prefixes, as `ADDR/LENGTH` or `ADDR/MASK`. Their broadcast addresses, 0.0.0.0 and
   255.255.255.255 are bad sources then, and the addresses themselves good destinations. An address without a prefix is its own
-  broadcast address.
+  broadcast address; a prefix of 31 has none (RFC 3021).
 - `CHECKSUM`: false does not verify the checksum.
 - `VERBOSE`, `DETAILS`: change nothing.
 
@@ -59,8 +59,11 @@ fn build(args: &mut Args, _: &mut BuildCx<'_>) -> Result<Box<dyn Element>, Confi
         for word in text.split_whitespace() {
             match InterfaceAddress::parse(word) {
                 Some(InterfaceAddress { address, network }) => {
-                    // An address alone is a network of its own, as in Click.
-                    bad_sources.push(network.map_or(address, |it| it.last()));
+                    // An address alone is a network of its own, as in Click. The last of a network of two is a host's
+                    // (RFC 3021).
+                    let broadcast =
+                        network.map_or(Some(address), |it| (it.length() != 31).then(|| it.last()));
+                    bad_sources.extend(broadcast);
                     good_destinations.push(address);
                 }
                 None => {

@@ -10,7 +10,7 @@ use waypost_ip::icmp::{Origin, write_error};
 use waypost_packet::LinkDestination;
 use waypost_wire::{Icmpv4Header, Ipv4Packet};
 
-use crate::args::{TypedArgs, handler_value};
+use crate::args::{Arg, TypedArgs, handler_value};
 
 /// No message may be sent about a packet (RFC 1812 §4.3.2.7).
 pub const NO_ERROR_ALLOWED: DropReason = DropReason::new("no ICMP error may be sent");
@@ -132,7 +132,7 @@ fn codes(kind: u8) -> &'static [(&'static str, u8)] {
 
 fn number(text: &str, names: &[(&str, u8)]) -> Option<u8> {
     let text = text.trim().to_ascii_lowercase();
-    text.parse().ok().or_else(|| {
+    <u8 as Arg>::parse(&text).or_else(|| {
         names
             .iter()
             .find(|(name, _)| *name == text)

@@ -185,13 +185,8 @@ impl Pipeliner {
         if room > 0 {
             return room;
         }
-        let blocked = &self.crossing.workers[self.own].blocked;
-        blocked.set();
-        let room = self.producer.room();
-        if room > 0 {
-            blocked.clear();
-        }
-        room
+        self.crossing.workers[self.own].blocked.set();
+        self.producer.room()
     }
 
     /// Says how this worker is woken, and whether that is news: what was to wake it before has woken nobody.

@@ -113,6 +113,9 @@ fn check_ip_header_knows_bad_sources_where_it_is_told_of_them() {
     let alone = "INTERFACES 18.26.4.255";
     assert!(!passes(alone, FROM_NET_4) && passes(alone, FROM_NET_9));
     assert!(passes("INTERFACES 18.26.4.9", NOBODY_TO_US));
+    // The last address of two is that of a host (RFC 3021).
+    assert!(passes("INTERFACES 18.26.4.254/31", FROM_NET_4));
+    assert!(!passes("INTERFACES 18.26.4.254/30", FROM_NET_4));
     assert!(!passes("BADSRC 1.2.3.4 18.26.4.255", FROM_NET_4));
     assert!(passes("BADSRC 18.26.4.255, GOODDST 10.0.0.2", FROM_NET_4));
     assert!(passes("BADSRC 18.26.4.255", FROM_NOBODY));

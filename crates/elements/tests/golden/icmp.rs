@@ -51,6 +51,7 @@ fn names_of_types_and_codes() {
         ("unreachable, protocol", "0302"),
         ("unreachable, needfrag", "0304"),
         ("unreachable, filterprohibited", "030d"),
+        ("3, 015", "030d"),
         ("sourcequench", "0400"),
         ("redirect, net", "0500"),
         ("timeexceeded, reassembly", "0b01"),

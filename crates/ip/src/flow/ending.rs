@@ -3,9 +3,9 @@
 use waypost_wire::{Duration, Instant, Ip};
 
 use super::slots::FlowSlot;
-use super::state::{Class, FlowState};
+use super::state::Class;
 use super::storage::FlowStorage;
-use super::{EVICTION_TRIES, EndReason, Ended, FlowConfig, FlowId, FlowRefusal, FlowTable};
+use super::{EVICTION_TRIES, EndReason, Ended, FlowConfig, FlowId, FlowRefusal, FlowTable, MOVES};
 
 impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     /// Makes room for a flow that begins as one of `class`, if there is none, by ending one.
@@ -32,28 +32,27 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     }
 
     /// A half-open flow that may go before all others: the oldest that was not heard again, unless those that were have
-    /// more than their half of the room; then the most silent of a few of these.
+    /// more than their half of the room; then the most silent of a few of these. Where very many in a row were heard
+    /// again, the newest flow.
     ///
     /// A forged flow counts as heard again for a second packet. Such compete by silence, with each other and with
     /// whoever really sends, and the other half of the room is never theirs. A stream that begins during a flood is
     /// among them if its second packet comes before the flood has gone through that other half.
     fn half_open_victim(&mut self) -> Option<u32> {
         let share = self.config.half_open.min(self.limit) / 2;
-        for _ in 0..EVICTION_TRIES {
+        for _ in 0..MOVES {
             if self.slots.count(Class::OneWay) > share {
                 return self.most_silent(Class::OneWay);
             }
             let index = self.slots.first(Class::HalfOpen)?;
-            let slot = self.slots.at(index)?;
-            // RFC 4787 §4.3, REQ-6: outbound packets refresh it. In a handshake it may be a forged SYN's answer that
-            // is sent again.
-            let is_heard_again = slot.last_seen > slot.created;
-            if !is_heard_again || slot.tracker.state != FlowState::Unreplied {
+            if !self.slots.at(index)?.is_heard_again() {
                 return Some(index);
             }
             self.slots.move_to(index, Class::OneWay);
         }
-        None
+        let index = self.slots.last(Class::HalfOpen)?;
+        let is_new = !self.slots.at(index)?.is_heard_again();
+        is_new.then_some(index)
     }
 
     /// What else may go from a full table.

@@ -3,7 +3,7 @@
 use waypost_wire::{Instant, Ip};
 
 use super::key::FlowKey;
-use super::state::{Class, Tracker};
+use super::state::{Class, FlowState, Tracker};
 use super::{FlowId, index};
 use crate::slab::{Key, NIL};
 use crate::storage::Store;
@@ -52,6 +52,12 @@ impl<A: Ip, D> FlowSlot<A, D> {
             data: None,
         }
     };
+
+    /// Whether its sender goes on although nobody has answered (RFC 4787 §4.3, REQ-6: outbound packets refresh it). In
+    /// a handshake it may be a forged SYN's answer that is sent again.
+    pub(super) fn is_heard_again(&self) -> bool {
+        self.last_seen > self.created && self.tracker.state == FlowState::Unreplied
+    }
 }
 
 /// All places, with the list of those that are empty and one for each class.
@@ -180,6 +186,12 @@ impl<S> Slots<S> {
     pub(super) const fn first(&self, class: Class) -> Option<u32> {
         let (head, _, _) = self.lists[class as usize];
         if head == NIL { None } else { Some(head) }
+    }
+
+    /// The last of a class: of those half open and not heard again the newest.
+    pub(super) const fn last(&self, class: Class) -> Option<u32> {
+        let (_, tail, _) = self.lists[class as usize];
+        if tail == NIL { None } else { Some(tail) }
     }
 
     /// How many flows are of a class.

@@ -113,45 +113,60 @@ fn goes_on(table: &mut Table, now: Instant, key: Key) {
     assert_eq!(state, Some(FlowState::Unreplied));
 }
 
-/// Streams that nobody answers, fast and slow ones, among 100 000 forged SYNs, some of which are answered more than
-/// once: no stream goes, and of the others always the oldest.
+/// Streams that nobody answers, fast and slow ones, few or many that began one after the other, among forged SYNs, some of
+/// which are answered more than once: no stream goes, and of the others the oldest; where the next 64 of all are streams,
+/// the newest.
 #[test]
 fn a_flood_leaves_streams_in_one_direction_alone() {
-    let mut table = Table::new(GrowingFlows, FlowConfig::default());
-    let half_open = table.config().half_open;
-    let streams = [udp(1, 514), udp(2, 514), tcp(3, 1)];
-    let ack = segment(TcpFlags::ACK, 100, 1);
-    for key in streams {
-        let header = (key.protocol == IpProtocol::TCP).then_some(&ack);
-        let inserted = table.insert(secs(0), key, key.reversed(), header, 0);
-        inserted.unwrap();
-        goes_on(&mut table, secs(1), key);
-    }
-    let mut oldest = VecDeque::new();
-    for n in 1..=100_000 {
-        let now = secs(2) + Duration::from_micros(u64::from(n));
-        let forged = tcp(0x1_0000 + n, 7);
-        let inserted = table.insert(now, forged, forged.reversed(), Some(&syn()), n);
-        let inserted = inserted.unwrap();
-        oldest.push_back(n);
-        let is_crowded = oldest.len() + streams.len() > half_open;
-        let expected = is_crowded.then(|| oldest.pop_front().unwrap());
-        assert_eq!(inserted.evicted.map(|ended| ended.data), expected);
-        assert!(table.half_open() <= half_open);
-        if n % 10 == 0 {
-            let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 900, 101);
-            let found = table.lookup(&tcp(0x1_0000 + n - 9, 7).reversed()).unwrap();
-            let state = table.packet(now, found, Some(&answer));
-            assert_eq!(state, Some(FlowState::SynReceived));
+    let floods = [7, 8, 9, 63, 64, 65, 200, 1000].map(|streams| (streams, 20_000));
+    for (count, forged) in [(3, 100_000)].into_iter().chain(floods) {
+        let mut table = Table::new(GrowingFlows, FlowConfig::default());
+        let half_open = table.config().half_open;
+        let streams: Vec<Key> = (0..count)
+            .map(|n| if n == 2 { tcp(3, 1) } else { udp(1 + n, 514) })
+            .collect();
+        let ack = segment(TcpFlags::ACK, 100, 1);
+        for &key in &streams {
+            let header = (key.protocol == IpProtocol::TCP).then_some(&ack);
+            let inserted = table.insert(secs(0), key, key.reversed(), header, 0);
+            inserted.unwrap();
+            goes_on(&mut table, secs(1), key);
         }
-        if n % 1000 == 0 {
-            goes_on(&mut table, now, streams[0]);
+        let mut in_front = streams.len();
+        let mut waiting = VecDeque::new();
+        for n in 1..=forged {
+            let now = secs(2) + Duration::from_micros(u64::from(n));
+            let forged = tcp(0x1_0000 + n, 7);
+            let inserted = table.insert(now, forged, forged.reversed(), Some(&syn()), n);
+            let inserted = inserted.unwrap();
+            let is_crowded = waiting.len() + streams.len() == half_open;
+            let expected = if !is_crowded {
+                None
+            } else if in_front >= 64 {
+                in_front -= 64;
+                waiting.pop_back()
+            } else {
+                waiting.pop_front()
+            };
+            waiting.push_back(n);
+            assert_eq!(inserted.evicted.map(|ended| ended.data), expected);
+            assert!(table.half_open() <= half_open);
+            if n % 10 == 0
+                && let Some(found) = table.lookup(&tcp(0x1_0000 + n - 9, 7).reversed())
+            {
+                let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 900, 101);
+                let state = table.packet(now, found, Some(&answer));
+                assert_eq!(state, Some(FlowState::SynReceived));
+            }
+            if n % 1000 == 0 {
+                goes_on(&mut table, now, streams[0]);
+            }
         }
+        for key in streams {
+            goes_on(&mut table, secs(3), key);
+        }
+        assert_eq!(table.len(), half_open);
     }
-    for key in streams {
-        goes_on(&mut table, secs(3), key);
-    }
-    assert_eq!(table.len(), half_open);
 }
 
 /// Forged flows that are heard again have half of the room: in it goes who is silent for longer than others, so that a

@@ -58,21 +58,22 @@ impl<A: Ip> Model<A> {
         self.half_open.len() + self.one_way.len()
     }
 
-    /// Who goes before others: eight flows are asked whether they were heard again, at most.
+    /// Who goes before others: 64 flows are asked whether they were heard again, at most, and then the newest.
     fn first_to_go(&mut self, share: usize) -> Option<u32> {
-        for _ in 0..8 {
+        let is_new = |flow: &ModelFlow<A>| flow.last_seen == flow.created;
+        for _ in 0..64 {
             if self.one_way.len() > share {
                 return self.most_silent();
             }
             let oldest = *self.half_open.first()?;
-            let flow = &self.flows[&oldest];
-            if flow.last_seen == flow.created {
+            if is_new(&self.flows[&oldest]) {
                 return Some(oldest);
             }
             self.half_open.remove(0);
             self.one_way.push(oldest);
         }
-        None
+        let newest = *self.half_open.last()?;
+        is_new(&self.flows[&newest]).then_some(newest)
     }
 
     /// Of eight streams in one direction at most, and of those alike the first.

@@ -253,7 +253,7 @@ fn kept<A: Version>(seed: u64, link: LinkConfig) -> Result<(), TestCaseError> {
         accounted(from, to)?;
         prop_assert_eq!(to.received.len(), from.given as usize);
         prop_assert!(from.requests[0] <= 1, "{:?}", from.requests);
-        // Each 10 to 15 seconds: it is reachable for 10, and is given 5 to show itself.
+        // Of ARP each 15 seconds: it is reachable for 10, and is given 5 to show itself. Of NDP each 10 to 21, as drawn.
         prop_assert!((4..=13).contains(&from.requests[1]), "{:?}", from.requests);
     }
     Ok(())

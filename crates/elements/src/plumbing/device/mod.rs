@@ -55,7 +55,8 @@ interface:
   off, for AF_XDP cannot tell that a packet is unfinished. `PEER FINISHES` says that it sends finished packets only.
 
 Deviations: with `AF_PACKET`, `SNIFFER false` is refused, for which Click sets up rules of the kernel's firewall. `HEADROOM` and
-`TIMESTAMP` are understood and change nothing: there is always room in front of packets, and they have their time. `SNAPLEN`, `FORCE_IP`,
+`TIMESTAMP` are understood and change nothing: there is always room in front of packets, and those that came by `AF_PACKET` have their
+time, others none. `SNAPLEN`, `FORCE_IP`,
 `BPF_FILTER`, `PROTOCOL`, `ENCAP` are not there, nor is the method `PCAP`: packets come whole, with their link header. There is no
 second output.",
     handlers: FROM_HANDLERS,

@@ -37,9 +37,20 @@ where
 
     /// Keeps a port of an external address for a service of the node itself, which may have that address too: no flow
     /// that begins gets it (RFC 6056 §3.2). Of ICMP it is an identifier; protocols other than TCP, UDP and ICMP share
-    /// their ports. `false` if there is no such address, or a flow, a static mapping or a service has the port.
+    /// their ports. `false` if there is no such address, or a flow, a static mapping or a service has the port. Looks at
+    /// all flows where they share ports.
     pub fn reserve_port(&mut self, addr: A, protocol: IpProtocol, port: u16) -> bool {
-        self.ports.reserve(addr, protocol, port)
+        !self.is_port_shared(addr, protocol, port) && self.ports.reserve(addr, protocol, port)
+    }
+
+    /// Whether flows that share ports have this one, of which the allocation of ports knows nothing.
+    pub(super) fn is_port_shared(&self, addr: A, protocol: IpProtocol, port: u16) -> bool {
+        let has = |flow: &Flow<'_, A, Translated<A, D>>| {
+            let reply = flow.reply;
+            (reply.destination, reply.destination_port) == (addr, port)
+                && are_shared(reply.protocol, protocol)
+        };
+        self.config.shares_ports() && self.flows.iter().any(|(_, flow)| has(&flow))
     }
 
     /// Ends what [`reserve_port`](Self::reserve_port) began: flows may get the port. Looks at all mappings. `false` if there is no such

@@ -95,7 +95,7 @@ pub struct NatConfig {
     pub overload: bool,
     /// The zone of the packets outside.
     pub external_zone: u16,
-    /// Most static mappings. Room for them is taken beside that for the mappings of flows; in storage of fixed length
+    /// Most static mappings. Room for all of them is taken beside that for the mappings of flows; in storage of fixed length
     /// without that room they take the flows'.
     pub statics: usize,
     /// A secret that decides which port comes next. From a source of entropy.

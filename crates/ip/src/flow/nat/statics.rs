@@ -27,7 +27,6 @@ use core::fmt;
 use waypost_wire::Ip;
 
 use super::mappings::{Endpoint, Kind, NatStorage};
-use super::port_set::are_shared;
 use super::{NatTable, Translated};
 use crate::flow::{Ended, FlowKey, FlowStorage};
 
@@ -40,7 +39,8 @@ where
     /// [`remove_static`](Self::remove_static), with flows and without: flows of the internal one go out by it, whatever
     /// the mapping is, and those of everybody come in, whatever the filtering is, from hosts inside too. The external
     /// port may be any, in the range for flows or not. Gives back what stands outside, as
-    /// [`mapping`](Self::mapping) takes it. Looks at all flows where they share ports.
+    /// [`mapping`](Self::mapping) takes it. Flows that there are keep what they go out by. Looks at all flows where they
+    /// share ports.
     ///
     /// # Errors
     /// Says what is in the way; nothing is changed.
@@ -61,13 +61,7 @@ where
         if self.mappings.external(&internal).is_some() {
             return Err(StaticRefusal::InternalInUse);
         }
-        let is_shared = self.config.shares_ports()
-            && self.flows.iter().any(|(_, flow)| {
-                let reply = flow.reply;
-                (reply.destination, reply.destination_port) == external
-                    && are_shared(reply.protocol, protocol)
-            });
-        if is_shared {
+        if self.is_port_shared(external.0, protocol, external.1) {
             return Err(StaticRefusal::ExternalInUse);
         }
         if self.mappings.statics() >= self.config.statics {
@@ -110,7 +104,8 @@ pub enum StaticRefusal {
     NoPort,
     /// The external address is none of the table's.
     NoAddress,
-    /// The internal address and port have a mapping, a static one or that of their flows.
+    /// The internal address and port have a static mapping, or flows with one, which others share: not where mappings are
+    /// address-and-port-dependent.
     InternalInUse,
     /// The external port is that of another mapping, of a flow or of a service.
     ExternalInUse,
