@@ -36,7 +36,7 @@ impl<A: Ip, D, S: FlowStorage<A, D>> FlowTable<A, D, S> {
     /// again, the newest flow.
     ///
     /// A forged flow counts as heard again for a second packet. Such compete by silence, with each other and with
-    /// whoever really sends, and the other half of the room is never theirs. A stream that begins during a flood is
+    /// whoever really sends (RFC 4787 §4.3, REQ-6), and the other half of the room is never theirs. A stream that begins during a flood is
     /// among them if its second packet comes before the flood has gone through that other half.
     fn half_open_victim(&mut self) -> Option<u32> {
         let share = self.config.half_open.min(self.limit) / 2;
