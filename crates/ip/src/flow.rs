@@ -29,7 +29,8 @@
 //! gives up the oldest half-open flow first, then what has been closing for the longest, then what was
 //! silent for long, connections of TCP last and not before a NAT may; never a flow that both sides use. One whose
 //! sender goes on without an answer goes where nothing else can, or where such take more than half of the room of
-//! those half open: of a few the one that was silent for the longest. All memory is taken when the table is made.
+//! those half open: of a few the one that was silent for the longest; where very many of them stand in a row, the
+//! newest half-open flow goes instead. All memory is taken when the table is made.
 //!
 //! [`nat`] adds what a NAT needs: external addresses and ports, mappings and filtering.
 //!

@@ -40,7 +40,7 @@ bad sources too. Keywords:
 - `VERBOSE`, `DETAILS`: change nothing.
 
 Deviations: no message is printed about bad packets, whatever `VERBOSE` says; the handler `drop_details` tells of them,
-whatever `DETAILS` says, in words of its own.",
+whatever `DETAILS` says, in words of its own. In Click a prefix of 31 has a broadcast address.",
     handlers: HANDLERS,
     build,
 };

@@ -13,7 +13,8 @@ pub struct FlowConfig {
     pub flows: usize,
     /// Most flows that are half open, those included that a RST ended before they were established. The oldest of
     /// them goes for the next, unless its sender goes on without an answer. Such streams in one direction have half
-    /// of this room; who expects more of them at once says more.
+    /// of this room; who expects more of them at once says more. Where very many of them began in a row, the newest
+    /// goes once.
     pub half_open: usize,
     /// Most flows that one source began, the hosts of one prefix being one source; more than
     /// [`flows`](Self::flows) for no limit, which saves the storage of the counts.
@@ -130,8 +131,8 @@ impl core::error::Error for FlowRefusal {}
 pub enum EndReason {
     /// Nothing was heard of it for its time.
     Expired,
-    /// It was the oldest half-open flow, or of too many streams in one direction one that was silent for longer than
-    /// others, and the room was needed.
+    /// It was the oldest half-open flow, or the newest where very many streams in one direction stand before it, or of
+    /// too many such streams one that was silent for longer than others, and the room was needed.
     EvictedHalfOpen,
     /// It was closing, or opened again after that while too many were half open, for the longest time, and the
     /// room was needed.

@@ -188,7 +188,7 @@ impl<S> Slots<S> {
         if head == NIL { None } else { Some(head) }
     }
 
-    /// The last of a class: of those half open and not heard again the newest.
+    /// The last of a class: the one that has been so for the shortest.
     pub(super) const fn last(&self, class: Class) -> Option<u32> {
         let (_, tail, _) = self.lists[class as usize];
         if tail == NIL { None } else { Some(tail) }

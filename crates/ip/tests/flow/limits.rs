@@ -203,7 +203,15 @@ fn forged_flows_that_are_heard_again_leave_room() {
 /// Where every flow was heard just now, one goes all the same, and none that is new is refused.
 #[test]
 fn one_goes_where_all_are_heard_again() {
-    for (flows, half_open) in [(40, 40), (1000, 40), (7, 100), (1000, 1), (1, 1)] {
+    for (flows, half_open) in [
+        (40, 40),
+        (1000, 40),
+        (7, 100),
+        (1000, 1),
+        (1, 1),
+        (150, 400),
+        (400, 150),
+    ] {
         let config = FlowConfig {
             flows,
             half_open,

@@ -428,7 +428,9 @@ impl Model {
     }
 
     pub(crate) fn reserve(&mut self, addr: Ipv4Addr, protocol: IpProtocol, port: u16) -> bool {
-        let is_free = self.addresses.contains(&addr) && !self.is_used(addr, protocol, port);
+        let is_free = self.addresses.contains(&addr)
+            && !self.is_used(addr, protocol, port)
+            && !self.is_shared((addr, port), protocol);
         is_free && self.reserved.insert((addr, class(protocol), port))
     }
 
@@ -436,13 +438,18 @@ impl Model {
         self.reserved.remove(&(addr, class(protocol), port))
     }
 
-    pub(crate) fn add_static(&mut self, internal: End, place: Place) -> Result<End, StaticRefusal> {
-        let protocol = internal.protocol;
-        let is_shared = self.shares_ports()
+    /// Whether flows that share ports have this one.
+    fn is_shared(&self, place: Place, protocol: IpProtocol) -> bool {
+        self.shares_ports()
             && self.flows.iter().any(|(_, flow)| {
                 (flow.reply.destination, flow.reply.destination_port) == place
                     && class(protocol) == class(flow.reply.protocol)
-            });
+            })
+    }
+
+    pub(crate) fn add_static(&mut self, internal: End, place: Place) -> Result<End, StaticRefusal> {
+        let protocol = internal.protocol;
+        let is_shared = self.is_shared(place, protocol);
         if [IpProtocol::ICMP, IpProtocol::GRE].contains(&protocol) || place.1 == 0 {
             Err(StaticRefusal::NoPort)
         } else if !self.addresses.contains(&place.0) {
