@@ -86,10 +86,7 @@ impl<A: Version> Core for Station<A> {
 
     fn poll_output(&mut self, _: Instant, out: &mut Vec<u8>) -> bool {
         self.settle();
-        let frame = self.out.pop_front();
-        let any = frame.is_some();
-        out.extend(frame.into_iter().flatten());
-        any
+        super::send_first(&mut self.out, out)
     }
 
     fn poll_event(&mut self) -> Option<DadEvent<A>> {

@@ -77,10 +77,7 @@ impl Core for Sender {
     fn handle_input(&mut self, _: Instant, _: &[u8]) {}
 
     fn poll_output(&mut self, _: Instant, out: &mut Vec<u8>) -> bool {
-        let fragment = self.out.pop_front();
-        let any = fragment.is_some();
-        out.extend(fragment.into_iter().flatten());
-        any
+        super::send_first(&mut self.out, out)
     }
 
     fn poll_event(&mut self) -> Option<()> {

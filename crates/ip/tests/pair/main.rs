@@ -9,6 +9,8 @@ mod nat;
 mod neighbors;
 mod wire;
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 use waypost_sim::{Jitter, LinkConfig};
 use waypost_wire::{Duration, Instant, MacAddr};
@@ -19,6 +21,14 @@ const fn mac(last: u8) -> MacAddr {
 
 const fn secs(secs: u64) -> Instant {
     Instant::from_secs(secs)
+}
+
+/// Sends the first of the frames that wait, if there is one, as a core's `poll_output`.
+fn send_first(waiting: &mut VecDeque<Vec<u8>>, out: &mut Vec<u8>) -> bool {
+    let frame = waiting.pop_front();
+    let any = frame.is_some();
+    out.extend(frame.into_iter().flatten());
+    any
 }
 
 prop_compose! {

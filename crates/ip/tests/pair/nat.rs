@@ -114,10 +114,7 @@ impl Core for Inside {
     }
 
     fn poll_output(&mut self, _: Instant, out: &mut Vec<u8>) -> bool {
-        let frame = self.out.pop_front();
-        let any = frame.is_some();
-        out.extend(frame.into_iter().flatten());
-        any
+        super::send_first(&mut self.out, out)
     }
 
     fn poll_event(&mut self) -> Option<()> {
@@ -156,10 +153,7 @@ impl Core for Server {
     }
 
     fn poll_output(&mut self, _: Instant, out: &mut Vec<u8>) -> bool {
-        let frame = self.out.pop_front();
-        let any = frame.is_some();
-        out.extend(frame.into_iter().flatten());
-        any
+        super::send_first(&mut self.out, out)
     }
 
     fn poll_event(&mut self) -> Option<()> {
